@@ -1,0 +1,131 @@
+"""Every environment variable the library reads, in one table, read when it is needed.
+
+`python -c "import neptune_frames.config as c; print(c.describe())"` prints the table; docs/configuration.md shows it.
+"""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass
+from typing import Any, Callable, Generic, TypeVar
+
+from neptune_frames.errors import NeptuneUserError
+
+T = TypeVar("T")
+
+
+@dataclass(frozen=True)
+class Setting(Generic[T]):
+    """One environment variable. ``get()`` parses it; empty or unset gives the default.
+
+    Aliases are older names of the same setting, looked up in order when the first is unset.
+    """
+
+    name: str
+    default: T
+    parse: Callable[[str], T]
+    meaning: str
+    aliases: tuple[str, ...] = ()
+    #: What an empty text means, where it differs from "unset".
+    empty: Any = None
+
+    def get(self) -> T:
+        for name in (self.name, *self.aliases):
+            text = os.environ.get(name)
+            if text is None:
+                continue
+            if not text.strip():
+                return self.empty if self.empty is not None else self.default
+            try:
+                return self.parse(text.strip())
+            except ValueError as error:
+                raise NeptuneUserError(f"The environment variable {name}={text!r} cannot be used: {error}") from None
+        return self.default
+
+
+def _positive_int(text: str) -> int:
+    value = int(text)
+    if value < 1:
+        raise ValueError("it must be a positive integer")
+    return value
+
+
+def _seconds(text: str) -> float:
+    value = float(text)
+    if not value >= 0:
+        raise ValueError("it must be a number of seconds, 0 or more")
+    return value
+
+
+def _flag(text: str) -> bool:
+    return text.lower() in ("true", "1", "yes", "on")
+
+
+UNLIMITED = float("inf")
+
+API_TOKEN = Setting("NEPTUNE_API_TOKEN", None, str, "API token of a server")
+PROJECT = Setting("NEPTUNE_PROJECT", None, str, "default project, workspace/name")
+ARCHIVE = Setting("NEPTUNE_ARCHIVE", None, str, "directory of a Parquet archive to read instead of a server")
+ARCHIVE_FILES = Setting(
+    "NEPTUNE_ARCHIVE_FILES", None, str, "directory of the archive's file payloads (default: `files` beside the data)"
+)
+HTTP_TIMEOUT = Setting("NEPTUNE_HTTP_REQUEST_TIMEOUT_SECONDS", 60.0, _seconds, "timeout of one HTTP request, seconds")
+VERIFY_SSL = Setting("NEPTUNE_VERIFY_SSL", True, _flag, "verify TLS certificates")
+RETRY_SOFT_TIMEOUT = Setting(
+    "NEPTUNE_QUERY_RETRY_SOFT_TIMEOUT",
+    1800.0,
+    _seconds,
+    "seconds of retries, waits asked for by the server not counted; empty: no limit",
+    ("NEPTUNE_FETCHER_RETRY_SOFT_TIMEOUT",),
+    UNLIMITED,
+)
+RETRY_HARD_TIMEOUT = Setting(
+    "NEPTUNE_QUERY_RETRY_HARD_TIMEOUT",
+    3600.0,
+    _seconds,
+    "seconds of retries in all; empty: no limit",
+    ("NEPTUNE_FETCHER_RETRY_HARD_TIMEOUT",),
+    UNLIMITED,
+)
+MAX_WORKERS = Setting(
+    "NEPTUNE_QUERY_MAX_WORKERS", 32, _positive_int, "requests in flight at most", ("NEPTUNE_FETCHER_MAX_WORKERS",)
+)
+SEARCH_PAGE_SIZE = Setting(
+    "NEPTUNE_QUERY_EXPERIMENT_SYS_ATTRS_BATCH_SIZE", 10_000, _positive_int, "runs in one search page"
+)
+DEFINITIONS_PAGE_SIZE = Setting(
+    "NEPTUNE_QUERY_ATTRIBUTE_DEFINITIONS_BATCH_SIZE", 10_000, _positive_int, "definitions in one page"
+)
+VALUES_PAGE_SIZE = Setting(
+    "NEPTUNE_QUERY_ATTRIBUTE_VALUES_BATCH_SIZE", 10_000, _positive_int, "attribute values in one page and request"
+)
+MAX_REQUEST_SIZE = Setting(
+    "NEPTUNE_QUERY_MAX_REQUEST_SIZE", 220_000, _positive_int, "bytes of ids and names in one request"
+)
+MAX_NAME_FILTER_SIZE = Setting(
+    "NEPTUNE_QUERY_MAX_ATTRIBUTE_FILTER_SIZE", 60_000, _positive_int, "bytes of exact names in one name filter"
+)
+MAX_PROJECTED_ATTRIBUTES = Setting(
+    "NEPTUNE_QUERY_ENTRIES_SEARCH_MAX_PROJECTION_ATTRIBUTES",
+    1000,
+    _positive_int,
+    "longest list of names asked for within the search itself",
+)
+SERIES_BATCH_SIZE = Setting("NEPTUNE_QUERY_SERIES_BATCH_SIZE", 10_000, _positive_int, "series in one request")
+FILES_BATCH_SIZE = Setting("NEPTUNE_QUERY_FILES_BATCH_SIZE", 200, _positive_int, "files signed in one request")
+FILES_TIMEOUT = Setting("NEPTUNE_QUERY_FILES_TIMEOUT", None, _seconds, "timeout of one file transfer, seconds")
+METADATA = Setting("NEPTUNE_QUERY_METADATA", "", str, "text or JSON sent along with each request")
+PROGRESS_BAR = Setting("NEPTUNE_PROGRESS_BAR", True, _flag, "progress bars on a terminal")
+CACHE_DIR = Setting("NEPTUNE_FRAMES_CACHE", None, str, "directory of archive catalogs (default: the user's cache)")
+
+SETTINGS: tuple[Setting[Any], ...] = tuple(value for value in list(globals().values()) if isinstance(value, Setting))
+
+
+def describe() -> str:
+    """The table of settings as Markdown."""
+    rows = ["| variable | default | meaning |", "| --- | --- | --- |"]
+    for setting in SETTINGS:
+        names = ", ".join(f"`{name}`" for name in (setting.name, *setting.aliases))
+        default = "" if setting.default in (None, "") else f"`{setting.default}`"
+        rows.append(f"| {names} | {default} | {setting.meaning} |")
+    return "\n".join(rows)

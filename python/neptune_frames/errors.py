@@ -1,0 +1,219 @@
+"""Every error of the library.
+
+    Exception
+    └─ NeptuneError(message)
+       ├─ NeptuneUserError                    the caller can fix it
+       │  ├─ NeptuneProjectNotProvided
+       │  ├─ NeptuneApiTokenNotProvided
+       │  ├─ NeptuneInvalidCredentialsError
+       │  ├─ InvalidApiTokenError             (also ValueError)
+       │  ├─ QuerySyntaxError                 (also ValueError) NQL text or regular expression
+       │  └─ MissingDependencyError           (also ImportError)
+       ├─ NeptuneFailedToFetchClientConfig
+       ├─ NeptuneProjectInaccessible
+       ├─ AttributeTypeInferenceError
+       ├─ ConflictingAttributeTypes
+       ├─ NeptuneUnexpectedResponseError
+       ├─ NeptuneRetryError
+       ├─ NeptuneFileDownloadError
+       ├─ WireDecodingError                   (also ValueError) bytes that are not the message they claim
+       └─ ArchiveError
+          └─ DamagedFileError
+
+The classes that `neptune_query.exceptions` documents keep their constructors. Each message says what
+happened, to what, and what to do next; the parts are attributes too, and every error pickles.
+"""
+
+from __future__ import annotations
+
+import copyreg
+from collections.abc import Iterable
+from typing import Any
+
+_CONTENT_SHOWN = 1000
+
+
+class NeptuneError(Exception):
+    """Base of all errors. ``message`` is formatted with the keyword arguments, if there are any."""
+
+    def __init__(self, message: str, **kwargs: Any) -> None:
+        super().__init__(message.format(**kwargs) if kwargs else message)
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        # Rebuild without calling __init__, whose parameters differ from class to class.
+        return copyreg.__newobj__, (type(self), *self.args), self.__dict__  # type: ignore[attr-defined]
+
+
+class NeptuneUserError(NeptuneError):
+    """Something the caller can put right."""
+
+
+class NeptuneProjectNotProvided(NeptuneUserError):
+    def __init__(self) -> None:
+        super().__init__(
+            "No project was given. Pass project='workspace/name', or set the environment variable NEPTUNE_PROJECT."
+        )
+
+
+class NeptuneApiTokenNotProvided(NeptuneUserError):
+    def __init__(self) -> None:
+        super().__init__(
+            "There is nothing to read from: no API token and no archive. Call set_api_token(), set NEPTUNE_API_TOKEN, "
+            "or set NEPTUNE_ARCHIVE to the directory of a Parquet export."
+        )
+
+
+class NeptuneInvalidCredentialsError(NeptuneUserError):
+    def __init__(self) -> None:
+        super().__init__(
+            "The server rejected the API token. Put a valid one into NEPTUNE_API_TOKEN or pass it to set_api_token()."
+        )
+
+
+class InvalidApiTokenError(NeptuneUserError, ValueError):
+    """The API token cannot be read. The token itself is never part of the message."""
+
+    def __init__(self, reason: str) -> None:
+        super().__init__(
+            f"The API token cannot be used: {reason}. Copy it again from the server "
+            "(`neptune-frames token URL` prints one for a server of ours)."
+        )
+
+
+class QuerySyntaxError(NeptuneUserError, ValueError):
+    """NQL text or a regular expression that cannot be understood. ``position`` counts characters from 0."""
+
+    def __init__(self, message: str, *, query: str | None = None, position: int | None = None) -> None:
+        self.query = query
+        self.position = position
+        where = "" if position is None else f" (at character {position + 1})"
+        super().__init__(f"{message}{where}")
+
+
+class MissingDependencyError(NeptuneUserError, ImportError):
+    def __init__(self, package: str, purpose: str, extra: str) -> None:
+        super().__init__(f"{purpose} needs {package}. Install it with: pip install 'neptune-frames[{extra}]'")
+
+
+class NeptuneFailedToFetchClientConfig(NeptuneError):
+    def __init__(self, exception: BaseException | str) -> None:
+        super().__init__(f"The server's client configuration could not be fetched: {exception}")
+
+
+class NeptuneProjectInaccessible(NeptuneError):
+    def __init__(self, project: str | None = None) -> None:
+        self.project = project
+        named = "The project" if project is None else f"Project {project!r}"
+        super().__init__(
+            f"{named} does not exist or is not accessible. Check its name (workspace/name) and the token's permissions."
+        )
+
+
+class AttributeTypeInferenceError(NeptuneError):
+    def __init__(self, attribute_names: Iterable[str], details: Iterable[str] | None = None) -> None:
+        self.attribute_names = list(attribute_names)
+        self.details = list(details or ())
+        lines = "".join(f"\n  {line}" for line in self.details)
+        super().__init__(
+            f"The type of {_quoted(self.attribute_names)} could not be determined.{lines}\n"
+            'Give the type: Attribute("name", type="float").'
+        )
+
+
+class ConflictingAttributeTypes(NeptuneError):
+    def __init__(self, attribute_names: Iterable[str]) -> None:
+        self.attribute_names = list(attribute_names)
+        super().__init__(
+            f"{_quoted(self.attribute_names)} have several types across the selected runs. Pass "
+            "type_suffix_in_column_names=True for one column per type, or narrow the types with "
+            'AttributeFilter(name=..., type="...").'
+        )
+
+
+class NeptuneUnexpectedResponseError(NeptuneError):
+    """The server answered with a status that is neither a success nor worth a retry."""
+
+    def __init__(self, status_code: int | None, content: bytes | str | None) -> None:
+        self.status_code = None if status_code is None else int(status_code)
+        self.content = content
+        super().__init__(f"The server answered unexpectedly: HTTP status {self.status_code}: {_shown(content)}")
+
+
+class NeptuneRetryError(NeptuneError):
+    """Retries were used up."""
+
+    def __init__(
+        self,
+        retries: int,
+        time: float,
+        last_status_code: int | None = None,
+        last_content: bytes | str | None = None,
+        url: str | None = None,
+    ) -> None:
+        self.retries = retries
+        self.time = time
+        self.last_status_code = None if last_status_code is None else int(last_status_code)
+        self.last_content = last_content
+        self.url = url
+        at = f" to {url}" if url else ""
+        last = "no answer" if last_status_code is None else f"HTTP status {self.last_status_code}: {_shown(last_content)}"
+        super().__init__(
+            f"A request{at} failed after {retries} retries within {time:.2f} seconds; last: {last}. The limits are "
+            "NEPTUNE_QUERY_RETRY_SOFT_TIMEOUT and NEPTUNE_QUERY_RETRY_HARD_TIMEOUT (seconds)."
+        )
+
+
+class NeptuneFileDownloadError(NeptuneError):
+    def __init__(
+        self,
+        details: str | None = None,
+        last_status_code: int | None = None,
+        last_content: bytes | str | None = None,
+    ) -> None:
+        self.details = details
+        self.last_status_code = None if last_status_code is None else int(last_status_code)
+        self.last_content = last_content
+        last = "" if last_status_code is None else f" Last: HTTP status {self.last_status_code}: {_shown(last_content)}"
+        super().__init__(f"A file could not be downloaded: {details}.{last}")
+
+
+class WireDecodingError(NeptuneError, ValueError):
+    """Bytes that do not hold the message they should hold. ``position`` is a byte offset."""
+
+    def __init__(self, message: str, *, position: int | None = None) -> None:
+        self.position = position
+        where = "" if position is None else f" at byte {position}"
+        super().__init__(f"The answer could not be decoded: {message}{where}")
+
+
+class ArchiveError(NeptuneError):
+    """An archive cannot be read as asked."""
+
+
+class DamagedFileError(ArchiveError):
+    def __init__(self, path: str, reason: str) -> None:
+        self.path = path
+        self.reason = reason
+        super().__init__(f"{path} is damaged: {reason}. Restore the file, or move it away to read the rest.")
+
+
+class NeptuneWarning(Warning):
+    """Something in an answer could not be used."""
+
+    def __init__(self, message: str = "", **kwargs: Any) -> None:
+        super().__init__(message.format(**kwargs) if kwargs else message)
+
+
+def _quoted(names: Iterable[str]) -> str:
+    return ", ".join(repr(name) for name in names)
+
+
+def _shown(content: bytes | str | None) -> str:
+    if content is None:
+        return "(no content)"
+    if isinstance(content, bytes):
+        try:
+            content = content.decode()
+        except UnicodeDecodeError:
+            content = repr(content)
+    return content[:_CONTENT_SHOWN]

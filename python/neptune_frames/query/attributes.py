@@ -1,0 +1,90 @@
+"""Attribute types, the attributes whose types are known without asking, and `Attribute`."""
+
+from __future__ import annotations
+
+from typing import Literal, get_args
+
+AttributeType = Literal[
+    "float",
+    "int",
+    "string",
+    "bool",
+    "datetime",
+    "float_series",
+    "string_set",
+    "string_series",
+    "file",
+    "histogram_series",
+    "file_series",
+]
+
+#: Every type a selector may name, in the documented order.
+KNOWN_TYPES: tuple[AttributeType, ...] = get_args(AttributeType)
+
+#: Client name -> name in NQL and on the wire. ``experiment_state`` can be read and queried, not selected.
+WIRE_NAMES: dict[str, str] = {
+    "float": "float",
+    "int": "int",
+    "string": "string",
+    "bool": "bool",
+    "datetime": "datetime",
+    "float_series": "floatSeries",
+    "string_set": "stringSet",
+    "string_series": "stringSeries",
+    "file": "fileRef",
+    "histogram_series": "histogramSeries",
+    "file_series": "fileRefSeries",
+    "experiment_state": "experimentState",
+}
+
+#: Wire name -> client name.
+CLIENT_NAMES: dict[str, str] = {wire: client for client, wire in WIRE_NAMES.items()}
+
+_DIAGNOSTIC_COUNTS = (
+    "bool",
+    "file_ref",
+    "file_ref_series",
+    "float",
+    "float_series",
+    "histogram",
+    "histogram_series",
+    "int",
+    "string",
+    "string_series",
+    "string_set",
+    "total",
+)
+
+_SYSTEM_ATTRIBUTES: dict[str, tuple[str, ...]] = {
+    "string": (
+        "custom_run_id",
+        "description",
+        "diagnostics/project_uuid",
+        "diagnostics/run_uuid",
+        "experiment/name",
+        "family",
+        "id",
+        "name",
+        "owner",
+    ),
+    "bool": ("archived", "experiment/is_head", "failed", "trashed"),
+    "datetime": ("creation_time", "modification_time", "ping_time"),
+    "float": ("experiment/running_time_seconds", "running_time_seconds"),
+    "int": (
+        "forking/depth",
+        "relative_creation_time_ms",
+        "size",
+        *(f"diagnostics/attributes/{kind}_count" for kind in _DIAGNOSTIC_COUNTS),
+        "diagnostics/attributes/total_series_datapoints",
+    ),
+    "string_set": ("group_tags", "tags"),
+    "experiment_state": ("state",),
+}
+
+#: Types of the ``sys/`` attributes that need no request to be known.
+SYSTEM_ATTRIBUTE_TYPES: dict[str, str] = {
+    f"sys/{name}": attribute_type for attribute_type, names in _SYSTEM_ATTRIBUTES.items() for name in names
+}
+
+Aggregation = Literal["last", "min", "max", "average", "variance"]
+AGGREGATIONS: tuple[Aggregation, ...] = get_args(Aggregation)

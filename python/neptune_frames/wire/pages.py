@@ -1,0 +1,68 @@
+"""What an answer holds once it is decoded: the same pages from JSON, protobuf and Arrow IPC.
+
+``decode_*`` and ``encode_*`` in `neptune_frames.wire` turn bytes into these and back.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+import pyarrow as pa
+
+from neptune_frames.schemas import OBJECT_POINT, float_point
+
+#: Who an entry is. Search answers fill all columns, value answers only the first two.
+ENTRIES = pa.schema(
+    [
+        pa.field("experiment_id", pa.string()),
+        pa.field("sys_id", pa.string()),
+        pa.field("project_id", pa.string()),
+        pa.field("organization_id", pa.string()),
+        pa.field("project_name", pa.string()),
+        pa.field("organization_name", pa.string()),
+    ]
+)
+
+#: Float points by request, as they came: one row per requested series, in the answer's order. The
+#: points' struct is ``float_point(time=True, preview=True)`` or, projected, a prefix of its fields.
+FLOAT_SERIES_PAGE = pa.schema(
+    [
+        pa.field("request_id", pa.string(), nullable=False),
+        pa.field("total_item_count", pa.int64(), nullable=False),
+        pa.field("points", pa.large_list(pa.field("item", float_point(time=True, preview=True), nullable=False))),
+    ]
+)
+
+#: Object points by request. ``finished``/``token`` are null where the answer has no searchAfter.
+OBJECT_SERIES_PAGE = pa.schema(
+    [
+        pa.field("request_id", pa.string(), nullable=False),
+        pa.field("finished", pa.bool_()),
+        pa.field("token", pa.string()),
+        pa.field("points", pa.large_list(pa.field("item", OBJECT_POINT, nullable=False))),
+    ]
+)
+
+
+@dataclass(frozen=True)
+class AttributesPage:
+    """Entries with typed values: a search answer, a values answer, or the attributes of one run.
+
+    ``values`` maps a client type to a batch in ``values_schema(type)``; ``run`` is a row of ``entries``.
+    ``unknown_types`` names wire types that were skipped.
+    """
+
+    entries: pa.RecordBatch
+    values: dict[str, pa.RecordBatch] = field(default_factory=dict)
+    total: int | None = None
+    next_page_token: str | None = None
+    unknown_types: frozenset[str] = frozenset()
+
+
+@dataclass(frozen=True)
+class DefinitionsPage:
+    """Attribute definitions (ATTRIBUTES) and the token of the next page, if there is one."""
+
+    definitions: pa.RecordBatch
+    next_page_token: str | None = None
+    unknown_types: frozenset[str] = frozenset()

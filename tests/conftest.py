@@ -1,0 +1,38 @@
+"""Fixtures that every test may use."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import pytest
+
+_SHARED = Path(os.environ.get("NEPTUNE_FRAMES_SHARED", Path(__file__).resolve().parents[2] / "shared"))
+
+
+@pytest.fixture(scope="session")
+def shared_data() -> Path:
+    """The directory of real data sets (`lineage`, `speedrun-small`); skips where it is absent."""
+    data = _SHARED / "data"
+    if not data.is_dir():
+        pytest.skip(f"the real data sets are not at {data}; set NEPTUNE_FRAMES_SHARED to the directory that holds data/")
+    return data
+
+
+@pytest.fixture(scope="session")
+def shared_spec() -> Path:
+    """The user's documents; skips where they are absent."""
+    spec = _SHARED / "spec"
+    if not spec.is_dir():
+        pytest.skip(f"the specification is not at {spec}; set NEPTUNE_FRAMES_SHARED to the directory that holds spec/")
+    return spec
+
+
+@pytest.fixture(autouse=True)
+def _clean_environment(monkeypatch: pytest.MonkeyPatch) -> None:
+    """No test depends on the caller's tokens, projects, archives or proxies."""
+    for name in list(os.environ):
+        if name.startswith("NEPTUNE_") and name != "NEPTUNE_FRAMES_SHARED":
+            monkeypatch.delenv(name)
+        if name.lower() in ("http_proxy", "https_proxy", "all_proxy"):
+            monkeypatch.delenv(name)
