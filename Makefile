@@ -1,0 +1,55 @@
+# Every target creates the virtual environment it needs; python3 and make are enough to start.
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+PEERS := .venvs
+PIP_FLAGS := --quiet --disable-pip-version-check
+TEST_WORKERS ?= 2
+
+.DEFAULT_GOAL := help
+.PHONY: help demo test test-all bench docs lint format peers clean
+
+help: ## Show what can be made
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+$(VENV)/.installed: pyproject.toml
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install $(PIP_FLAGS) --editable '.[dev]'
+	@touch $@
+
+$(PEERS)/.installed: benchmarks/peers/neptune-query.txt benchmarks/peers/neptune-fetcher.txt
+	$(PYTHON) -m venv $(PEERS)/neptune-query
+	$(PEERS)/neptune-query/bin/python -m pip install $(PIP_FLAGS) -r benchmarks/peers/neptune-query.txt
+	$(PYTHON) -m venv $(PEERS)/neptune-fetcher
+	$(PEERS)/neptune-fetcher/bin/python -m pip install $(PIP_FLAGS) -r benchmarks/peers/neptune-fetcher.txt
+	@touch $@
+
+demo: $(VENV)/.installed ## Train a small sweep, serve it, and read it back through all three faces
+	$(BIN)/neptune-frames demo --output demo-output
+
+test: $(VENV)/.installed ## Run the fast tests (a few minutes at most)
+	$(BIN)/python -m pytest -n $(TEST_WORKERS) -m "not slow and not compat"
+
+test-all: test peers ## Run every test, the official clients as peers included
+	$(BIN)/python -m pytest -n $(TEST_WORKERS) -m "slow or compat"
+
+bench: $(VENV)/.installed peers ## Compare with the official clients: CPU, wall, memory
+	$(BIN)/python -m benchmarks.compare
+
+docs: $(VENV)/.installed ## Run every code block of README and docs, and check the links between pages
+	$(BIN)/python -m pytest tests/docs
+
+lint: $(VENV)/.installed ## Check style, types and the direction of imports
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+
+format: $(VENV)/.installed ## Put the code into the house format
+	$(BIN)/ruff check --fix .
+	$(BIN)/ruff format .
+
+peers: $(PEERS)/.installed ## Install the official clients into environments of their own
+
+clean: ## Remove everything that was made
+	rm -rf $(VENV) $(PEERS) demo-output build site .pytest_cache .mypy_cache .ruff_cache .hypothesis
