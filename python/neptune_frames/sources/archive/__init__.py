@@ -1,0 +1,8 @@
+"""Reading Parquet archives in the layout of neptune-exporter."""
+
+from __future__ import annotations
+
+from neptune_frames.sources.archive.identity import project_uuid, run_uuid
+from neptune_frames.sources.archive.source import ArchiveSource, RunLookup
+
+__all__ = ["ArchiveSource", "RunLookup", "project_uuid", "run_uuid"]
