@@ -1,0 +1,111 @@
+"""Arrow and numpy columns as pandas ones, with the documented dtypes of the pandas that is installed.
+
+The one place that knows how pandas 2 and 3 differ (neptune-query reference, 4.10): strings are ``str``
+backed by Arrow in pandas 3 and Python objects in pandas 2; timestamps count microseconds in pandas 3
+and nanoseconds in pandas 2. Nothing here makes a Python object per value unless pandas 2 asks for it.
+"""
+
+from __future__ import annotations
+
+from functools import cache
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from neptune_frames.errors import MissingDependencyError
+
+if TYPE_CHECKING:
+    from types import ModuleType
+
+    import numpy.typing as npt
+    import pandas as pd
+
+    ArrowColumn = pa.Array | pa.ChunkedArray
+
+
+@cache
+def import_pandas() -> ModuleType:
+    """The pandas module.
+
+    Raises:
+        MissingDependencyError: If pandas is not installed.
+    """
+    try:
+        import pandas
+    except ImportError:
+        raise MissingDependencyError("pandas", "A pandas data frame", "pandas") from None
+    return pandas  # type: ignore[no-any-return]
+
+
+@cache
+def has_string_dtype() -> bool:
+    """True where text columns are ``str`` columns (pandas 3, or pandas 2 with ``future.infer_string``)."""
+    pandas = import_pandas()
+    return bool(pandas.Series(["text"]).dtype != object)
+
+
+@cache
+def timestamp_unit() -> str:
+    """Unit of the documented timestamps: microseconds, nanoseconds before pandas 3."""
+    return "us" if int(import_pandas().__version__.split(".")[0]) >= 3 else "ns"
+
+
+def string_values(column: ArrowColumn) -> Any:
+    """Text as the values of a pandas column; null becomes NaN."""
+    if has_string_dtype():
+        return import_pandas().StringDtype(na_value=np.nan).__from_arrow__(column)
+    return string_objects(column)
+
+
+def string_objects(column: ArrowColumn) -> npt.NDArray[np.object_]:
+    """Text as an object array; null becomes NaN. Equal texts share one Python string."""
+    column = pc.dictionary_encode(column)
+    if isinstance(column, pa.ChunkedArray):
+        column = column.combine_chunks()
+    codes = pc.fill_null(column.indices, -1).to_numpy(zero_copy_only=False)
+    # The last place answers for code -1.
+    texts = np.empty(len(column.dictionary) + 1, dtype=object)
+    texts[:-1] = column.dictionary.to_pylist()
+    texts[-1] = np.nan
+    return texts[codes]
+
+
+def string_index(column: ArrowColumn, name: str | None = None) -> pd.Index:
+    """Text as an index."""
+    return import_pandas().Index(string_values(column), name=name)
+
+
+def name_index(names: list[str], name: str | None = None) -> pd.Index:
+    """Column names as an index; ``str`` even if there is none, as pandas 3 shows it."""
+    return string_index(pa.array(names, pa.large_string()), name)
+
+
+def empty_index(name: str | None = None) -> pd.Index:
+    """The index of an empty result, which the reference documents as ``object``."""
+    return import_pandas().Index(np.empty(0, dtype=object), dtype=object, name=name)
+
+
+def timestamp_values(milliseconds: npt.NDArray[np.int64]) -> Any:
+    """Milliseconds since the epoch as UTC timestamps; the smallest int64 is NaT."""
+    instants = milliseconds.view("datetime64[ms]").astype(f"datetime64[{timestamp_unit()}]")
+    return import_pandas().DatetimeIndex(instants).tz_localize("UTC")
+
+
+#: Milliseconds that stand for "no timestamp".
+NO_TIMESTAMP = np.iinfo(np.int64).min
+
+
+def step_index(
+    label_name: str, labels: ArrowColumn, label_codes: npt.NDArray[Any], steps: npt.NDArray[np.float64]
+) -> pd.MultiIndex:
+    """The (label, step) index of series frames. ``label_codes`` point into ``labels``; NaN steps are allowed."""
+    pandas = import_pandas()
+    step_codes, step_level = pandas.factorize(steps, sort=True)
+    return pandas.MultiIndex(
+        levels=[string_index(labels), pandas.Index(step_level, dtype="float64")],
+        codes=[label_codes, step_codes],
+        names=[label_name, "step"],
+        verify_integrity=False,
+    )
