@@ -1,0 +1,91 @@
+"""A server of precomputed answers: it costs next to nothing, so that only the clients are measured.
+
+The first time a request is seen its answer is computed (protobuf, whatever is asked for in Accept) and
+kept under the hash of path and body; every later time the same bytes are sent. Bodies are kept as views,
+sockets are plain and blocking, one thread a connection.
+"""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import json
+import socket
+import sys
+import threading
+import time
+from typing import NamedTuple
+from urllib.parse import parse_qs, urlsplit
+
+from benchmarks import canned_answers
+
+
+class Answer(NamedTuple):
+    head: bytes
+    body: bytes
+
+
+class CannedServer:
+    """Serves until the process ends. ``address`` is known once it is constructed."""
+
+    def __init__(self) -> None:
+        self._socket = socket.create_server(("127.0.0.1", 0), backlog=256)
+        self.address = f"http://127.0.0.1:{self._socket.getsockname()[1]}"
+        self._answers: dict[bytes, Answer] = {}
+        self._computing = threading.Lock()
+
+    @property
+    def api_token(self) -> str:
+        return base64.b64encode(json.dumps({"api_address": self.address, "api_url": self.address}).encode()).decode()
+
+    def serve(self) -> None:
+        while True:
+            connection, _ = self._socket.accept()
+            connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+            threading.Thread(target=self._converse, args=(connection,), daemon=True).start()
+
+    def _converse(self, connection: socket.socket) -> None:
+        stream = connection.makefile("rb", buffering=1 << 20)
+        while request_line := stream.readline():
+            _, target, _ = request_line.split(b" ", 2)
+            length = 0
+            while (header := stream.readline()) not in (b"\r\n", b""):
+                name, _, value = header.partition(b":")
+                if name.lower() == b"content-length":
+                    length = int(value)
+            body = stream.read(length) if length else b""
+            answer = self._answer(target, body)
+            connection.sendall(answer.head)
+            connection.sendall(answer.body)
+
+    def _answer(self, target: bytes, body: bytes) -> Answer:
+        key = hashlib.blake2b(target + b"\n" + body, digest_size=16).digest()
+        answer = self._answers.get(key)
+        if answer is None:
+            with self._computing:
+                answer = self._answers.get(key) or self._compute(target.decode(), body)
+            self._answers[key] = answer
+        return answer
+
+    def _compute(self, target: str, body: bytes) -> Answer:
+        parts = urlsplit(target)
+        query = {name: values[0] for name, values in parse_qs(parts.query).items()}
+        media_type, content = canned_answers.answer(parts.path, query, body, self.address)
+        head = f"HTTP/1.1 200 OK\r\nContent-Type: {media_type}\r\nContent-Length: {len(content)}\r\n\r\n"
+        return Answer(head.encode(), content)
+
+
+def unsigned_token(address: str) -> str:
+    """A JWT that never expires while a benchmark runs."""
+    claims = {"exp": int(time.time()) + 86_400, "iss": f"{address}/auth/realms/bench", "azp": "bench"}
+    parts = ({"alg": "none", "typ": "JWT"}, claims, {})
+    return ".".join(base64.urlsafe_b64encode(json.dumps(part).encode()).decode().rstrip("=") for part in parts)
+
+
+if __name__ == "__main__":
+    server = CannedServer()
+    print(server.api_token, flush=True)
+    try:
+        server.serve()
+    except KeyboardInterrupt:
+        sys.exit(0)

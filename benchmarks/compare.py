@@ -1,0 +1,142 @@
+"""Compare with the official clients: `make bench`, or `python -m benchmarks.compare one-series many-points`.
+
+Both clients run the same call in fresh processes against the same canned server, in turn, several times.
+The table shows medians, the ratio official / ours, the target, and whether the checksums of the two
+results are equal. Absolute times depend on the machine; ratios of one run are what counts.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import statistics
+import subprocess
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from benchmarks.calls import SCENARIOS, Scenario
+
+ROOT = Path(__file__).resolve().parent.parent
+PEERS = Path(os.environ.get("NEPTUNE_FRAMES_PEERS", ROOT / ".venvs"))
+OFFICIAL = {
+    "neptune_query": PEERS / "neptune-query" / "bin" / "python",
+    "neptune_fetcher": PEERS / "neptune-fetcher" / "bin" / "python",
+}
+
+
+@dataclass(frozen=True)
+class Measurement:
+    cpu: float
+    wall: float
+    peak_mb: float
+    checksum: str
+
+
+def measure(python: Path, scenario: Scenario, token: str) -> Measurement:
+    """Run one call in a fresh process of the given interpreter."""
+    environment = {
+        **os.environ,
+        "NEPTUNE_API_TOKEN": token,
+        "PYTHONHASHSEED": "0",  # the official client walks sets: the same requests every time
+    }
+    done = subprocess.run(
+        [python, ROOT / "benchmarks" / "measured_client.py", scenario.name],
+        env=environment,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    if done.returncode:
+        raise RuntimeError(f"{scenario.name} failed with {python}:\n{done.stderr}")
+    answer: dict[str, Any] = json.loads(done.stdout.splitlines()[-1])
+    return Measurement(answer["cpu"], answer["wall"], answer["peak_mb"], answer["checksum"])
+
+
+def measure_import(python: Path, module: str, repeats: int) -> Measurement:
+    """CPU and wall of `import MODULE` in a fresh interpreter, over the bare interpreter's."""
+    program = (
+        "import time; c, w = time.process_time(), time.perf_counter(); "
+        f"import {module}; print(time.process_time() - c, time.perf_counter() - w)"
+    )
+    runs = []
+    for _ in range(repeats):
+        done = subprocess.run([python, "-W", "ignore", "-c", program], capture_output=True, text=True, check=True)
+        runs.append(tuple(float(number) for number in done.stdout.split()))
+    return Measurement(statistics.median(run[0] for run in runs), statistics.median(run[1] for run in runs), 0.0, "-")
+
+
+def compare(scenario: Scenario, repeats: int) -> tuple[Measurement, Measurement]:
+    """Medians of the official client and of ours, measured in turn; the first round only warms the answers."""
+    with subprocess.Popen(
+        [sys.executable, "-m", "benchmarks.canned_server"], cwd=ROOT, stdout=subprocess.PIPE, text=True
+    ) as server:
+        assert server.stdout is not None
+        token = server.stdout.readline().strip()
+        try:
+            rounds = []
+            for number in range(repeats + 1):
+                pair = (
+                    measure(OFFICIAL[scenario.client], scenario, token),
+                    measure(Path(sys.executable), scenario, token),
+                )
+                if number:
+                    rounds.append(pair)
+        finally:
+            server.terminate()
+    official, ours = zip(*rounds, strict=True)
+    return median(official), median(ours)
+
+
+def median(measurements: tuple[Measurement, ...]) -> Measurement:
+    return Measurement(
+        statistics.median(one.cpu for one in measurements),
+        statistics.median(one.wall for one in measurements),
+        statistics.median(one.peak_mb for one in measurements),
+        " ".join(sorted({one.checksum for one in measurements})),
+    )
+
+
+def print_row(title: str, official: Measurement, ours: Measurement, cpu_target: float, memory_target: float) -> None:
+    cpu = official.cpu / max(ours.cpu, 1e-9)
+    memory = official.peak_mb / ours.peak_mb if ours.peak_mb else float("nan")
+    equal = "equal" if official.checksum == ours.checksum else f"DIFFER {official.checksum} {ours.checksum}"
+    print(
+        f"| {title} | {official.wall:.2f} / {ours.wall:.2f} | {official.cpu:.2f} / {ours.cpu:.2f} "
+        f"| {cpu:.1f} ({_target(cpu_target)}) | {official.peak_mb:.0f} / {ours.peak_mb:.0f} "
+        f"| {memory:.1f} ({_target(memory_target)}) | {equal} |",
+        flush=True,
+    )
+
+
+def _target(target: float) -> str:
+    return f">= {target:g}" if target else "-"
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("scenarios", nargs="*", metavar="SCENARIO", help=f"of: {', '.join(SCENARIOS)}, import")
+    parser.add_argument("--repeats", type=int, default=3, help="counted runs of each client (default: 3)")
+    arguments = parser.parse_args()
+    if unknown := set(arguments.scenarios) - set(SCENARIOS) - {"import"}:
+        parser.error(f"unknown scenarios: {', '.join(sorted(unknown))}")
+    for python in OFFICIAL.values():
+        if not python.exists():
+            parser.error(f"{python} is missing: run `make peers` first")
+    print("| scenario | wall s, official / ours | CPU s | ratio (target) | peak MB | ratio (target) | results |")
+    print("| --- | --- | --- | --- | --- | --- | --- |", flush=True)
+    for name in arguments.scenarios or (*SCENARIOS, "import"):
+        if name == "import":
+            for module in ("neptune_query",):
+                official = measure_import(OFFICIAL[module], module, 5)
+                print_row(f"import {module}", official, measure_import(Path(sys.executable), module, 5), 2.5, 0)
+            continue
+        scenario = SCENARIOS[name]
+        official, ours = compare(scenario, arguments.repeats)
+        print_row(scenario.title, official, ours, scenario.cpu_target, scenario.memory_target)
+
+
+if __name__ == "__main__":
+    main()
