@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 
 import pyarrow as pa
 
-from neptune_frames.schemas import OBJECT_POINT, float_point
+from neptune_frames.schemas import BUCKETS, OBJECT_POINT, float_point
 
 #: Who an entry is. Search answers fill all columns, value answers only the first two.
 ENTRIES = pa.schema(
@@ -40,6 +40,17 @@ OBJECT_SERIES_PAGE = pa.schema(
         pa.field("finished", pa.bool_()),
         pa.field("token", pa.string()),
         pa.field("points", pa.large_list(pa.field("item", OBJECT_POINT, nullable=False))),
+    ]
+)
+
+#: One bucket of one series: BUCKETS without its keys.
+BUCKET = pa.struct([column for column in BUCKETS if column.name not in ("run", "attribute")])
+
+#: Buckets by request, in the answer's order; the list is empty for a series without data.
+BUCKETS_PAGE = pa.schema(
+    [
+        pa.field("request_id", pa.string(), nullable=False),
+        pa.field("buckets", pa.list_(pa.field("item", BUCKET, nullable=False)), nullable=False),
     ]
 )
 
