@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import Literal, get_args
+from dataclasses import dataclass
+from typing import Any, Literal, get_args
 
 AttributeType = Literal[
     "float",
@@ -88,3 +89,48 @@ SYSTEM_ATTRIBUTE_TYPES: dict[str, str] = {
 
 Aggregation = Literal["last", "min", "max", "average", "variance"]
 AGGREGATIONS: tuple[Aggregation, ...] = get_args(Aggregation)
+
+
+@dataclass
+class Attribute:
+    """An attribute by its exact name and, where it is known, its type.
+
+    Give the type where one name has different types in different runs; it also saves the request that
+    would find it out.
+
+    Parameters:
+        name: Exact name of the attribute.
+        type: One of `KNOWN_TYPES`, or None to have it determined.
+
+    Raises:
+        TypeError: ``name`` is not text.
+        ValueError: ``type`` is not a known type.
+
+    Example:
+        >>> str(Attribute("metrics/loss", type="float_series"))
+        '`metrics/loss`:floatSeries'
+    """
+
+    name: str
+    type: AttributeType | None = None
+
+    def __post_init__(self) -> None:
+        self.validate()
+
+    def validate(self) -> None:
+        """Check the fields, which stay assignable after construction."""
+        if not isinstance(self.name, str):
+            raise TypeError(f"The name of an attribute must be text, got {self.name!r} ({type_name(self.name)})")
+        if self.type is not None and self.type not in KNOWN_TYPES:
+            raise ValueError(f"type must be one of {sorted(KNOWN_TYPES)}, got {self.type!r}")
+
+    def __str__(self) -> str:
+        from neptune_frames.query.expressions import Operand
+        from neptune_frames.query.rendering import render_operand
+
+        return render_operand(Operand(self.name, self.type))
+
+
+def type_name(value: Any) -> str:
+    """What messages call the type of a value the user gave."""
+    return type(value).__name__

@@ -7,7 +7,7 @@ apart from a prefix ``NOT``; both mean the complement.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Literal, Union
+from typing import Literal, TypeAlias
 
 ComparisonOperator = Literal["==", "!=", "<", "<=", ">", ">="]
 
@@ -74,5 +74,5 @@ class Or:
     operands: tuple[Expression, ...]
 
 
-Clause = Union[Comparison, Contains, Matches, Exists]
-Expression = Union[Clause, Not, And, Or]
+Clause: TypeAlias = Comparison | Contains | Matches | Exists
+Expression: TypeAlias = Clause | Not | And | Or
