@@ -1,0 +1,162 @@
+"""Names, columns and completeness of the exporter's layout (neptune-export-format 1-5).
+
+The layout is one directory per project and one or more part files per run. Names are digests and
+lossy, so that project and run ids are always read from the rows.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+import pyarrow as pa
+
+from neptune_frames.errors import ArchiveError
+from neptune_frames.schemas import HISTOGRAM, TIMESTAMP
+
+#: Steps are stored as decimals of this type: millionths in 64 bits.
+STEP_TYPE = pa.decimal128(18, 6)
+MICROSTEPS = 1_000_000
+
+#: The columns of a part file, in order.
+EXPORT_SCHEMA = pa.schema(
+    [
+        ("project_id", pa.string()),
+        ("run_id", pa.string()),
+        ("attribute_path", pa.string()),
+        ("attribute_type", pa.string()),
+        ("step", STEP_TYPE),
+        ("timestamp", TIMESTAMP),
+        ("int_value", pa.int64()),
+        ("float_value", pa.float64()),
+        ("string_value", pa.string()),
+        ("bool_value", pa.bool_()),
+        ("datetime_value", TIMESTAMP),
+        ("string_set_value", pa.list_(pa.field("element", pa.string()))),
+        ("file_value", pa.struct([("path", pa.string())])),
+        ("histogram_value", HISTOGRAM),
+    ]
+)
+
+#: Which column holds the value, by attribute type: parameters, then series.
+PARAMETER_COLUMNS: dict[str, str] = {
+    "int": "int_value",
+    "float": "float_value",
+    "string": "string_value",
+    "bool": "bool_value",
+    "datetime": "datetime_value",
+    "string_set": "string_set_value",
+    "file": "file_value",
+}
+FLOAT_SERIES = "float_series"
+OBJECT_SERIES_COLUMNS: dict[str, str] = {
+    "string_series": "string_value",
+    "histogram_series": "histogram_value",
+    "file_series": "file_value",
+}
+VALUE_COLUMNS: dict[str, str] = {**PARAMETER_COLUMNS, FLOAT_SERIES: "float_value", **OBJECT_SERIES_COLUMNS}
+
+_PART = re.compile(r"(?P<run>.*)_part_(?P<number>[0-9]+)\.parquet(?P<unfinished>\.tmp)?", re.DOTALL)
+
+
+def encoded_name(identifier: str) -> str:
+    """The directory or file name that stands for a project or run id.
+
+    >>> encoded_name("my-org/my-project")
+    'my-org_my-project-de40b447a2778f2b'
+    """
+    cleaned = "".join(c if c.isalnum() or c in "_-" else "_" for c in identifier)
+    return f"{cleaned}-{hashlib.blake2b(identifier.encode(), digest_size=8).hexdigest()}"
+
+
+def part_name(run_id: str, number: int) -> str:
+    """The file name of one part of a run.
+
+    >>> part_name("a", 0)
+    'a-40f89e395b66422f_part_0.parquet'
+    """
+    return f"{encoded_name(run_id)}_part_{number}.parquet"
+
+
+@dataclass(frozen=True)
+class ProjectDirectory:
+    """Where one project's part files and payloads lie."""
+
+    data: Path
+    files: Path
+
+
+@dataclass(frozen=True)
+class FileState:
+    """What tells one version of a file from the next."""
+
+    size: int
+    modified_ns: int
+
+
+@dataclass(frozen=True)
+class Listing:
+    """The files of one project directory.
+
+    ``parts`` are the part files of complete runs, in the order of run name and part number;
+    ``interrupted`` are the leftovers of exports that did not finish, which hold no run.
+    """
+
+    parts: Mapping[str, FileState]
+    interrupted: tuple[str, ...]
+
+
+def project_directories(data: Path, files: Path | None) -> list[ProjectDirectory]:
+    """The project directories below ``data``, sorted by name.
+
+    ``data`` is an archive root with a ``data`` directory in it, a directory of projects, or one
+    project's directory. Payloads are looked for below ``files``, by default beside the data.
+    """
+    if not data.is_dir():
+        raise ArchiveError(
+            f"There is no archive at {str(data)!r}: it is not a directory. Give the directory an export was written to."
+        )
+    nested = data / "data"
+    if nested.is_dir() and not _holds_parts(nested):
+        return project_directories(nested, files if files is not None else data / "files")
+    if _holds_parts(data):
+        resolved = data.resolve()
+        return [ProjectDirectory(data, (files or resolved.parent.parent / "files") / resolved.name)]
+    payloads = files if files is not None else data.resolve().parent / "files"
+    with os.scandir(data) as entries:
+        names = sorted(entry.name for entry in entries if entry.is_dir() and not entry.name.startswith("."))
+    return [ProjectDirectory(data / name, payloads / name) for name in names]
+
+
+def list_parts(directory: Path) -> Listing:
+    """The part files of a project directory, split into complete runs and leftovers."""
+    found: dict[str, dict[int, tuple[str, FileState]]] = {}
+    interrupted = []
+    with os.scandir(directory) as entries:
+        for entry in entries:
+            match = _PART.fullmatch(entry.name)
+            if match is None or entry.name.startswith("."):
+                continue
+            if match["unfinished"]:
+                interrupted.append(entry.name)
+                continue
+            status = entry.stat()
+            state = FileState(status.st_size, status.st_mtime_ns)
+            found.setdefault(match["run"], {})[int(match["number"])] = (entry.path, state)
+    parts: dict[str, FileState] = {}
+    for run in sorted(found):
+        numbers = found[run]
+        if 0 in numbers:
+            parts.update(numbers[number] for number in sorted(numbers))
+        else:
+            interrupted.extend(Path(path).name for path, _ in numbers.values())
+    return Listing(parts, tuple(sorted(interrupted)))
+
+
+def _holds_parts(directory: Path) -> bool:
+    with os.scandir(directory) as entries:
+        return any(_PART.fullmatch(entry.name) for entry in entries)
