@@ -18,11 +18,12 @@ from neptune_frames.errors import MissingDependencyError
 
 if TYPE_CHECKING:
     from types import ModuleType
+    from typing import TypeAlias
 
     import numpy.typing as npt
     import pandas as pd
 
-    ArrowColumn = pa.Array | pa.ChunkedArray
+    ArrowColumn: TypeAlias = pa.Array | pa.ChunkedArray
 
 
 @cache
@@ -61,15 +62,14 @@ def string_values(column: ArrowColumn) -> Any:
 
 def string_objects(column: ArrowColumn) -> npt.NDArray[np.object_]:
     """Text as an object array; null becomes NaN. Equal texts share one Python string."""
-    column = pc.dictionary_encode(column)
-    if isinstance(column, pa.ChunkedArray):
-        column = column.combine_chunks()
-    codes = pc.fill_null(column.indices, -1).to_numpy(zero_copy_only=False)
+    encoded = pc.dictionary_encode(column)
+    if isinstance(encoded, pa.ChunkedArray):
+        encoded = encoded.combine_chunks()
+    codes = pc.fill_null(encoded.indices, -1).to_numpy(zero_copy_only=False)
     # The last place answers for code -1.
-    texts = np.empty(len(column.dictionary) + 1, dtype=object)
-    texts[:-1] = column.dictionary.to_pylist()
-    texts[-1] = np.nan
-    return texts[codes]
+    texts: npt.NDArray[np.object_] = np.array([*encoded.dictionary.to_pylist(), np.nan], dtype=object)
+    objects: npt.NDArray[np.object_] = texts[codes]
+    return objects
 
 
 def string_index(column: ArrowColumn, name: str | None = None) -> pd.Index:

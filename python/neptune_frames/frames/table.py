@@ -1,0 +1,249 @@
+"""The table of runs: a row per run or experiment, a column per attribute, a cell the last value.
+
+`fetch_run_table` asks a source, `RunTable` holds the answer and becomes the documented pandas frame or a
+typed Polars frame. Rows keep the order of the source (the sort key of the question); columns are sorted
+by their final names.
+"""
+
+from __future__ import annotations
+
+from collections import Counter, defaultdict
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from functools import cached_property
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import pyarrow as pa
+
+from neptune_frames import config
+from neptune_frames.errors import ConflictingAttributeTypes
+from neptune_frames.frames import values_objects
+from neptune_frames.frames.pandas_values import (
+    NO_TIMESTAMP,
+    empty_index,
+    import_pandas,
+    name_index,
+    string_index,
+    string_values,
+    timestamp_values,
+)
+from neptune_frames.frames.table_grid import MISSING, TypeGrid, gather, table_grids
+from neptune_frames.query.attributes import KNOWN_TYPES
+
+if TYPE_CHECKING:
+    import numpy.typing as npt
+    import pandas as pd
+    import polars as pl
+
+    from neptune_frames.query.selection import AttributeSelector, ContainerKind, RunQuery
+    from neptune_frames.sources.base import Source
+
+
+def fetch_run_table(source: Source, query: RunQuery, selector: AttributeSelector) -> RunTable:
+    """Ask a source for runs and their attribute values.
+
+    A short list of exact names travels with the search itself; everything else is a second question.
+
+    Args:
+        source: Whom to ask.
+        query: Which runs, in which order, how many. Project None asks all projects.
+        selector: Which attributes become columns.
+
+    Raises:
+        NeptuneProjectInaccessible: If the project does not exist.
+    """
+    names = selector.plain_names
+    if names is not None and len(names) <= config.MAX_PROJECTED_ATTRIBUTES.get() and query.project is not None:
+        answer = source.search(query, projection=names)
+        values = answer.values
+    else:
+        answer = source.search(query)
+        values = _collected(source, answer.runs, selector) if selector.alternatives else {}
+    known: dict[str, pa.Table] = {name: values[name] for name in KNOWN_TYPES if name in values}
+    return RunTable(answer.runs, known, query.kind, with_project=query.project is None)
+
+
+def _collected(source: Source, runs: pa.Table, selector: AttributeSelector) -> dict[str, pa.Table]:
+    if not runs.num_rows:
+        return {}
+    batches: dict[str, list[pa.RecordBatch]] = defaultdict(list)
+    for attribute_type, batch in source.values(runs, selector):
+        batches[attribute_type].append(batch)
+    return {attribute_type: pa.Table.from_batches(pieces) for attribute_type, pieces in batches.items()}
+
+
+@dataclass(frozen=True)
+class RunTable:
+    """Runs and their values, on the way to a wide frame.
+
+    Args:
+        runs: RUNS, one row per row of the result.
+        values: VALUES tables by client type; ``run`` is a position in ``runs``.
+        kind: Whether rows are experiments or runs; names the index.
+        with_project: Whether the project is a level of the index (tables over all projects).
+    """
+
+    runs: pa.Table
+    values: dict[str, pa.Table] = field(repr=False)
+    kind: ContainerKind
+    with_project: bool = False
+
+    @cached_property
+    def grids(self) -> list[TypeGrid]:
+        return table_grids(self.values, self.runs.num_rows)
+
+    @property
+    def key_columns(self) -> dict[str, str]:
+        """Names of the row keys and the RUNS columns that hold them."""
+        project = {"project": "project"} if self.with_project else {}
+        return {**project, self.kind.value: self.kind.label_column}
+
+    def column_names(self, *, type_suffix: bool = False) -> list[str]:
+        """Final names of the attribute columns, grid after grid.
+
+        Raises:
+            ConflictingAttributeTypes: If a name has several types and there is no suffix to tell them apart.
+        """
+        if type_suffix:
+            return [f"{name}:{grid.type}" for grid in self.grids for name in grid.attributes]
+        names = [name for grid in self.grids for name in grid.attributes]
+        conflicts = [name for name, count in Counter(names).items() if count > 1]
+        if conflicts:
+            raise ConflictingAttributeTypes(sorted(conflicts))
+        return names
+
+    def to_pandas(self, *, type_suffix: bool = False) -> pd.DataFrame:
+        """The documented frame of `fetch_experiments_table` and its siblings.
+
+        Integers with gaps become float64 and booleans with gaps become objects; a missing cell is NaN
+        (NaT for timestamps); sets, files and histograms are Python objects.
+
+        Raises:
+            ConflictingAttributeTypes: If a name has several types and ``type_suffix`` is False.
+        """
+        pandas = import_pandas()
+        if not self.runs.num_rows:
+            return pandas.DataFrame(index=self._pandas_index(), columns=empty_index("attribute"))
+        names = self.column_names(type_suffix=type_suffix)
+        order = sorted(range(len(names)), key=names.__getitem__)
+        blocks: list[pd.DataFrame] = []
+        positions: list[npt.NDArray[np.int64]] = []
+        start = 0
+        for grid in self.grids:
+            for attributes, block in self._pandas_blocks(grid):
+                blocks.append(block)
+                positions.append(attributes + start)
+            start += len(grid.attributes)
+        if not blocks:
+            return pandas.DataFrame(index=self._pandas_index(), columns=name_index([], "attribute"))
+        # Where each name went when columns were grouped by dtype.
+        place = np.argsort(np.concatenate(positions))
+        frame = blocks[0] if len(blocks) == 1 else pandas.concat(blocks, axis=1, ignore_index=True)
+        frame = frame.iloc[:, place[order]]
+        frame.columns = name_index([names[position] for position in order], "attribute")
+        frame.index = self._pandas_index()
+        return frame
+
+    def to_polars(self, *, type_suffix: bool = False) -> pl.DataFrame:
+        """A frame with typed, nullable columns; the keys (``experiment`` or ``run``) come first.
+
+        Files and histograms are structs, string sets are lists. An attribute named like a key gets its
+        type as suffix even without ``type_suffix``.
+
+        Raises:
+            ConflictingAttributeTypes: If a name has several types and ``type_suffix`` is False.
+        """
+        import polars as pl
+
+        names = iter(self.column_names(type_suffix=type_suffix))
+        keys = {name: self.runs.column(column) for name, column in self.key_columns.items()}
+        columns: dict[str, Any] = {}
+        for grid in self.grids:
+            cells = grid.arrow_cells()
+            for position, attribute in enumerate(grid.attributes):
+                name = next(names)
+                column = cells.slice(position * self.runs.num_rows, self.runs.num_rows)
+                columns[f"{attribute}:{grid.type}" if name in keys else name] = column
+        table = pa.table({**keys, **{name: columns[name] for name in sorted(columns)}})
+        return pl.DataFrame(pl.from_arrow(table))
+
+    def _pandas_index(self) -> pd.Index:
+        pandas = import_pandas()
+        if self.runs.num_rows:
+            levels = [string_index(self.runs.column(column), name) for name, column in self.key_columns.items()]
+        else:
+            levels = [empty_index(name) for name in self.key_columns]
+        return levels[0] if len(levels) == 1 else pandas.MultiIndex.from_arrays(levels)
+
+    def _pandas_blocks(self, grid: TypeGrid) -> Iterator[tuple[npt.NDArray[np.int64], pd.DataFrame]]:
+        """Attributes of a grid (positions) with their columns, grouped so that a group has one dtype."""
+        everything = np.arange(len(grid.attributes))
+        if grid.type in _DTYPE_WITH_GAPS:
+            numbers = grid.values.fill_null(pa.scalar(False).cast(grid.values.type)).to_numpy(zero_copy_only=False)
+            with_gaps = numbers.astype(_DTYPE_WITH_GAPS[grid.type], copy=False)
+            complete = grid.is_complete & (numbers.dtype != with_gaps.dtype)
+            if complete.any():
+                yield everything[complete], _block(numbers[grid.places[complete]])
+            if not complete.all():
+                yield everything[~complete], _block(gather(with_gaps, np.nan, grid.places[~complete]))
+        elif grid.type == "datetime":
+            milliseconds = grid.values.cast(pa.int64()).fill_null(0).to_numpy(zero_copy_only=False)
+            instants = gather(milliseconds, NO_TIMESTAMP, grid.places)
+            yield everything, _frame([timestamp_values(row) for row in instants])
+        elif grid.type in _OBJECTS:
+            objects = _OBJECTS[grid.type](self, grid)
+            yield everything, _block(gather(objects, np.nan, grid.places))
+        else:
+            texts = string_values(grid.arrow_cells())
+            rows = self.runs.num_rows
+            yield everything, _frame([texts[start : start + rows] for start in range(0, len(texts), rows)])
+
+    def _files(self, grid: TypeGrid) -> npt.NDArray[np.object_]:
+        """The `File` of each value, with the run and attribute it belongs to."""
+        attributes, runs = np.nonzero(grid.places != MISSING)
+        owner = np.zeros((2, len(grid.values)), dtype=np.int64)
+        owner[:, grid.places[attributes, runs]] = attributes, runs
+        names = object_list(grid.attributes, owner[0])
+        labels = object_list(self.runs.column(self.kind.label_column).to_pylist(), owner[1])
+        nothing: list[Any] = [None] * len(labels)
+        by_experiment = self.kind.value == "experiment"
+        return values_objects.files(
+            grid.values,
+            projects=object_list(self.runs.column("project").to_pylist(), owner[1]),
+            experiments=labels if by_experiment else nothing,
+            run_ids=nothing if by_experiment else labels,
+            attributes=names,
+            steps=nothing if grid.last_steps is None else grid.last_steps.to_pylist(),
+        )
+
+
+#: dtype of a column whose attribute some run lacks, for types numpy holds.
+_DTYPE_WITH_GAPS = {
+    "int": np.dtype(np.float64),
+    "float": np.dtype(np.float64),
+    "float_series": np.dtype(np.float64),
+    "bool": np.dtype(object),
+}
+
+#: Types whose cells are Python objects, and who makes them.
+_OBJECTS: dict[str, Callable[[RunTable, TypeGrid], npt.NDArray[np.object_]]] = {
+    "string_set": lambda _, grid: values_objects.sets(grid.values),
+    "histogram_series": lambda _, grid: values_objects.histograms(grid.values),
+    "file": RunTable._files,
+    "file_series": RunTable._files,
+}
+
+
+def object_list(items: list[Any], positions: npt.NDArray[np.int64]) -> list[Any]:
+    """``items[position]`` for each position."""
+    return values_objects.object_array(items, len(items))[positions].tolist()  # type: ignore[no-any-return]
+
+
+def _block(grid: npt.NDArray[Any]) -> pd.DataFrame:
+    """A frame of one dtype whose columns are the rows of ``grid``, without a copy."""
+    return import_pandas().DataFrame(grid.T, copy=False)
+
+
+def _frame(columns: list[Any]) -> pd.DataFrame:
+    return import_pandas().DataFrame(dict(enumerate(columns)), copy=False)

@@ -1,0 +1,93 @@
+"""Attribute values, long as sources send them, as one dense grid per attribute type.
+
+A grid does not hold values but says where each cell's value is, so one gather per type makes the
+columns of any result: numbers, text, timestamps or Python objects.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+import pyarrow as pa
+
+#: The place of a cell without a value: the last one, where a gather finds what stands for "missing".
+MISSING = -1
+
+
+@dataclass(frozen=True)
+class TypeGrid:
+    """The values of one attribute type.
+
+    Args:
+        type: Client name of the type, such as ``float_series``.
+        attributes: Names, sorted; each has at least one row in ``values``.
+        values: The values in the order they came (`neptune_frames.schemas.VALUE_TYPES`).
+        places: For each attribute (row) and run (column) its position in ``values``, or MISSING.
+        last_steps: Steps of the values, for series types.
+    """
+
+    type: str
+    attributes: list[str]
+    values: pa.Array
+    places: npt.NDArray[np.int64]
+    last_steps: pa.Array | None = None
+
+    @property
+    def is_complete(self) -> npt.NDArray[np.bool_]:
+        """For each attribute whether every run has a value."""
+        complete: npt.NDArray[np.bool_] = (self.places != MISSING).all(axis=1)
+        return complete
+
+    def arrow_cells(self) -> pa.Array:
+        """All cells, attribute after attribute, null where there is no value."""
+        flat = self.places.ravel()
+        values = self.values.cast(pa.large_string()) if pa.types.is_string(self.values.type) else self.values
+        return values.take(pa.array(flat, mask=flat == MISSING))
+
+
+def table_grids(values: dict[str, pa.Table], run_count: int) -> list[TypeGrid]:
+    """The grids of VALUES tables (`SearchAnswer.values`), by type; ``run`` counts up to ``run_count``.
+
+    Where a run has two values of one attribute, the later one is taken.
+    """
+    return [
+        _grid(attribute_type, table, run_count) for attribute_type, table in sorted(values.items()) if table.num_rows
+    ]
+
+
+def _grid(attribute_type: str, table: pa.Table, run_count: int) -> TypeGrid:
+    codes, names = _encoded(table.column("attribute"))
+    values = _one_chunk(table.column("value"))
+    places = np.full((len(names), run_count), MISSING, dtype=np.int64)
+    found = np.arange(len(values))
+    if values.null_count:
+        found = np.where(values.is_valid().to_numpy(zero_copy_only=False), found, MISSING)
+    places[codes, table.column("run").to_numpy()] = found
+    last_steps = _one_chunk(table.column("last_step")) if "last_step" in table.column_names else None
+    return TypeGrid(attribute_type, names, values, places, last_steps)
+
+
+def _encoded(column: pa.ChunkedArray) -> tuple[npt.NDArray[np.int64], list[str]]:
+    """Names as codes into the sorted list of the names that occur."""
+    encoded = _one_chunk(column.unify_dictionaries())
+    codes = encoded.indices.to_numpy(zero_copy_only=False)
+    used = np.flatnonzero(np.bincount(codes, minlength=len(encoded.dictionary)))
+    names = encoded.dictionary.take(pa.array(used)).to_pylist()
+    order = sorted(range(len(names)), key=names.__getitem__)
+    new_code = np.empty(len(encoded.dictionary), dtype=np.int64)
+    new_code[used[order]] = np.arange(len(order))
+    return new_code[codes], [names[position] for position in order]
+
+
+def _one_chunk(column: pa.ChunkedArray) -> pa.Array:
+    return column.chunk(0) if column.num_chunks == 1 else pa.concat_arrays(column.chunks)
+
+
+def gather(values: npt.NDArray[np.generic], missing: object, places: npt.NDArray[np.int64]) -> npt.NDArray[np.generic]:
+    """``values[places]``, and ``missing`` where there is no place. The dtype stays that of ``values``."""
+    with_missing = np.empty(len(values) + 1, dtype=values.dtype)
+    with_missing[:-1] = values
+    with_missing[-1] = missing
+    return with_missing[places]

@@ -1,0 +1,81 @@
+"""Arrow columns of sets, files and histograms as the Python objects the documented frames hold.
+
+Whole columns turn into lists first; then one pass constructs the objects.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from neptune_frames.types import File, Histogram
+
+
+def object_array(objects: Iterable[Any], length: int) -> npt.NDArray[np.object_]:
+    """Objects as an array of one dimension, whatever they are (sequences too)."""
+    array = np.empty(length, dtype=object)
+    array[:] = list(objects)
+    return array
+
+
+def sets(column: pa.Array) -> npt.NDArray[np.object_]:
+    """A list column as Python sets; a null list becomes an empty set."""
+    texts = _shared_texts(column.flatten())
+    lengths = pc.fill_null(pc.list_value_length(column), 0).to_numpy(zero_copy_only=False)
+    ends = np.cumsum(lengths)
+    bounds = zip((ends - lengths).tolist(), ends.tolist(), strict=True)
+    return object_array((set(texts[start:end]) for start, end in bounds), len(column))
+
+
+def histograms(column: pa.Array) -> npt.NDArray[np.object_]:
+    """A HISTOGRAM column as `Histogram` objects (without regard to null)."""
+    types = pc.fill_null(column.field("type"), "")
+    return object_array(
+        map(Histogram, _shared_texts(types), *(_float_lists(column.field(name)) for name in ("edges", "values"))),
+        len(column),
+    )
+
+
+def files(
+    column: pa.Array,
+    *,
+    projects: Sequence[str],
+    experiments: Sequence[str | None],
+    run_ids: Sequence[str | None],
+    attributes: Sequence[str],
+    steps: Sequence[float | None],
+) -> npt.NDArray[np.object_]:
+    """A FILE column as `File` objects (without regard to null); the other lists have one item per row."""
+    return object_array(
+        map(
+            File,
+            projects,
+            experiments,
+            run_ids,
+            attributes,
+            steps,
+            pc.fill_null(column.field("path"), "").to_pylist(),
+            pc.fill_null(column.field("size_bytes"), 0).to_pylist(),
+            _shared_texts(pc.fill_null(column.field("mime_type"), "")),
+        ),
+        len(column),
+    )
+
+
+def _shared_texts(column: pa.Array) -> list[str]:
+    """Texts as Python strings, equal ones shared."""
+    encoded = column.dictionary_encode()
+    texts = np.array([*encoded.dictionary.to_pylist(), None], dtype=object)
+    return texts[encoded.indices.to_numpy(zero_copy_only=False)].tolist()  # type: ignore[no-any-return]
+
+
+def _float_lists(column: pa.Array) -> list[list[float]]:
+    numbers = column.flatten().to_pylist()
+    lengths = pc.fill_null(pc.list_value_length(column), 0).to_numpy(zero_copy_only=False)
+    ends = np.cumsum(lengths)
+    return [numbers[start:end] for start, end in zip((ends - lengths).tolist(), ends.tolist(), strict=True)]
