@@ -1,0 +1,81 @@
+"""Lazy Polars frames over our sources: the only place that touches Polars' (unstable) plugin interface.
+
+Polars hands a source a projection, a row limit and a predicate, and redoes none of them reliably. The
+order that is right: first the limit (it counts rows before the filter), then the filter, then the
+projection. `scan_frames` applies all three itself, so that what a source makes of them can only save work.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass
+
+import polars as pl
+from polars.io.plugins import register_io_source
+
+#: Rows in the frames handed to Polars: enough to be fast, few enough to bound what is in flight.
+_BATCH_ROWS = 200_000
+
+
+@dataclass(frozen=True)
+class Wanted:
+    """What a query needs of a source.
+
+    Attributes:
+        columns: Names of the columns needed, filter columns included; None for all.
+        predicate: Only rows that satisfy it are needed. None where no row may be left out, which is
+            so under a row limit, since that counts unfiltered rows.
+        rows: How many rows will be read at most; None for all.
+    """
+
+    columns: tuple[str, ...] | None = None
+    predicate: pl.Expr | None = None
+    rows: int | None = None
+
+
+def scan_frames(
+    frames: Callable[[Wanted], Iterable[pl.DataFrame]], *, schema: pl.Schema, name: str, detail: str = ""
+) -> pl.LazyFrame:
+    """A LazyFrame over frames that are made when a query runs.
+
+    Args:
+        frames: Makes the frames. It may leave out columns and rows that are not wanted, and need not.
+        schema: Names and types of the columns.
+        name: What `LazyFrame.explain` calls the source.
+        detail: What `LazyFrame.explain` says about it. No secrets.
+    """
+
+    def source(
+        columns: list[str] | None, predicate: pl.Expr | None, rows: int | None, _batch_size: int | None
+    ) -> Iterator[pl.DataFrame]:
+        wanted = Wanted(
+            columns=None if columns is None else tuple(columns),
+            predicate=predicate if rows is None else None,
+            rows=rows,
+        )
+        if rows == 0:
+            return
+        for frame in _obey(_bounded(frames(wanted)), columns, predicate, rows):
+            if frame.height:
+                yield frame
+
+    return register_io_source(source, schema=schema, explain_name=name, explain_detail=detail or None)
+
+
+def _bounded(frames: Iterable[pl.DataFrame]) -> Iterator[pl.DataFrame]:
+    for frame in frames:
+        yield from frame.iter_slices(_BATCH_ROWS)
+
+
+def _obey(
+    frames: Iterable[pl.DataFrame], columns: list[str] | None, predicate: pl.Expr | None, rows: int | None
+) -> Iterator[pl.DataFrame]:
+    for frame in frames:
+        if rows is not None:
+            frame = frame.head(rows)
+            rows -= frame.height
+        if predicate is not None:
+            frame = frame.filter(predicate)
+        yield frame if columns is None else frame.select(columns)
+        if rows == 0:
+            return

@@ -1,0 +1,113 @@
+"""Long frames of float points: one row per point, keys as dictionary codes.
+
+Columns: ``project``, ``experiment`` or ``run``, ``attribute``, ``step``, ``value``, and where they were
+asked for ``timestamp``, ``is_preview`` and ``preview_completion``. Names are `polars.Categorical` (Arrow
+dictionaries), 4 bytes a point instead of the 16 of a string: compare them with ``==``, ``is_in``,
+``.cat.starts_with``; for anything else, and to join with strings, use ``.cast(pl.String)``.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+import polars as pl
+import pyarrow as pa
+
+from neptune_frames.frames.pandas_values import NO_TIMESTAMP
+from neptune_frames.schemas import POINT_PREVIEW, POINT_TIME, STEP, TIMESTAMP, float_point
+
+if TYPE_CHECKING:
+    from collections.abc import Collection
+
+    import numpy.typing as npt
+
+    from neptune_frames.frames.metrics_points import PointBlock
+    from neptune_frames.query.selection import ContainerKind, SeriesOptions
+
+_NAME = pa.dictionary(pa.int32(), pa.string())
+_TIME_NAME = POINT_TIME.name
+_PREVIEW_NAMES = [field.name for field in POINT_PREVIEW]
+
+
+class LongLayout:
+    """How the points of some runs and attributes look as long frames.
+
+    Example:
+        >>> from neptune_frames.query.selection import ContainerKind, SeriesOptions
+        >>> LongLayout.schema(SeriesOptions(kind=ContainerKind.RUN)).names
+        ['project', 'run', 'attribute', 'step', 'value']
+    """
+
+    def __init__(self, runs: pa.Table, attributes: pa.Array, options: SeriesOptions) -> None:
+        self.options = options
+        label_column = options.kind.label_column
+        self._names = {
+            "project": runs.column("project").combine_chunks(),
+            options.kind.value: runs.column(label_column).combine_chunks(),
+            "attribute": attributes,
+        }
+        # Hashed into categories once; a batch only looks codes up.
+        self._categories = {
+            name: pl.Series(name, values, dtype=pl.Categorical) for name, values in self._names.items()
+        }
+
+    @staticmethod
+    def arrow_schema(options: SeriesOptions) -> pa.Schema:
+        """The Arrow schema of long tables; names are dictionaries."""
+        names = [pa.field(name, _NAME, nullable=False) for name in name_columns(options.kind)]
+        point = float_point(time=options.include_time, preview=options.include_previews)
+        return pa.schema([*names, *point])
+
+    @staticmethod
+    def schema(options: SeriesOptions) -> pl.Schema:
+        """The Polars schema of long frames, known before anything is fetched."""
+        schema = pl.Schema({name: pl.Categorical() for name in name_columns(options.kind)})
+        schema.update({STEP.name: pl.Float64(), "value": pl.Float64()})
+        if options.include_time:
+            schema[_TIME_NAME] = pl.Datetime("ms", "UTC")
+        if options.include_previews:
+            schema.update(zip(_PREVIEW_NAMES, (pl.Boolean(), pl.Float32()), strict=True))
+        return schema
+
+    def record_batch(self, block: PointBlock) -> pa.RecordBatch:
+        """The points of a block as Arrow, in `arrow_schema`."""
+        schema = self.arrow_schema(self.options)
+        arrays = [
+            pa.DictionaryArray.from_arrays(_per_point(block, name), self._names[name])
+            if name in self._names
+            else arrow_column(block.columns[name], name)
+            for name in schema.names
+        ]
+        return pa.RecordBatch.from_arrays(arrays, schema=schema)
+
+    def frame(self, block: PointBlock, columns: Collection[str] | None = None) -> pl.DataFrame:
+        """The points of a block as Polars, with all columns or the given ones, in `schema` order."""
+        return pl.DataFrame(
+            [
+                self._categories[name].gather(_per_point(block, name))
+                if name in self._categories
+                else pl.Series(name, arrow_column(block.columns[name], name))
+                for name in self.schema(self.options)
+                if columns is None or name in columns
+            ]
+        )
+
+
+def name_columns(kind: ContainerKind) -> tuple[str, str, str]:
+    """The columns of a long frame that hold names."""
+    return ("project", kind.value, "attribute")
+
+
+def arrow_column(values: npt.NDArray[np.generic], name: str, absent: npt.NDArray[np.bool_] | None = None) -> pa.Array:
+    """A point column as Arrow (no copy of 8-byte values); timestamps get their type and their nulls."""
+    if name != _TIME_NAME:
+        return pa.array(values, mask=absent)
+    unknown = values == NO_TIMESTAMP
+    if absent is not None:
+        unknown |= absent
+    return pa.array(values, mask=unknown if unknown.any() else None).view(TIMESTAMP)
+
+
+def _per_point(block: PointBlock, name: str) -> npt.NDArray[np.int32]:
+    return np.repeat(block.attribute if name == "attribute" else block.run, block.lengths)

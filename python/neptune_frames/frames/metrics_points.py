@@ -1,0 +1,104 @@
+"""Float points as they arrive: flat columns, piece by piece, without a copy."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from functools import cached_property
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from neptune_frames.frames.pandas_values import NO_TIMESTAMP
+
+if TYPE_CHECKING:
+    import numpy.typing as npt
+
+
+#: Large batches are worked on in blocks of about this many points, which bounds temporary memory.
+_BLOCK_POINTS = 1 << 20
+
+
+@dataclass(frozen=True)
+class PointBlock:
+    """Pieces of series: the points of piece ``i`` are ``offsets[i]:offsets[i + 1]`` of each column.
+
+    Columns are numpy views of Arrow buffers where the types allow it: ``step`` and ``value`` float64,
+    ``timestamp`` int64 milliseconds (`NO_TIMESTAMP` where absent), ``is_preview`` bool,
+    ``preview_completion`` float32.
+    """
+
+    run: npt.NDArray[np.int32]
+    attribute: npt.NDArray[np.int32]
+    offsets: npt.NDArray[np.int64]
+    columns: dict[str, npt.NDArray[Any]]
+
+    @cached_property
+    def lengths(self) -> npt.NDArray[np.int64]:
+        """Points in each piece."""
+        return np.diff(self.offsets)
+
+    @property
+    def step(self) -> npt.NDArray[np.float64]:
+        return self.columns["step"]
+
+    def __len__(self) -> int:
+        return len(self.columns["step"])
+
+
+def read_points(batches: Iterable[pa.RecordBatch]) -> Iterator[PointBlock]:
+    """Blocks of the points of SERIES_POINTS batches; pieces without a point are left out."""
+    for batch in batches:
+        block = read_batch(batch)
+        if len(block):
+            yield from _split(block)
+
+
+def read_batch(batch: pa.RecordBatch) -> PointBlock:
+    """The points of one SERIES_POINTS batch."""
+    points = batch.column("points")
+    offsets = points.offsets.to_numpy()
+    first, last = (int(offsets[0]), int(offsets[-1])) if len(offsets) else (0, 0)
+    flat = points.values.slice(first, last - first)
+    columns = {
+        field.name: _numpy_column(flat.field(position)) for position, field in enumerate(points.type.value_type)
+    }
+    run, attribute = batch.column("run").to_numpy(), batch.column("attribute").to_numpy()
+    lengths = np.diff(offsets)
+    if not lengths.all():
+        filled = lengths > 0
+        run, attribute, lengths = run[filled], attribute[filled], lengths[filled]
+    return PointBlock(run, attribute, _offsets(lengths), columns)
+
+
+def _numpy_column(column: pa.Array) -> npt.NDArray[Any]:
+    if pa.types.is_timestamp(column.type):
+        column = column.view(pa.int64())
+        if column.null_count:
+            column = pc.fill_null(column, NO_TIMESTAMP)
+    return column.to_numpy(zero_copy_only=False)  # type: ignore[no-any-return]
+
+
+def _offsets(lengths: npt.NDArray[np.int64]) -> npt.NDArray[np.int64]:
+    offsets = np.zeros(len(lengths) + 1, dtype=np.int64)
+    np.cumsum(lengths, out=offsets[1:])
+    return offsets
+
+
+def _split(block: PointBlock) -> Iterator[PointBlock]:
+    """Views of whole pieces, about `_BLOCK_POINTS` points each (one piece may be longer)."""
+    bounds = np.searchsorted(block.offsets, np.arange(_BLOCK_POINTS, len(block), _BLOCK_POINTS))
+    edges = np.unique(np.concatenate([[0], bounds, [len(block.run)]]))
+    if len(edges) == 2:
+        yield block
+        return
+    for first, last in zip(edges[:-1].tolist(), edges[1:].tolist(), strict=True):
+        start, stop = int(block.offsets[first]), int(block.offsets[last])
+        yield PointBlock(
+            block.run[first:last],
+            block.attribute[first:last],
+            block.offsets[first : last + 1] - start,
+            {name: column[start:stop] for name, column in block.columns.items()},
+        )

@@ -1,0 +1,151 @@
+"""The middle of every call, once: from checked arguments to the source's answer.
+
+Faces check arguments and choose a shape; what is asked of a source, in which order and how few times,
+is decided here.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
+
+import pyarrow as pa
+
+from neptune_frames.frames.metrics import MetricsResult
+from neptune_frames.query.arguments import resolve_run_filter
+from neptune_frames.query.attributes import KNOWN_TYPES
+from neptune_frames.query.inference import infer_types
+from neptune_frames.query.selection import (
+    AttributeAlternative,
+    AttributeSelector,
+    ContainerKind,
+    RunQuery,
+    SeriesOptions,
+)
+from neptune_frames.schemas import RUNS
+from neptune_frames.sources.base import SeriesKeys
+
+if TYPE_CHECKING:
+    from neptune_frames.query.expressions import Expression
+    from neptune_frames.query.filters import Filter
+    from neptune_frames.sources.base import Source
+
+
+@dataclass(frozen=True)
+class Containers:
+    """Which runs or experiments.
+
+    ``filter`` None selects all of them. ``names`` is set when the user gave a list of exact labels,
+    which some sources can answer for without a search.
+    """
+
+    kind: ContainerKind
+    filter: Expression | None = None
+    names: tuple[str, ...] | None = None
+
+    @classmethod
+    def of(cls, value: str | list[str] | Filter | None, kind: ContainerKind, parameter: str) -> Containers:
+        """The user's value, checked (`neptune_frames.query.arguments.resolve_run_filter`)."""
+        expression = resolve_run_filter(value, kind, parameter)
+        names = tuple(dict.fromkeys(map(str, value))) if isinstance(value, list) else None
+        return cls(kind, expression, names)
+
+
+@dataclass(frozen=True)
+class MetricsQuestion:
+    """Points of float series: of which project, runs and attributes, and which part of them."""
+
+    project: str
+    containers: Containers
+    attributes: AttributeSelector
+    options: SeriesOptions
+
+
+def fetch_metrics(source: Source, question: MetricsQuestion) -> MetricsResult:
+    """Ask for the series, then for their points."""
+    keys = series_keys(source, question)
+    return MetricsResult(
+        float_points(source, keys, question.options),
+        runs=keys.runs,
+        attributes=keys.attributes,
+        options=question.options,
+    )
+
+
+def float_points(source: Source, keys: SeriesKeys, options: SeriesOptions) -> Iterator[pa.RecordBatch]:
+    """SERIES_POINTS batches of the series; nothing is asked where there is none."""
+    if len(keys):
+        yield from source.float_points(keys, options)
+
+
+def series_keys(source: Source, question: MetricsQuestion) -> SeriesKeys:
+    """Which series a question is about: the runs it selects, times the float series it selects.
+
+    A list of names needs no definitions, and with a list of run ids no search either: what is not
+    there has no points.
+    """
+    selector, containers = question.attributes, question.containers
+    names = selector.plain_names
+    if not selector.alternatives or names == ():
+        return SeriesKeys(RUNS.empty_table(), _names(()))
+    if names is not None and containers.names is not None and containers.kind is ContainerKind.RUN:
+        return SeriesKeys(source.resolve_custom_ids(question.project, containers.names), _names(names))
+    runs = find_runs(source, question.project, containers)
+    if names is None:
+        names = attribute_names(source, question.project, runs, selector) if runs.num_rows else ()
+    return SeriesKeys(runs, _names(names))
+
+
+def find_runs(source: Source, project: str, containers: Containers) -> pa.Table:
+    """The RUNS table of the runs selected."""
+    return source.search(run_query(source, project, containers)).runs
+
+
+def run_query(source: Source, project: str, containers: Containers) -> RunQuery:
+    """The search for the runs selected; types its filter leaves open are looked up in the project."""
+    expression = infer_types(containers.filter, lambda names: known_types(source, project, names))
+    return RunQuery(project, containers.kind, expression)
+
+
+def known_types(source: Source, project: str, names: Sequence[str]) -> Mapping[str, set[str]]:
+    """Which types each name has anywhere in the project."""
+    selector = AttributeSelector((AttributeAlternative(KNOWN_TYPES, names=tuple(names)),))
+    definitions = source.definitions([project], None, selector)
+    types: dict[str, set[str]] = {}
+    for name, attribute_type in zip(*(column.to_pylist() for column in definitions.columns), strict=True):
+        types.setdefault(name, set()).add(attribute_type)
+    return types
+
+
+def attribute_names(
+    source: Source, project: str, runs: pa.Table | None, selector: AttributeSelector
+) -> tuple[str, ...]:
+    """Names of the attributes the runs (None: the whole project) have, ascending, each once."""
+    names = source.definitions([project], runs, selector).column("attribute")
+    return tuple(sorted(names.unique().to_pylist()))
+
+
+def list_labels(source: Source, project: str, containers: Containers) -> list[str]:
+    """Names of the experiments, or ids of the runs, in ascending order."""
+    labels = find_runs(source, project, containers).column(containers.kind.label_column)
+    return sorted(labels.drop_null().to_pylist())
+
+
+def list_attributes(source: Source, project: str, containers: Containers, selector: AttributeSelector) -> list[str]:
+    """Names of the attributes of the runs selected, ascending, each once."""
+    if not selector.alternatives or selector.plain_names == ():
+        return []
+    if containers.filter is None and containers.kind is ContainerKind.RUN:
+        return list(attribute_names(source, project, None, selector))
+    runs = find_runs(source, project, containers)
+    return list(attribute_names(source, project, runs, selector)) if runs.num_rows else []
+
+
+def without_time(question: MetricsQuestion) -> MetricsQuestion:
+    """The same question without timestamps."""
+    return replace(question, options=replace(question.options, include_time=False))
+
+
+def _names(names: Sequence[str]) -> pa.Array:
+    return pa.array(names, pa.string())

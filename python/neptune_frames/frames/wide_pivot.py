@@ -1,0 +1,122 @@
+"""From points to wide matrices: one row of memory per attribute, one place per (container, step)."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from neptune_frames.frames.pandas_values import NO_TIMESTAMP
+from neptune_frames.frames.wide_rows import SeriesBlock, number_rows
+
+if TYPE_CHECKING:
+    import numpy.typing as npt
+
+    from neptune_frames.frames.metrics_points import PointBlock
+
+#: Output dtype of each point column, and what marks a cell without a point.
+_MATRICES: dict[str, tuple[type, Any]] = {
+    "value": (np.float64, np.nan),
+    "timestamp": (np.int64, NO_TIMESTAMP),
+    "is_preview": (np.bool_, False),
+    "preview_completion": (np.float64, np.nan),
+}
+
+
+class Pivot:
+    """The wide shape of some points, computed once; `matrix` fills one point column into it.
+
+    Containers are ordered by label (code points), then by position; columns by name. Neither is there
+    without a point.
+
+    Attributes:
+        labels: Distinct labels, ascending.
+        label_codes: Place in ``labels`` of each row.
+        names: Names of the columns, ascending.
+        rows: Numbering of the rows; ``rows.steps[rows.step_codes]`` are their steps.
+    """
+
+    def __init__(self, blocks: Sequence[PointBlock], labels: pa.Array, attributes: pa.Array) -> None:
+        run_places, runs = _places(labels, [block.run for block in blocks])
+        columns, names = _places(attributes, [block.attribute for block in blocks])
+        self._blocks = blocks
+        self._series = [
+            SeriesBlock(run_places[block.run], columns[block.attribute], block.offsets, block.step) for block in blocks
+        ]
+        self.rows = number_rows(self._series, len(runs), len(names))
+        self.names = names
+        self.labels = runs.unique()
+        self.label_codes = pc.index_in(runs, self.labels).to_numpy(zero_copy_only=False)[self.rows.container]
+        self.shape = (len(names), len(self.rows))
+        self._containers = len(runs)
+
+    @property
+    def steps(self) -> npt.NDArray[np.float64]:
+        """The step of each row."""
+        return self.rows.steps[self.rows.step_codes]
+
+    @property
+    def complete(self) -> bool:
+        """Whether every cell has a point."""
+        points = sum(map(len, self._blocks))
+        if not self.rows.repeated:
+            return points == self.shape[0] * self.shape[1]
+        return bool(self.present().all())
+
+    def matrix(self, name: str) -> npt.NDArray[Any]:
+        """One column of the points as a (columns x rows) C-ordered array.
+
+        Where a series has several points at a step, the first one that is not missing (NaN) counts.
+        """
+        dtype, missing = _MATRICES[name]
+        matrix = np.full(self.shape, missing, dtype=dtype)
+        if not self.rows.repeated:
+            for position in range(len(self._blocks)):
+                self._fill(matrix, position, self._blocks[position].columns[name])
+            return matrix
+        # Written backwards, the first point is the one that stays.
+        cells = matrix.reshape(-1)
+        for position in reversed(range(len(self._blocks))):
+            values = self._blocks[position].columns[name]
+            there = np.flatnonzero(values == values if missing != missing else values != missing)[::-1]
+            cells[self._cells(position)[there]] = values[there]
+        return matrix
+
+    def present(self) -> npt.NDArray[np.bool_]:
+        """Which cells have a point, as a (columns x rows) array."""
+        matrix = np.zeros(self.shape, dtype=bool)
+        for position in range(len(self._blocks)):
+            self._fill(matrix, position, np.True_)
+        return matrix
+
+    def _fill(self, matrix: npt.NDArray[Any], position: int, values: npt.NDArray[Any] | np.bool_) -> None:
+        series, length = self._series[position], self.rows.equal_lengths
+        if length is None:
+            matrix.reshape(-1)[self._cells(position)] = values
+            return
+        if values.ndim:
+            values = values.reshape(-1, length)
+        matrix.reshape(self.shape[0], self._containers, length)[series.column, series.container] = values
+
+    def _cells(self, position: int) -> npt.NDArray[np.int64]:
+        """Place of each point of a block in the flat matrix."""
+        series = self._series[position]
+        cells = np.repeat(series.column * self.shape[1], series.lengths)
+        cells += self.rows.of_block(position)
+        return cells
+
+
+def _places(names: pa.Array, used: Sequence[npt.NDArray[np.int32]]) -> tuple[npt.NDArray[np.int64], pa.Array]:
+    """Where each used position of ``names`` goes when they are sorted by code point, and the sorted names."""
+    seen = np.zeros(len(names), dtype=bool)
+    for positions in used:
+        seen[positions] = True
+    present = np.flatnonzero(seen)
+    chosen = names.take(pa.array(present))
+    order = pc.sort_indices(chosen).to_numpy()
+    places = np.empty(len(names), dtype=np.int64)
+    places[present[order]] = np.arange(len(present))
+    return places, chosen.take(pa.array(order))
