@@ -23,7 +23,7 @@ def metrics_frame(
     pivot: Pivot, *, label_name: str, include_time: bool, include_previews: bool, type_suffix: bool
 ) -> pd.DataFrame:
     """The wide frame: rows (label, step), a column per attribute, two column levels with time or previews."""
-    index = _row_index(pivot, label_name)
+    index = row_index(pivot, label_name)
     names = pc.binary_join_element_wise(pivot.names, TYPE_SUFFIX, "") if type_suffix else pivot.names
     columns = string_index(names)
     blocks: list[Any] = [pivot.matrix("value")]
@@ -38,10 +38,10 @@ def metrics_frame(
     if include_previews:
         parts += ["is_preview", "preview_completion"]
         blocks += [_is_preview(pivot), pivot.matrix("preview_completion")]
-    return _interleave(blocks, index, _two_levels(columns, parts))
+    return interleave(blocks, index, two_levels(columns, parts))
 
 
-def _row_index(pivot: Pivot, label_name: str) -> pd.MultiIndex:
+def row_index(pivot: Pivot, label_name: str) -> pd.MultiIndex:
     """(label, step) from levels and codes; nothing is made per row. A NaN step has no place in a level."""
     pandas = import_pandas()
     steps, codes = pivot.rows.steps, pivot.rows.step_codes
@@ -56,7 +56,7 @@ def _row_index(pivot: Pivot, label_name: str) -> pd.MultiIndex:
     )
 
 
-def _two_levels(names: pd.Index, parts: list[str]) -> pd.MultiIndex:
+def two_levels(names: pd.Index, parts: list[str]) -> pd.MultiIndex:
     return import_pandas().MultiIndex(
         levels=[names, string_index(pa.array(parts if len(names) else [], pa.large_string()))],
         codes=[np.repeat(np.arange(len(names)), len(parts)), np.tile(np.arange(len(parts)), len(names))],
@@ -75,7 +75,7 @@ def _is_preview(pivot: Pivot) -> npt.NDArray[Any]:
     return objects
 
 
-def _interleave(blocks: list[Any], index: pd.Index, columns: pd.MultiIndex) -> pd.DataFrame:
+def interleave(blocks: list[Any], index: pd.Index, columns: pd.MultiIndex) -> pd.DataFrame:
     """A frame whose column ``i * len(blocks) + k`` is row ``i`` of block ``k``, one pandas block each."""
     count = len(blocks)
     try:

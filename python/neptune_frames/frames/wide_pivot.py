@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 #: Output dtype of each point column, and what marks a cell without a point.
 _MATRICES: dict[str, tuple[type, Any]] = {
     "value": (np.float64, np.nan),
+    "place": (np.int64, -1),
     "timestamp": (np.int64, NO_TIMESTAMP),
     "is_preview": (np.bool_, False),
     "preview_completion": (np.float64, np.nan),
