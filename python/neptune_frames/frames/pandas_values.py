@@ -95,17 +95,3 @@ def timestamp_values(milliseconds: npt.NDArray[np.int64]) -> Any:
 
 #: Milliseconds that stand for "no timestamp".
 NO_TIMESTAMP = np.iinfo(np.int64).min
-
-
-def step_index(
-    label_name: str, labels: ArrowColumn, label_codes: npt.NDArray[Any], steps: npt.NDArray[np.float64]
-) -> pd.MultiIndex:
-    """The (label, step) index of series frames. ``label_codes`` point into ``labels``; NaN steps are allowed."""
-    pandas = import_pandas()
-    step_codes, step_level = pandas.factorize(steps, sort=True)
-    return pandas.MultiIndex(
-        levels=[string_index(labels), pandas.Index(step_level, dtype="float64")],
-        codes=[label_codes, step_codes],
-        names=[label_name, "step"],
-        verify_integrity=False,
-    )

@@ -59,7 +59,7 @@ def fetch_run_table(source: Source, query: RunQuery, selector: AttributeSelector
         values = answer.values
     else:
         answer = source.search(query)
-        values = _collected(source, answer.runs, selector) if selector.alternatives else {}
+        values = _collected(source, answer.runs, selector) if selector.alternatives and names != () else {}
     known: dict[str, pa.Table] = {name: values[name] for name in KNOWN_TYPES if name in values}
     return RunTable(answer.runs, known, query.kind, with_project=query.project is None)
 
@@ -204,17 +204,14 @@ class RunTable:
         attributes, runs = np.nonzero(grid.places != MISSING)
         owner = np.zeros((2, len(grid.values)), dtype=np.int64)
         owner[:, grid.places[attributes, runs]] = attributes, runs
-        names = object_list(grid.attributes, owner[0])
-        labels = object_list(self.runs.column(self.kind.label_column).to_pylist(), owner[1])
-        nothing: list[Any] = [None] * len(labels)
-        by_experiment = self.kind.value == "experiment"
+        owners = pa.array(owner[1])
         return values_objects.files(
             grid.values,
-            projects=object_list(self.runs.column("project").to_pylist(), owner[1]),
-            experiments=labels if by_experiment else nothing,
-            run_ids=nothing if by_experiment else labels,
-            attributes=names,
-            steps=nothing if grid.last_steps is None else grid.last_steps.to_pylist(),
+            kind=self.kind,
+            projects=self.runs.column("project").take(owners).to_pylist(),
+            labels=self.runs.column(self.kind.label_column).take(owners).to_pylist(),
+            attributes=pa.array(grid.attributes).take(pa.array(owner[0])).to_pylist(),
+            steps=[None] * len(grid.values) if grid.last_steps is None else grid.last_steps.to_pylist(),
         )
 
 
@@ -235,14 +232,9 @@ _OBJECTS: dict[str, Callable[[RunTable, TypeGrid], npt.NDArray[np.object_]]] = {
 }
 
 
-def object_list(items: list[Any], positions: npt.NDArray[np.int64]) -> list[Any]:
-    """``items[position]`` for each position."""
-    return values_objects.object_array(items, len(items))[positions].tolist()  # type: ignore[no-any-return]
-
-
 def _block(grid: npt.NDArray[Any]) -> pd.DataFrame:
     """A frame of one dtype whose columns are the rows of ``grid``, without a copy."""
-    return import_pandas().DataFrame(grid.T, copy=False)
+    return import_pandas().DataFrame(grid.T, dtype=grid.dtype, copy=False)
 
 
 def _frame(columns: list[Any]) -> pd.DataFrame:

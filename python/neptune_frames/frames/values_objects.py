@@ -13,6 +13,7 @@ import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from neptune_frames.query.selection import ContainerKind
 from neptune_frames.types import File, Histogram
 
 
@@ -44,13 +45,18 @@ def histograms(column: pa.Array) -> npt.NDArray[np.object_]:
 def files(
     column: pa.Array,
     *,
+    kind: ContainerKind,
     projects: Sequence[str],
-    experiments: Sequence[str | None],
-    run_ids: Sequence[str | None],
+    labels: Sequence[str],
     attributes: Sequence[str],
     steps: Sequence[float | None],
 ) -> npt.NDArray[np.object_]:
-    """A FILE column as `File` objects (without regard to null); the other lists have one item per row."""
+    """A FILE column as `File` objects (without regard to null); the other sequences have one item per row.
+
+    ``labels`` are experiment names or custom run ids, as ``kind`` says.
+    """
+    nothing = [None] * len(column)
+    experiments, run_ids = (labels, nothing) if kind is ContainerKind.EXPERIMENT else (nothing, labels)
     return object_array(
         map(
             File,

@@ -1,0 +1,173 @@
+"""Series of strings, histograms and files: long for Polars, (label, step) by attribute for pandas."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from functools import cached_property
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from neptune_frames.frames import values_objects
+from neptune_frames.frames.metrics_pandas import row_index, two_levels
+from neptune_frames.frames.metrics_points import PointBlock
+from neptune_frames.frames.pandas_values import (
+    NO_TIMESTAMP,
+    import_pandas,
+    string_index,
+    string_objects,
+    string_values,
+    timestamp_values,
+)
+from neptune_frames.frames.table_grid import MISSING, gather
+from neptune_frames.frames.wide_pivot import Pivot
+from neptune_frames.schemas import OBJECT_POINT, series_points_schema
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    import numpy.typing as npt
+    import pandas as pd
+    import polars as pl
+
+    from neptune_frames.query.selection import ContainerKind
+    from neptune_frames.sources.base import SeriesKeys
+
+
+@dataclass(frozen=True)
+class ObjectSeries:
+    """Points of string, histogram and file series, on the way to a frame.
+
+    Args:
+        keys: The series that were asked for.
+        points: SERIES_POINTS batches of OBJECT_POINT points (`Source.object_points`).
+        kind: Whether series belong to experiments or runs; names the index.
+        include_time: Whether results show when a point was logged.
+    """
+
+    keys: SeriesKeys
+    points: pa.Table = field(repr=False)
+    kind: ContainerKind
+    include_time: bool = False
+
+    @classmethod
+    def from_batches(
+        cls, keys: SeriesKeys, batches: Iterable[pa.RecordBatch], kind: ContainerKind, *, include_time: bool = False
+    ) -> ObjectSeries:
+        """Collect the answer of `Source.object_points`."""
+        points = pa.Table.from_batches(list(batches), schema=series_points_schema(OBJECT_POINT))
+        return cls(keys, points, kind, include_time)
+
+    def to_polars(self) -> pl.DataFrame:
+        """A row per point: the label (``experiment`` or ``run``), ``attribute``, ``step``, the ``timestamp``
+        if time was asked for, and ``string``, ``histogram`` and ``file``, of which one is set.
+
+        Sorted by label, attribute and step.
+        """
+        import polars as pl
+
+        flat = self._flat
+        label, attribute = self.kind.value, "attribute"
+        columns = {
+            label: self._labels.take(pa.array(flat.run)),
+            attribute: self.keys.attributes.take(pa.array(flat.attribute)),
+            "step": flat.block.step,
+            **({"timestamp": flat.points.field("timestamp")} if self.include_time else {}),
+            **{name: flat.points.field(name) for name in ("string", "histogram", "file")},
+        }
+        frame = pl.DataFrame(pl.from_arrow(pa.table(columns)))
+        return frame.sort(label, attribute, "step", maintain_order=True)
+
+    def to_pandas(self) -> pd.DataFrame:
+        """The documented frame of `fetch_series`.
+
+        Rows are (label, step), ascending; columns are attributes, ascending. Values are text, `Histogram`
+        or `File`; the dtype is ``str`` if all values of the frame are text. With time, columns have a
+        second level ``value``, ``absolute_time``. Where a series has two points at one step, the first is kept.
+        """
+        pandas = import_pandas()
+        flat = self._flat
+        pivot = Pivot([flat.block] if len(flat.points) else [], self._labels, self.keys.attributes)
+        places = pivot.matrix("place")
+        index, columns = row_index(pivot, self.kind.value), string_index(pivot.names)
+        values = self._pandas_values(places)
+        if self.include_time:
+            milliseconds = flat.points.field("timestamp").cast(pa.int64()).fill_null(NO_TIMESTAMP).to_numpy()
+            times = [timestamp_values(row) for row in gather(milliseconds, NO_TIMESTAMP, places)]
+            values = [column for pair in zip(values, times, strict=True) for column in pair]
+            columns = two_levels(columns, ["value", "absolute_time"])
+        frame = pandas.DataFrame(dict(enumerate(values)), copy=False)
+        frame.index, frame.columns = index, columns
+        return frame
+
+    @property
+    def _labels(self) -> pa.Array:
+        return self.keys.runs.column(self.kind.label_column).combine_chunks()
+
+    @cached_property
+    def _flat(self) -> _FlatPoints:
+        return _FlatPoints.of(self.points)
+
+    def _pandas_values(self, places: npt.NDArray[np.int64]) -> list[Any]:
+        """The value columns: for each attribute the values of the points at ``places``."""
+        flat = self._flat
+        strings = flat.points.field("string")
+        has_histograms, has_files = (
+            flat.points.field(name).null_count < len(flat.points) for name in ("histogram", "file")
+        )
+        if not has_histograms and not has_files:
+            strings = strings.cast(pa.large_string())
+            return [string_values(strings.take(pa.array(row, mask=row == MISSING))) for row in places]
+        objects = string_objects(strings)
+        if has_histograms:
+            histograms = flat.points.field("histogram")
+            found = histograms.is_valid().to_numpy(zero_copy_only=False)
+            objects[found] = values_objects.histograms(histograms.drop_null())
+        if has_files:
+            found = flat.points.field("file").is_valid().to_numpy(zero_copy_only=False)
+            objects[found] = self._files(flat, found)
+        # As Series, because pandas 3 would turn bare arrays that happen to hold only text into ``str``.
+        series = import_pandas().Series
+        return [series(row, dtype=object, copy=False) for row in gather(objects, np.nan, places)]
+
+    def _files(self, flat: _FlatPoints, found: npt.NDArray[np.bool_]) -> npt.NDArray[np.object_]:
+        runs = pa.array(flat.run[found])
+        return values_objects.files(
+            flat.points.field("file").drop_null(),
+            kind=self.kind,
+            projects=self.keys.runs.column("project").take(runs).to_pylist(),
+            labels=self._labels.take(runs).to_pylist(),
+            attributes=self.keys.attributes.take(pa.array(flat.attribute[found])).to_pylist(),
+            steps=flat.block.step[found].tolist(),
+        )
+
+
+@dataclass(frozen=True)
+class _FlatPoints:
+    """All points in columns of equal length; keys are positions in the asked runs and attributes."""
+
+    block: PointBlock
+    points: pa.StructArray
+
+    @property
+    def run(self) -> npt.NDArray[np.int32]:
+        return np.repeat(self.block.run, self.block.lengths)
+
+    @property
+    def attribute(self) -> npt.NDArray[np.int32]:
+        return np.repeat(self.block.attribute, self.block.lengths)
+
+    @classmethod
+    def of(cls, table: pa.Table) -> _FlatPoints:
+        table = table.filter(pc.list_value_length(table.column("points")).to_numpy() > 0)
+        lengths = pc.list_value_length(table.column("points")).to_numpy()
+        chunks = [chunk.flatten() for chunk in table.column("points").chunks]
+        points = pa.concat_arrays(chunks) if chunks else pa.array([], OBJECT_POINT)
+        offsets = np.zeros(len(lengths) + 1, dtype=np.int64)
+        np.cumsum(lengths, out=offsets[1:])
+        columns = {"step": points.field("step").to_numpy(), "place": np.arange(len(points))}
+        return cls(
+            PointBlock(table.column("run").to_numpy(), table.column("attribute").to_numpy(), offsets, columns), points
+        )
