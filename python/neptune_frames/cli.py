@@ -1,0 +1,82 @@
+"""The command line: `neptune-frames COMMAND`.
+
+Each command is two functions in the room it belongs to: ``configure(parser)`` adds its arguments and
+texts, ``run(arguments)`` does the work and returns the exit status. A new command is one row of `COMMANDS`.
+"""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from collections.abc import Callable, Sequence
+from importlib import import_module
+from typing import NamedTuple
+
+from neptune_frames.errors import NeptuneError
+
+_EPILOG = """\
+`neptune-frames COMMAND --help` explains a command, with examples.
+"""
+
+
+class Command(NamedTuple):
+    """A subcommand; ``module`` holds its functions and is imported only when the command is named."""
+
+    name: str
+    summary: str
+    module: str
+    configure: str
+    run: str
+
+
+COMMANDS = (
+    Command(
+        "serve",
+        "serve an archive over the Neptune HTTP API",
+        "neptune_frames.server.command",
+        "configure_serve",
+        "run_serve",
+    ),
+    Command(
+        "token",
+        "print the API token of a server of ours",
+        "neptune_frames.server.command",
+        "configure_token",
+        "run_token",
+    ),
+)
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run one command; returns the exit status. Errors of the library are one line on stderr, not a trace."""
+    parsed = make_parser().parse_args(arguments)
+    run: Callable[[argparse.Namespace], int] = parsed.run
+    try:
+        return run(parsed)
+    except NeptuneError as error:
+        print(f"neptune-frames: {error}", file=sys.stderr)
+        return 1
+    except KeyboardInterrupt:
+        return 130
+
+
+def make_parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="neptune-frames",
+        description="Read experiment data from Neptune servers and Parquet archives, and serve archives to others.",
+        epilog=_EPILOG,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    commands = parser.add_subparsers(title="commands", metavar="COMMAND", required=True)
+    for command in COMMANDS:
+        module = import_module(command.module)
+        subparser = commands.add_parser(
+            command.name, help=command.summary, formatter_class=argparse.RawDescriptionHelpFormatter
+        )
+        getattr(module, command.configure)(subparser)
+        subparser.set_defaults(run=getattr(module, command.run))
+    return parser
+
+
+if __name__ == "__main__":
+    sys.exit(main())

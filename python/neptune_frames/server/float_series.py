@@ -1,0 +1,79 @@
+"""Points of float series: F for many series page by page, F1 for one."""
+
+from __future__ import annotations
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from neptune_frames.schemas import float_point
+from neptune_frames.server.errors import bad_request
+from neptune_frames.server.limits import check_at_most
+from neptune_frames.server.search import is_descending
+from neptune_frames.server.series import series_groups, series_pages
+from neptune_frames.server.state import Query, ServerState
+from neptune_frames.wire import encode_float_series
+from neptune_frames.wire.pages import FLOAT_SERIES_PAGE
+from neptune_frames.wire.requests import SERIES_REQUESTS, FloatSeriesRequest, decode_float_series_request
+
+SINGLE_SERIES_LIMIT = 10_000
+
+
+def query_float_series(state: ServerState, query: Query) -> bytes:
+    """F: one entry per requested series, in the order of the request, empty for unknown ones.
+
+    Exactly ``perSeriesPointsLimit`` points come as long as that many remain: a shorter page is the
+    last one to a client.
+    """
+    request = decode_float_series_request(query.body, max_bytes=state.limits.body_bytes)
+    return encode_float_series(_answer(state, request), query.media_type)
+
+
+def one_float_series(state: ServerState, query: Query) -> bytes:
+    """F1 and F1-json: one series, named by query parameters."""
+    return encode_float_series(_answer(state, _single_request(query)), query.media_type)
+
+
+def _answer(state: ServerState, request: FloatSeriesRequest) -> pa.RecordBatch:
+    count, limit = request.series.num_rows, request.per_series_points_limit
+    _check_limits(count, limit, state.limits.float_points)
+    descending = is_descending(request.order, "order", default="ascending")
+    after = pc.fill_null(request.series["after_step"], np.nan).to_numpy()
+    pages = series_pages(
+        state,
+        series_groups(state, request.series, request.step_range),
+        count,
+        float_point(time=True, preview=True),
+        limit=limit,
+        descending=descending,
+        after=None if np.isnan(after).all() else after,
+    )
+    columns = [request.series["request_id"], pages["total"], pages["points"]]
+    return pa.RecordBatch.from_arrays(columns, schema=FLOAT_SERIES_PAGE)
+
+
+def _check_limits(count: int, limit: int, most_points: int) -> None:
+    if not 1 <= limit <= most_points:
+        raise bad_request(f"perSeriesPointsLimit is {limit}; it can be 1 to {most_points:,}.")
+    check_at_most(count, most_points, "series")
+    if count * limit > most_points:
+        raise bad_request(
+            f"{count:,} series of up to {limit:,} points are more than the {most_points:,} points of one answer; "
+            f"ask for at most {most_points // count:,} points each."
+        )
+
+
+def _single_request(query: Query) -> FloatSeriesRequest:
+    parameters = query.parameters
+    row = {
+        "request_id": "0",
+        "holder": query.required("experimentId"),
+        "holder_type": "experiment",
+        "attribute": query.required("attribute"),
+        "lineage": parameters.get("lineage"),
+        "entity_type": parameters.get("lineageEntityType"),
+        "include_preview": query.flag("includePreview", default=False),
+        "after_step": query.number("skipToStep", float, None),
+    }
+    series = pa.RecordBatch.from_pylist([row], schema=SERIES_REQUESTS)
+    return FloatSeriesRequest(series, query.number("limit", int, SINGLE_SERIES_LIMIT))

@@ -1,0 +1,124 @@
+"""What the series endpoints share: which series a request means, and their pages in the order of the request."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from neptune_frames.query.selection import ContainerKind, SeriesOptions
+from neptune_frames.server.errors import bad_request
+from neptune_frames.server.state import ServerState, one_batch
+from neptune_frames.sources.base import SeriesKeys
+
+StepRange = tuple[float | None, float | None]
+
+#: Words of a request, the default first.
+LINEAGES = ("FULL", "NONE")
+ENTITY_TYPES = ("RUN", "EXPERIMENT")
+
+
+@dataclass(frozen=True)
+class SeriesGroup:
+    """Series of one request that share their options. ``rows`` are positions in the request."""
+
+    keys: SeriesKeys
+    options: SeriesOptions
+    rows: npt.NDArray[np.int64]
+
+
+def series_groups(state: ServerState, series: pa.RecordBatch, step_range: StepRange) -> Iterator[SeriesGroup]:
+    """The known series of a SERIES_REQUESTS batch, one group per set of options.
+
+    Series of runs that are not here are in no group; clients expect them empty, not refused.
+    """
+    holders = series["holder"].dictionary_encode()
+    lookup = state.source.find_runs(holders.dictionary)
+    run_of_row = lookup.positions[holders.indices.to_numpy()] if len(series) else np.empty(0, np.int32)
+    attributes = series["attribute"].dictionary_encode()
+    attribute_of_row = attributes.indices.to_numpy()
+    options_of_row = _option_codes(series)
+
+    for code in np.unique(options_of_row):
+        rows = np.flatnonzero((options_of_row == code) & (run_of_row >= 0))
+        if not len(rows):
+            continue
+        pairs = (run_of_row[rows].astype(np.int32), attribute_of_row[rows].astype(np.int32))
+        yield SeriesGroup(SeriesKeys(lookup.runs, attributes.dictionary, pairs), _options(int(code), step_range), rows)
+
+
+def series_pages(
+    state: ServerState,
+    groups: Iterator[SeriesGroup],
+    count: int,
+    point: pa.StructType,
+    *,
+    limit: int,
+    descending: bool,
+    after: npt.NDArray[np.float64] | None,
+) -> pa.RecordBatch:
+    """The next points of ``count`` requested series, in the order of the request.
+
+    Columns ``points`` (large list of ``point``) and ``total`` (int64). ``after`` holds one step per
+    requested series, NaN for the start.
+    """
+    objects = "value" not in [field.name for field in point]
+    pages, rows = [], []
+    for group in groups:
+        page = state.source.series_page(
+            group.keys,
+            group.options,
+            limit=limit,
+            objects=objects,
+            descending=descending,
+            after=None if after is None else after[group.rows],
+        )
+        pages.append(page.select(["points", "total"]))
+        rows.append(group.rows)
+    return _in_request_order(pages, rows, count, point)
+
+
+def _in_request_order(
+    pages: list[pa.Table], rows: list[npt.NDArray[np.int64]], count: int, point: pa.StructType
+) -> pa.RecordBatch:
+    known = np.concatenate(rows) if rows else np.empty(0, np.int64)
+    if len(pages) == 1 and len(known) == count:
+        # One set of options and no unknown series, the usual case: the rows are in order already.
+        return one_batch(pages[0])
+    schema = pa.schema([("points", pa.large_list(pa.field("item", point, nullable=False))), ("total", pa.int64())])
+    nothing = pa.table([pa.array([[]], schema.field("points").type), pa.array([0], pa.int64())], schema=schema)
+    together = one_batch(pa.concat_tables([*(page.cast(schema) for page in pages), nothing]))
+    source_row = np.full(count, len(known), np.int64)
+    source_row[known] = np.arange(len(known))
+    return together.take(pa.array(source_row))
+
+
+def _option_codes(series: pa.RecordBatch) -> npt.NDArray[np.int64]:
+    """One small number per row: lineage, entity type and previews, packed."""
+    lineage = _choice(series["lineage"], LINEAGES, "lineage")
+    entity_type = _choice(series["entity_type"], ENTITY_TYPES, "lineageEntityType")
+    previews = pc.fill_null(series["include_preview"], False).cast(pa.int8()).to_numpy()
+    return lineage * 4 + entity_type * 2 + previews  # type: ignore[no-any-return]
+
+
+def _options(code: int, step_range: StepRange) -> SeriesOptions:
+    return SeriesOptions(
+        kind=ContainerKind.EXPERIMENT if ENTITY_TYPES[code // 2 % 2] == "EXPERIMENT" else ContainerKind.RUN,
+        step_range=step_range,
+        lineage=LINEAGES[code // 4] == "FULL",
+        include_time=True,
+        include_previews=bool(code % 2),
+    )
+
+
+def _choice(column: pa.Array, words: tuple[str, ...], key: str) -> npt.NDArray[np.int64]:
+    """The position of each word; the first where there is none. Raises 400 for another word."""
+    positions = pc.index_in(pc.fill_null(column, words[0]), pa.array(words))
+    if positions.null_count:
+        wrong = column.filter(pc.is_null(positions))[0].as_py()
+        raise bad_request(f"{key} is {wrong!r}; it can be {' or '.join(words)}.")
+    return positions.to_numpy().astype(np.int64)  # type: ignore[no-any-return]

@@ -1,0 +1,200 @@
+"""Run the server: in the foreground for `neptune-frames serve`, or in a thread for tests, demos and notebooks."""
+
+from __future__ import annotations
+
+import ipaddress
+import socket
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+from neptune_frames.errors import MissingDependencyError, NeptuneUserError
+from neptune_frames.server.api_tokens import PUBLIC_SECRET, make_api_token
+
+DEFAULT_HOST = "127.0.0.1"
+DEFAULT_PORT = 8600
+
+
+@dataclass(frozen=True)
+class ServeOptions:
+    """What `neptune-frames serve` was asked to do. ``token`` is the secret, None for the public one."""
+
+    data: Path
+    files: Path | None = None
+    host: str = DEFAULT_HOST
+    port: int = DEFAULT_PORT
+    token: str | None = None
+    token_lifetime: float = 3600.0
+
+
+def serve(options: ServeOptions) -> None:
+    """Serve until interrupted. Prints the address and how to use it.
+
+    Raises `MissingDependencyError` without the extra ``server`` and `NeptuneUserError` for a data
+    directory that is not there, an address in use, or an open bind without a token.
+    """
+    check_bind(options.host, options.token)
+    if not options.data.is_dir():
+        raise NeptuneUserError(f"There is no directory {options.data}. Give the directory of an archive.")
+    uvicorn = _require_uvicorn()
+    app = _make_app(options)
+    listening = listen(options.host, options.port)
+    url = url_of(listening)
+    print(greeting(url, options), flush=True)
+    server = uvicorn.Server(_configuration(uvicorn, app))
+    try:
+        server.run(sockets=[listening])
+    except KeyboardInterrupt:
+        pass
+    finally:
+        listening.close()
+    print("Stopped.", flush=True)
+
+
+@dataclass(frozen=True)
+class RunningServer:
+    """A server that runs in this process: its address, an API token for it, and what it holds."""
+
+    url: str
+    api_token: str
+    state: Any
+
+
+@contextmanager
+def run_in_thread(options: ServeOptions, **state_options: Any) -> Iterator[RunningServer]:
+    """Serve from a thread of this process while the context lasts."""
+    check_bind(options.host, options.token)
+    uvicorn = _require_uvicorn()
+    app = _make_app(options, **state_options)
+    listening = listen(options.host, options.port)
+    url = url_of(listening)
+    ready = threading.Event()
+    server = _announcing_server(uvicorn, _configuration(uvicorn, app), ready)
+    thread = threading.Thread(target=server.run, kwargs={"sockets": [listening]}, name="neptune-frames-server")
+    thread.daemon = True
+    thread.start()
+    try:
+        ready.wait()
+        if not server.started:
+            raise RuntimeError("the server did not start; its log says why")
+        yield RunningServer(url, _api_token(url, options.token), app.state.server)
+    finally:
+        server.should_exit = True
+        thread.join()
+        listening.close()
+
+
+def check_bind(host: str, token: str | None) -> None:
+    """Refuse to offer data to the network under the public secret."""
+    if token is None and not is_loopback(host):
+        raise NeptuneUserError(
+            f"Binding {host} would let everyone on the network read the data. Give a secret with --token SECRET, "
+            "or stay on this machine with --host 127.0.0.1."
+        )
+    if token is not None and not token.strip():
+        raise NeptuneUserError("The secret given with --token is empty. Give one that cannot be guessed.")
+
+
+def is_loopback(host: str) -> bool:
+    """Whether only this machine can reach an address.
+
+    >>> is_loopback("127.0.0.1"), is_loopback("localhost"), is_loopback("0.0.0.0"), is_loopback("::1")
+    (True, True, False, True)
+    """
+    if host == "localhost":
+        return True
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return False
+
+
+def listen(host: str, port: int) -> socket.socket:
+    """A listening socket; port 0 takes a free one. Bound here so that the port is known before the first request."""
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    listening = socket.socket(family, socket.SOCK_STREAM)
+    listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    try:
+        listening.bind((host, port))
+    except (OSError, OverflowError) as error:
+        listening.close()
+        raise NeptuneUserError(
+            f"{host}:{port} cannot be used: {error}. Choose another port with --port (0 takes a free one)."
+        ) from None
+    listening.listen(128)
+    return listening
+
+
+def url_of(listening: socket.socket) -> str:
+    host, port = listening.getsockname()[:2]
+    return f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
+
+
+def greeting(url: str, options: ServeOptions) -> str:
+    """What `serve` prints: where it is and the lines to paste into another shell."""
+    reach = _reachable(url)
+    if options.token is None:
+        token_command, note = f"neptune-frames token {reach}", ""
+    else:
+        token_command = f"neptune-frames token {reach} --secret SECRET"
+        note = "\n  (SECRET is what you passed with --token)"
+    return (
+        f"Serving {options.data} at {url} (read-only; Ctrl-C stops it).\n"
+        f"\n"
+        f"In another shell:\n"
+        f'  export NEPTUNE_API_TOKEN="$({token_command})"{note}\n'
+        f"  export NEPTUNE_PROJECT=workspace/project\n"
+        f"  python -c 'import neptune_query as nq; print(nq.list_experiments())'\n"
+    )
+
+
+def _reachable(url: str) -> str:
+    """The address as typed by a client: a wildcard address is reached by the machine's name."""
+    for wildcard in ("//0.0.0.0:", "//[::]:"):
+        url = url.replace(wildcard, f"//{socket.gethostname()}:")
+    return url
+
+
+def _require_uvicorn() -> ModuleType:
+    try:
+        import starlette  # noqa: F401
+        import uvicorn
+    except ImportError as error:
+        raise MissingDependencyError(error.name or "starlette and uvicorn", "The server", "server") from None
+    return uvicorn  # type: ignore[no-any-return]
+
+
+def _make_app(options: ServeOptions, **state_options: Any) -> Any:
+    from neptune_frames.server.app import create_app
+    from neptune_frames.server.auth import Authority
+    from neptune_frames.server.state import ServerState
+    from neptune_frames.sources.archive import ArchiveSource
+
+    source = ArchiveSource(options.data, files=options.files)
+    authority = Authority(PUBLIC_SECRET if options.token is None else options.token, lifetime=options.token_lifetime)
+    return create_app(ServerState(source, authority, **state_options))
+
+
+def _api_token(url: str, token: str | None) -> str:
+    return make_api_token(_reachable(url), PUBLIC_SECRET if token is None else token)
+
+
+def _configuration(uvicorn: ModuleType, app: Any) -> Any:
+    return uvicorn.Config(app, log_level="warning", access_log=False, lifespan="on", server_header=False)
+
+
+def _announcing_server(uvicorn: ModuleType, configuration: Any, ready: threading.Event) -> Any:
+    """A server that sets ``ready`` once it accepts requests, or once it failed to."""
+
+    class AnnouncingServer(uvicorn.Server):  # type: ignore[misc, name-defined]
+        async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+            try:
+                await super().startup(sockets=sockets)
+            finally:
+                ready.set()
+
+    return AnnouncingServer(configuration)
