@@ -1,0 +1,237 @@
+"""What part files hold: parameter values, and statistics of series, as plain coded tables.
+
+An inventory is built from whole columns of many files at once, and inventories merge, so that new
+or changed files cost no more than reading them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass
+from typing import cast
+
+import numpy as np
+import numpy.typing as npt
+import polars as pl
+
+from neptune_frames.errors import ArchiveError
+from neptune_frames.sources.archive.grouping import Indices, dense_codes, group_rows
+from neptune_frames.sources.archive.layout import (
+    FLOAT_SERIES,
+    OBJECT_SERIES_COLUMNS,
+    PARAMETER_COLUMNS,
+    VALUE_COLUMNS,
+    FileState,
+)
+from neptune_frames.sources.archive.scan import FILE_COLUMN, read_rows, steps_of
+from neptune_frames.sources.archive.statistics import series_statistics
+
+#: Bytes of part files that are read at once: bounds the memory that building an inventory takes.
+_CHUNK_BYTES = 16 * 1024 * 1024
+
+_KEYS = {"attribute": pl.Int32, "run": pl.Int32, "file": pl.Int32}
+_OBJECT_STATISTICS = ("count", "first_step", "last_step")
+
+
+@dataclass(frozen=True)
+class Inventory:
+    """The contents of part files of one project.
+
+    ``runs``, ``attributes`` and ``files`` are sorted distinct texts; the integer columns ``run``,
+    ``attribute`` and ``file`` of the tables are positions in them. ``owners`` has a row for each file
+    and run with rows in it. ``tables`` has one table per attribute type, sorted by attribute and run:
+    parameters with a ``value``, series with their statistics.
+    """
+
+    project: str | None
+    files: pl.Series
+    runs: pl.Series
+    attributes: pl.Series
+    owners: pl.DataFrame
+    tables: Mapping[str, pl.DataFrame]
+
+
+def read_inventory(files: Mapping[str, FileState]) -> list[Inventory]:
+    """Inventories of part files, some megabytes of files at a time. Raises `DamagedFileError`."""
+    return [_read_chunk(chunk) for chunk in _chunks(files)]
+
+
+def merge(inventories: Sequence[Inventory], *, without: Collection[str] = ()) -> Inventory:
+    """One inventory of all, leaving out the files in ``without``."""
+    projects = sorted({inventory.project for inventory in inventories if inventory.project is not None})
+    if len(projects) > 1:
+        raise ArchiveError(
+            f"One project directory holds rows of several projects: {', '.join(projects)}. "
+            "Give each project a directory of its own."
+        )
+    if without:
+        inventories = [_without(inventory, without) for inventory in inventories]
+    runs, attributes, files = (
+        pl.concat([pl.Series(name, [], pl.String), *(getattr(inventory, name) for inventory in inventories)])
+        .unique()
+        .sort()
+        for name in ("runs", "attributes", "files")
+    )
+    recoded = [_recoded(inventory, runs, attributes, files) for inventory in inventories]
+    types = sorted({kind for inventory in recoded for kind in inventory.tables})
+    tables = {
+        kind: pl.concat([inventory.tables[kind] for inventory in recoded if kind in inventory.tables]).sort(
+            "attribute", "run", maintain_order=True
+        )
+        for kind in types
+    }
+    owners = pl.concat([pl.DataFrame(schema={"file": pl.Int32, "run": pl.Int32}), *(i.owners for i in recoded)])
+    return Inventory(projects[0] if projects else None, files, runs, attributes, owners, tables)
+
+
+def codes_in(texts: pl.Series, known: pl.Series) -> npt.NDArray[np.int32]:
+    """The position of each text in ``known`` (distinct), -1 where it is not there."""
+    codes = texts.cast(pl.Enum(known), strict=False).to_physical().cast(pl.Int32)
+    return codes.fill_null(-1).to_numpy()
+
+
+def _chunks(files: Mapping[str, FileState]) -> list[list[str]]:
+    sizes = np.cumsum([state.size for state in files.values()])
+    numbers = sizes // _CHUNK_BYTES
+    paths = list(files)
+    bounds = [0, *(np.flatnonzero(np.diff(numbers)) + 1), len(paths)]
+    return [paths[start:stop] for start, stop in zip(bounds[:-1], bounds[1:], strict=True) if stop > start]
+
+
+def _read_chunk(files: list[str]) -> Inventory:
+    kind = pl.col("attribute_type")
+    keys = ["project_id", "run_id", "attribute_path"]
+    parameters = read_rows(
+        files,
+        [*keys, "attribute_type", *PARAMETER_COLUMNS.values()],
+        kind.is_in(list(PARAMETER_COLUMNS)),
+        with_file=True,
+    )
+    floats = read_rows(files, [*keys, "step", "float_value"], kind == FLOAT_SERIES, with_file=True)
+    objects = read_rows(
+        files,
+        [*keys, "attribute_type", "step"],
+        pl.any_horizontal(
+            (kind == name) & pl.col(column).is_not_null() for name, column in OBJECT_SERIES_COLUMNS.items()
+        ),
+        with_file=True,
+    )
+    frames = (parameters, floats, objects)
+    file_names = pl.Series("files", files).sort()
+    run_names, attribute_names = (
+        pl.concat([frame[column].unique() for frame in frames]).drop_nulls().unique().sort().alias(name)
+        for name, column in (("runs", "run_id"), ("attributes", "attribute_path"))
+    )
+    projects = pl.concat([frame["project_id"].rle().struct.field("value") for frame in frames]).drop_nulls().unique()
+    if len(projects) > 1:
+        raise ArchiveError(f"One project directory holds rows of several projects: {', '.join(projects.sort())}.")
+    coded = [_coded(frame, file_names, run_names, attribute_names) for frame in frames]
+    tables = {name: _parameters(coded[0], name, column) for name, column in PARAMETER_COLUMNS.items()}
+    tables[FLOAT_SERIES] = _float_series(coded[1])
+    tables.update({name: _object_series(coded[2], name) for name in OBJECT_SERIES_COLUMNS})
+    owners = pl.concat([frame.select("file", "run").unique() for frame in coded]).unique()
+    return Inventory(
+        projects[0] if len(projects) else None,
+        file_names,
+        run_names,
+        attribute_names,
+        owners,
+        {name: table for name, table in tables.items() if table.height},
+    )
+
+
+def _coded(frame: pl.DataFrame, files: pl.Series, runs: pl.Series, attributes: pl.Series) -> pl.DataFrame:
+    """The frame with positions for its file, run and attribute names."""
+    return frame.with_columns(
+        pl.Series("file", repeated_codes(frame[FILE_COLUMN], files)),
+        pl.Series("run", repeated_codes(frame["run_id"], runs)),
+        pl.Series("attribute", codes_in(frame["attribute_path"], attributes)),
+    ).drop(FILE_COLUMN, "project_id", "run_id", "attribute_path")
+
+
+def repeated_codes(texts: pl.Series, known: pl.Series) -> npt.NDArray[np.int32]:
+    """`codes_in` for texts that repeat in long stretches: each stretch is looked up once."""
+    stretches = texts.rle().struct
+    return np.repeat(codes_in(stretches.field("value"), known), stretches.field("len").to_numpy())
+
+
+def _parameters(rows: pl.DataFrame, attribute_type: str, column: str) -> pl.DataFrame:
+    value = pl.col(column).struct.field("path") if attribute_type == "file" else pl.col(column)
+    return (
+        rows.lazy()
+        .filter((pl.col("attribute_type") == attribute_type) & value.is_not_null())
+        .select(*_KEYS, value.alias("value"))
+        .unique(["attribute", "run"], keep="first", maintain_order=True)
+        .collect()
+    )
+
+
+def _float_series(rows: pl.DataFrame) -> pl.DataFrame:
+    keys, series = _series_keys(rows)
+    grouped = group_rows(series, steps_of(rows["step"]), len(keys))
+    values = cast("npt.NDArray[np.float64]", grouped.take(rows["float_value"].fill_null(np.nan).to_numpy()))
+    return _with_points(keys, grouped.offsets, series_statistics(_nonempty(grouped.offsets), grouped.steps, values))
+
+
+def _object_series(rows: pl.DataFrame, attribute_type: str) -> pl.DataFrame:
+    rows = rows.filter(pl.col("attribute_type") == attribute_type)
+    keys, series = _series_keys(rows)
+    grouped = group_rows(series, steps_of(rows["step"]), len(keys))
+    statistics = series_statistics(_nonempty(grouped.offsets), grouped.steps, grouped.steps)
+    return _with_points(keys, grouped.offsets, {name: statistics[name] for name in _OBJECT_STATISTICS})
+
+
+def _series_keys(rows: pl.DataFrame) -> tuple[pl.DataFrame, Indices]:
+    """The distinct series of the rows (attribute, run, file), and the series of each row."""
+    attribute, run, file = (rows[name].to_numpy().astype(np.int64) for name in _KEYS)
+    runs, files = (int(codes.max(initial=-1)) + 1 for codes in (run, file))
+    owners, owner = dense_codes(file * runs + run, files * runs)
+    count = max(len(owners), 1)
+    distinct, series = dense_codes(attribute * count + owner, (int(attribute.max(initial=-1)) + 1) * count)
+    held = owners[distinct % count] if len(owners) else distinct
+    keys = {"attribute": distinct // count, "run": held % max(runs, 1), "file": held // max(runs, 1)}
+    return pl.DataFrame(keys).cast(_KEYS), series  # type: ignore[arg-type]
+
+
+def _nonempty(offsets: Indices) -> Indices:
+    return np.unique(offsets)
+
+
+def _with_points(
+    keys: pl.DataFrame, offsets: Indices, statistics: Mapping[str, npt.NDArray[np.generic]]
+) -> pl.DataFrame:
+    """The series that have points, with their statistics."""
+    return keys.filter(pl.Series(np.diff(offsets) > 0)).with_columns(
+        [pl.Series(name, column) for name, column in statistics.items()]
+    )
+
+
+def _without(inventory: Inventory, files: Collection[str]) -> Inventory:
+    gone = np.flatnonzero(inventory.files.is_in(list(files)).to_numpy())
+    kept = ~pl.col("file").is_in(gone.astype(np.int32))
+    tables = {name: table.filter(kept) for name, table in inventory.tables.items()}
+    owners = inventory.owners.filter(kept)
+    used = inventory.runs.gather(owners["run"].unique())
+    return _recoded(
+        Inventory(inventory.project, inventory.files, inventory.runs, inventory.attributes, owners, tables),
+        used.sort(),
+        inventory.attributes,
+        inventory.files.filter(~inventory.files.is_in(list(files))),
+    )
+
+
+def _recoded(inventory: Inventory, runs: pl.Series, attributes: pl.Series, files: pl.Series) -> Inventory:
+    """The same inventory with positions in other lists of names."""
+    maps = {
+        "attribute": codes_in(inventory.attributes, attributes),
+        "run": codes_in(inventory.runs, runs),
+        "file": codes_in(inventory.files, files),
+    }
+
+    def recode(table: pl.DataFrame) -> pl.DataFrame:
+        return table.with_columns(
+            [pl.Series(name, codes[table[name].to_numpy()]) for name, codes in maps.items() if name in table.columns]
+        )
+
+    tables = {name: recode(table) for name, table in inventory.tables.items() if table.height}
+    return Inventory(inventory.project, files, runs, attributes, recode(inventory.owners), tables)

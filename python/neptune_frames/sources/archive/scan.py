@@ -1,0 +1,145 @@
+"""Reading rows of many part files at once, whatever accepted physical types they use.
+
+Polars reads the files and prunes columns and row groups; here the columns are brought to the types
+of `EXPORT_SCHEMA` (section 13 lists the accepted variants) and a damaged file is named.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+import polars as pl
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from neptune_frames.errors import DamagedFileError
+from neptune_frames.sources.archive.layout import EXPORT_SCHEMA, MICROSTEPS
+
+#: The column of file paths that `read_rows` adds on request.
+FILE_COLUMN = "__file__"
+
+_DTYPES: pl.Schema = pl.from_arrow(EXPORT_SCHEMA.empty_table()).schema  # type: ignore[union-attr]
+_EXACT_MICROSTEPS = 2**53
+
+
+def read_rows(
+    files: Sequence[str], columns: Sequence[str], predicate: pl.Expr, *, with_file: bool = False
+) -> pl.DataFrame:
+    """The rows of ``files`` that satisfy ``predicate``, file by file, in the order they are stored.
+
+    Parameters:
+        files: Paths of part files.
+        columns: Names from `EXPORT_SCHEMA`; a column that a file lacks reads as null.
+        predicate: A condition on columns of `EXPORT_SCHEMA`; narrow ones on the attribute's type, path
+            and step let Polars skip row groups.
+        with_file: Whether to add the column `FILE_COLUMN`, the path of each row's file.
+
+    ``step`` keeps its stored type, see `steps_of`. Raises `DamagedFileError`.
+    """
+    if not files:
+        return pl.DataFrame(schema={name: _DTYPES[name] for name in columns})
+    try:
+        return _read_alike(files, columns, predicate, with_file)
+    except (pl.exceptions.PolarsError, pl.exceptions.PanicException, OSError):
+        return _read_by_schema(files, columns, predicate, with_file)
+
+
+def steps_of(column: pl.Series) -> npt.NDArray[np.float64]:
+    """Steps as float64: decimals correctly rounded, floats as they are; null is NaN.
+
+    >>> steps_of(pl.Series(["0.3", "999999999999.999999"]).str.to_decimal(scale=6)).tolist()
+    [0.3, 1000000000000.0]
+    """
+    if not column.dtype.is_decimal():
+        return column.cast(pl.Float64).fill_null(np.nan).to_numpy()
+    if column.null_count():
+        steps = np.full(len(column), np.nan)
+        valid = column.is_not_null().to_numpy()
+        steps[valid] = steps_of(column.drop_nulls())
+        return steps
+    if column.dtype != _DTYPES["step"]:
+        column = column.cast(pl.Decimal(38, 6))
+    micros = column.to_physical().cast(pl.Int64).to_numpy()
+    steps = micros / MICROSTEPS
+    # Beyond 2**53 the numerator is not exact any more: the whole and the fraction are, and so is their rounded sum.
+    large = np.flatnonzero(np.abs(micros) >= _EXACT_MICROSTEPS)
+    if len(large):
+        whole, fraction = np.divmod(micros[large], MICROSTEPS)
+        steps[large] = whole + fraction / MICROSTEPS
+    return steps
+
+
+def _read_alike(files: Sequence[str], columns: Sequence[str], predicate: pl.Expr, with_file: bool) -> pl.DataFrame:
+    """One scan over files that share one schema."""
+    rows = pl.scan_parquet(
+        list(files), glob=False, hive_partitioning=False, include_file_paths=FILE_COLUMN if with_file else None
+    )
+    stored = rows.collect_schema()
+    odd = {name: _canonical(name, stored.get(name)) for name in _DTYPES if not _is_canonical(name, stored.get(name))}
+    if odd:
+        rows = rows.with_columns(**odd)
+    return rows.filter(predicate).select(*columns, *([FILE_COLUMN] if with_file else [])).collect()
+
+
+def _is_canonical(name: str, dtype: pl.DataType | None) -> bool:
+    if name == "step":
+        return dtype is not None and (dtype.is_decimal() or dtype == pl.Float64)
+    return dtype == _DTYPES[name]
+
+
+def _canonical(name: str, dtype: pl.DataType | None) -> pl.Expr:
+    """The column in its canonical type."""
+    target = _DTYPES[name]
+    if dtype is None or dtype == pl.Null:
+        return pl.lit(None, dtype=target).alias(name)
+    if name == "step":
+        return pl.col(name).cast(pl.Float64)
+    if isinstance(target, pl.Datetime) and isinstance(dtype, pl.Datetime):
+        stamped = pl.col(name).dt.cast_time_unit("ms")
+        return stamped.dt.convert_time_zone("UTC") if dtype.time_zone else stamped.dt.replace_time_zone("UTC")
+    return pl.col(name).cast(target)
+
+
+def _read_by_schema(files: Sequence[str], columns: Sequence[str], predicate: pl.Expr, with_file: bool) -> pl.DataFrame:
+    """The slow road of `read_rows`: files of one schema at a time, so that a damaged one is found and named."""
+    alike: dict[str, list[str]] = {}
+    for file in files:
+        alike.setdefault(_schema_text(file), []).append(file)
+    frames = []
+    for group in alike.values():
+        try:
+            frames.append(_read_alike(group, columns, predicate, with_file))
+        except (pl.exceptions.PolarsError, pl.exceptions.PanicException, OSError):
+            frames.extend(_read_single(file, columns, predicate, with_file) for file in group)
+    if "step" in columns:
+        frames = [frame.with_columns(pl.Series("step", steps_of(frame["step"]))) for frame in frames]
+    return pl.concat(frames)
+
+
+def _read_single(file: str, columns: Sequence[str], predicate: pl.Expr, with_file: bool) -> pl.DataFrame:
+    try:
+        return _read_alike([file], columns, predicate, with_file)
+    except (pl.exceptions.PolarsError, pl.exceptions.PanicException, OSError) as error:
+        raise DamagedFileError(file, _first_line(error)) from error
+
+
+def _schema_text(file: str) -> str:
+    """The stored schema as a key; raises `DamagedFileError` where the footer cannot be read."""
+    try:
+        schema = pq.read_schema(file)
+    except FileNotFoundError as error:
+        raise DamagedFileError(file, "it disappeared while it was read") from error
+    except (pa.ArrowException, OSError) as error:
+        reason = "it is empty" if Path(file).stat().st_size == 0 else _first_line(error)
+        raise DamagedFileError(file, reason) from error
+    missing = {"project_id", "run_id", "attribute_path", "attribute_type"}.difference(schema.names)
+    if missing:
+        raise DamagedFileError(file, f"it has no column {', '.join(sorted(missing))}")
+    return schema.remove_metadata().to_string()
+
+
+def _first_line(error: BaseException) -> str:
+    return (str(error).strip().splitlines() or [type(error).__name__])[0]
