@@ -1,15 +1,23 @@
-"""Requests for series points (F and R), built and read as columns: one request lists up to 10,000 series."""
+"""Requests for series points (F and R), built and read as columns.
+
+One request lists up to 10,000 series and one call up to a million: the text of each series is joined
+from columns, repeated names are escaped once.
+"""
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import TypeAlias
 
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from neptune_frames.errors import NeptuneUserError
-from neptune_frames.wire.requests.message import MAX_BYTES, Message, decode_message, encode_message
+from neptune_frames.wire.json.decoding import decode_object
+from neptune_frames.wire.json.encoding import JSON_TEXT, concatenated, encode_object, json_text, single_list
+from neptune_frames.wire.requests.message import MAX_BYTES, check_size
 
 #: One row per requested series. ``after_step`` is for float series, ``finished`` and ``token`` for the others.
 SERIES_REQUESTS = pa.schema(
@@ -27,12 +35,22 @@ SERIES_REQUESTS = pa.schema(
     ]
 )
 
-StepRange = tuple[float | None, float | None]
+#: Lowest and highest step, both inclusive; None is open.
+StepRange: TypeAlias = tuple[float | None, float | None]
+
+#: Names by position: an Arrow array (a dictionary array is best) or a sequence of text.
+Strings: TypeAlias = pa.Array | Sequence[str]
+
+_HOLDER_TYPE = "experiment"
 
 
 @dataclass(frozen=True)
 class FloatSeriesRequest:
-    """``series`` is a SERIES_REQUESTS batch; steps are inclusive, None is open; ``order`` is ``ascending`` or not."""
+    """A request for float points. ``series`` is a SERIES_REQUESTS batch.
+
+    ``order`` is ``ascending``, ``descending`` or absent; at most ``per_series_points_limit`` points of
+    each series are wanted, strictly after its ``after_step`` in that order.
+    """
 
     series: pa.RecordBatch
     per_series_points_limit: int
@@ -42,7 +60,10 @@ class FloatSeriesRequest:
 
 @dataclass(frozen=True)
 class ObjectSeriesRequest:
-    """As `FloatSeriesRequest`; without a limit the server sends what it likes."""
+    """A request for points of other series; ``token`` says where the answer before ended.
+
+    ``per_series_points_limit`` counts the points of all pages; None is no limit.
+    """
 
     series: pa.RecordBatch
     per_series_points_limit: int | None = None
@@ -51,9 +72,9 @@ class ObjectSeriesRequest:
 
 
 def encode_float_series_request(
-    request_ids: pa.Array | Sequence[str],
-    holders: pa.Array | Sequence[str],
-    attributes: pa.Array | Sequence[str],
+    request_ids: Strings,
+    holders: Strings,
+    attributes: Strings,
     *,
     lineage: str,
     entity_type: str | None,
@@ -63,14 +84,48 @@ def encode_float_series_request(
     order: str = "ascending",
     after_steps: pa.Array | None = None,
 ) -> bytes:
-    """The body of a request for float points (F)."""
-    raise NotImplementedError
+    """The body of a request for float points (F).
+
+    Parameters
+    ----------
+    request_ids, holders, attributes
+        One entry per series. Holders are ``workspace/project/SYS-1`` or ``CUSTOM/workspace/project/run id``.
+    lineage
+        ``FULL`` or ``NONE``.
+    entity_type
+        ``RUN`` or ``EXPERIMENT``; None leaves it out.
+    after_steps
+        float64, null for a series that starts at the beginning; None for all of them.
+
+    Raises
+    ------
+    NeptuneUserError
+        A step is NaN or infinite, which JSON cannot say.
+
+    >>> encode_float_series_request(["0"], ["w/p/RUN-1"], ["loss"], lineage="FULL", entity_type="RUN",
+    ...     include_preview=False, per_series_points_limit=5).decode()  # doctest: +ELLIPSIS
+    '{"perSeriesPointsLimit":5,"requests":[{"requestId":"0","series":{"attribute":"loss",...}}],"order":...}'
+    """
+    preview = f',"includePreview":{json_text(pa.array([include_preview]))[0].as_py()}'
+    pieces = _series_pieces(request_ids, holders, attributes, preview, lineage, entity_type)
+    if after_steps is not None:
+        if pc.any(pc.invert(pc.is_finite(after_steps))).as_py():
+            raise NeptuneUserError("A step to continue after is NaN or infinite; steps must be finite numbers.")
+        pieces.append(_optional(',"afterStep":', json_text(after_steps), ""))
+    return encode_object(
+        {
+            "perSeriesPointsLimit": pa.array([per_series_points_limit], pa.int64()),
+            "requests": _request_list(pieces),
+            "order": pa.array([order]),
+            "stepRange": _step_range(step_range),
+        }
+    )
 
 
 def encode_object_series_request(
-    request_ids: pa.Array | Sequence[str],
-    holders: pa.Array | Sequence[str],
-    attributes: pa.Array | Sequence[str],
+    request_ids: Strings,
+    holders: Strings,
+    attributes: Strings,
     *,
     lineage: str,
     entity_type: str | None,
@@ -79,13 +134,147 @@ def encode_object_series_request(
     order: str = "ascending",
     search_after: pa.Array | None = None,
 ) -> bytes:
-    """The body of a request for points of string, histogram and file series (R)."""
-    raise NotImplementedError
+    """The body of a request for points of string, histogram and file series (R).
+
+    Parameters are those of `encode_float_series_request`; ``search_after`` holds the token that the
+    answer before gave for each series, null where it gave none.
+    """
+    pieces = _series_pieces(request_ids, holders, attributes, "", lineage, entity_type)
+    if search_after is not None:
+        pieces.append(_optional(',"searchAfter":{"finished":false,"token":', json_text(search_after), "}"))
+    return encode_object(
+        {
+            "requests": _request_list(pieces),
+            "order": pa.array([order]),
+            "perSeriesPointsLimit": pa.array([per_series_points_limit], pa.int64()),
+            "stepRange": _step_range(step_range),
+        }
+    )
 
 
 def decode_float_series_request(body: bytes, *, max_bytes: int = MAX_BYTES) -> FloatSeriesRequest:
-    raise NotImplementedError
+    """The request in the body of F.
+
+    Raises
+    ------
+    WireDecodingError
+        The body is longer than ``max_bytes`` or is not such a request.
+    """
+    check_size(body, max_bytes)
+    request = decode_object(body, _FLOAT_REQUEST)
+    limit = request.field("perSeriesPointsLimit")[0].as_py()
+    return FloatSeriesRequest(_series(request), limit, _decoded_range(request), request.field("order")[0].as_py())
 
 
 def decode_object_series_request(body: bytes, *, max_bytes: int = MAX_BYTES) -> ObjectSeriesRequest:
-    raise NotImplementedError
+    """The request in the body of R; raises as `decode_float_series_request` does."""
+    check_size(body, max_bytes)
+    request = decode_object(body, _OBJECT_REQUEST)
+    limit = request.field("perSeriesPointsLimit")[0].as_py()
+    return ObjectSeriesRequest(_series(request), limit, _decoded_range(request), request.field("order")[0].as_py())
+
+
+def _series_pieces(
+    request_ids: Strings, holders: Strings, attributes: Strings, preview: str, lineage: str, entity_type: str | None
+) -> list[pa.Array | str]:
+    """The text of one request up to the end of its ``series``, in pieces."""
+    entity = "" if entity_type is None else f',"lineageEntityType":{_constant_text(entity_type)}'
+    return [
+        '{"requestId":',
+        _text(request_ids),
+        ',"series":{"attribute":',
+        _text(attributes),
+        ',"holder":{"identifier":',
+        _text(holders),
+        f',"type":"{_HOLDER_TYPE}"}}{preview},"lineage":{_constant_text(lineage)}{entity}}}',
+    ]
+
+
+def _text(strings: Strings) -> pa.Array:
+    return json_text(strings if isinstance(strings, pa.Array) else pa.array(strings, pa.string()))
+
+
+def _constant_text(text: str) -> str:
+    return str(json_text(pa.array([text]))[0].as_py())
+
+
+def _optional(before: str, text: pa.Array, after: str) -> pa.Array:
+    return pc.fill_null(concatenated(before, text, after), "")
+
+
+def _request_list(pieces: list[pa.Array | str]) -> pa.Array:
+    return single_list(concatenated(*pieces, "}").cast(JSON_TEXT))
+
+
+def _step_range(step_range: StepRange) -> pa.Array:
+    """The member ``stepRange``: the one place where null is written out, as the official clients do."""
+    for step in step_range:
+        if step is not None and not math.isfinite(step):
+            raise NeptuneUserError(f"step_range={step_range!r} has no finite bound; use None for an open side.")
+    low, high = (json_text(pa.array([step], pa.float64())) for step in step_range)
+    members = ('{"from":', pc.fill_null(low, "null"), ',"to":', pc.fill_null(high, "null"), "}")
+    return concatenated(*members).cast(JSON_TEXT)
+
+
+_SERIES = pa.struct(
+    [
+        pa.field("attribute", pa.string(), nullable=False),
+        pa.field(
+            "holder",
+            pa.struct([pa.field("identifier", pa.string(), nullable=False), pa.field("type", pa.string())]),
+            nullable=False,
+        ),
+        pa.field("includePreview", pa.bool_()),
+        pa.field("lineage", pa.string()),
+        pa.field("lineageEntityType", pa.string()),
+    ]
+)
+_REQUEST = pa.struct(
+    [
+        pa.field("requestId", pa.string(), nullable=False),
+        pa.field("series", _SERIES, nullable=False),
+        pa.field("afterStep", pa.float64()),
+        pa.field("searchAfter", pa.struct([pa.field("finished", pa.bool_()), pa.field("token", pa.string())])),
+    ]
+)
+
+
+def _request_type(*, limit_required: bool) -> pa.StructType:
+    return pa.struct(
+        [
+            pa.field("perSeriesPointsLimit", pa.int64(), nullable=not limit_required),
+            pa.field("requests", pa.large_list(pa.field("item", _REQUEST, nullable=False)), nullable=False),
+            pa.field("stepRange", pa.struct([pa.field("from", pa.float64()), pa.field("to", pa.float64())])),
+            pa.field("order", pa.string()),
+        ]
+    )
+
+
+_FLOAT_REQUEST = _request_type(limit_required=True)
+_OBJECT_REQUEST = _request_type(limit_required=False)
+
+#: Column of SERIES_REQUESTS -> where it is in a request.
+_COLUMNS: dict[str, tuple[str, ...]] = {
+    "request_id": ("requestId",),
+    "holder": ("series", "holder", "identifier"),
+    "holder_type": ("series", "holder", "type"),
+    "attribute": ("series", "attribute"),
+    "lineage": ("series", "lineage"),
+    "entity_type": ("series", "lineageEntityType"),
+    "include_preview": ("series", "includePreview"),
+    "after_step": ("afterStep",),
+    "finished": ("searchAfter", "finished"),
+    "token": ("searchAfter", "token"),
+}
+
+
+def _series(request: pa.StructArray) -> pa.RecordBatch:
+    requests = request.field("requests").flatten()
+    columns = {name: pc.struct_field(requests, list(path)) for name, path in _COLUMNS.items()}
+    columns["holder_type"] = pc.fill_null(columns["holder_type"], _HOLDER_TYPE)
+    return pa.RecordBatch.from_arrays(list(columns.values()), schema=SERIES_REQUESTS)
+
+
+def _decoded_range(request: pa.StructArray) -> StepRange:
+    low, high = (pc.struct_field(request, ["stepRange", side])[0].as_py() for side in ("from", "to"))
+    return low, high
