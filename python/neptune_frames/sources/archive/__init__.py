@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from neptune_frames.sources.archive.identity import project_uuid, run_uuid
+from neptune_frames.sources.archive.identity import project_uuid, run_uuids
 from neptune_frames.sources.archive.source import ArchiveSource, RunLookup
 
-__all__ = ["ArchiveSource", "RunLookup", "project_uuid", "run_uuid"]
+__all__ = ["ArchiveSource", "RunLookup", "project_uuid", "run_uuids"]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import uuid
+from collections.abc import Iterable
 
 _NAMESPACE = uuid.uuid5(uuid.NAMESPACE_URL, "https://github.com/neptune-ai/neptune-exporter")
 
@@ -13,9 +14,10 @@ def project_uuid(project: str) -> str:
     >>> project_uuid("ws/proj") == project_uuid("ws/proj")
     True
     """
-    return str(uuid.uuid5(_NAMESPACE, f"project:{project}"))
+    return str(uuid.uuid5(_NAMESPACE, project))
 
 
-def run_uuid(project: str, run_id: str) -> str:
-    """The UUID of a run, derived from its project and run id."""
-    return str(uuid.uuid5(uuid.UUID(project_uuid(project)), f"run:{run_id}"))
+def run_uuids(project: str, run_ids: Iterable[str]) -> list[str]:
+    """The UUIDs of runs, derived from the UUID of their project and their run ids."""
+    namespace = uuid.UUID(project)
+    return [str(uuid.uuid5(namespace, run_id)) for run_id in run_ids]

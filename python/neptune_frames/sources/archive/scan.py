@@ -6,7 +6,10 @@ of `EXPORT_SCHEMA` (section 13 lists the accepted variants) and a damaged file i
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
+from dataclasses import dataclass
+from decimal import Decimal
 from pathlib import Path
 
 import numpy as np
@@ -23,10 +26,29 @@ FILE_COLUMN = "__file__"
 
 _DTYPES: pl.Schema = pl.from_arrow(EXPORT_SCHEMA.empty_table()).schema  # type: ignore[union-attr]
 _EXACT_MICROSTEPS = 2**53
+_STEP_LIMIT = 999_999_999_999.0
+_UNREADABLE = (pl.exceptions.PolarsError, pl.exceptions.PanicException, OSError)
+
+#: Lowest and highest step, both included; infinite where open.
+StepRange = tuple[float, float]
+ANY_STEP: StepRange = (-math.inf, math.inf)
+
+
+@dataclass(frozen=True)
+class _Request:
+    columns: Sequence[str]
+    predicate: pl.Expr
+    steps: StepRange
+    with_file: bool
 
 
 def read_rows(
-    files: Sequence[str], columns: Sequence[str], predicate: pl.Expr, *, with_file: bool = False
+    files: Sequence[str],
+    columns: Sequence[str],
+    predicate: pl.Expr,
+    *,
+    steps: StepRange = ANY_STEP,
+    with_file: bool = False,
 ) -> pl.DataFrame:
     """The rows of ``files`` that satisfy ``predicate``, file by file, in the order they are stored.
 
@@ -34,17 +56,19 @@ def read_rows(
         files: Paths of part files.
         columns: Names from `EXPORT_SCHEMA`; a column that a file lacks reads as null.
         predicate: A condition on columns of `EXPORT_SCHEMA`; narrow ones on the attribute's type, path
-            and step let Polars skip row groups.
+            let Polars skip row groups.
+        steps: Narrows the rows to those whose step can lie in this range, some millionths more or less.
         with_file: Whether to add the column `FILE_COLUMN`, the path of each row's file.
 
     ``step`` keeps its stored type, see `steps_of`. Raises `DamagedFileError`.
     """
     if not files:
         return pl.DataFrame(schema={name: _DTYPES[name] for name in columns})
+    request = _Request(columns, predicate, steps, with_file)
     try:
-        return _read_alike(files, columns, predicate, with_file)
-    except (pl.exceptions.PolarsError, pl.exceptions.PanicException, OSError):
-        return _read_by_schema(files, columns, predicate, with_file)
+        return _read_alike(files, request)
+    except _UNREADABLE:
+        return _read_by_schema(files, request)
 
 
 def steps_of(column: pl.Series) -> npt.NDArray[np.float64]:
@@ -72,16 +96,35 @@ def steps_of(column: pl.Series) -> npt.NDArray[np.float64]:
     return steps
 
 
-def _read_alike(files: Sequence[str], columns: Sequence[str], predicate: pl.Expr, with_file: bool) -> pl.DataFrame:
+def _read_alike(files: Sequence[str], request: _Request) -> pl.DataFrame:
     """One scan over files that share one schema."""
-    rows = pl.scan_parquet(
-        list(files), glob=False, hive_partitioning=False, include_file_paths=FILE_COLUMN if with_file else None
-    )
+    added = FILE_COLUMN if request.with_file else None
+    rows = pl.scan_parquet(list(files), glob=False, hive_partitioning=False, include_file_paths=added)
     stored = rows.collect_schema()
     odd = {name: _canonical(name, stored.get(name)) for name in _DTYPES if not _is_canonical(name, stored.get(name))}
     if odd:
         rows = rows.with_columns(**odd)
-    return rows.filter(predicate).select(*columns, *([FILE_COLUMN] if with_file else [])).collect()
+    rows = rows.filter(request.predicate, *_step_conditions(request.steps, stored.get("step")))
+    return rows.select(*request.columns, *([added] if added else [])).collect()
+
+
+def _step_conditions(steps: StepRange, dtype: pl.DataType | None) -> list[pl.Expr]:
+    """The range as conditions in the stored type, wide enough that rounding never loses a row."""
+    literals = []
+    for bound, margin in zip(steps, (-2, 2), strict=True):
+        if not math.isfinite(bound) or dtype is None:
+            literals.append(None)
+        elif dtype.is_decimal():
+            clipped = min(max(bound, -_STEP_LIMIT), _STEP_LIMIT)
+            micros = int(Decimal(clipped) * MICROSTEPS) + margin * max(1, int(abs(clipped) / 1e9))
+            literals.append(pl.lit(Decimal(micros) / MICROSTEPS, dtype=pl.Decimal(38, 6)))
+        else:
+            literals.append(pl.lit(bound))
+    low, high = literals
+    return [
+        *([] if low is None else [pl.col("step") >= low]),
+        *([] if high is None else [pl.col("step") <= high]),
+    ]
 
 
 def _is_canonical(name: str, dtype: pl.DataType | None) -> bool:
@@ -103,7 +146,7 @@ def _canonical(name: str, dtype: pl.DataType | None) -> pl.Expr:
     return pl.col(name).cast(target)
 
 
-def _read_by_schema(files: Sequence[str], columns: Sequence[str], predicate: pl.Expr, with_file: bool) -> pl.DataFrame:
+def _read_by_schema(files: Sequence[str], request: _Request) -> pl.DataFrame:
     """The slow road of `read_rows`: files of one schema at a time, so that a damaged one is found and named."""
     alike: dict[str, list[str]] = {}
     for file in files:
@@ -111,18 +154,18 @@ def _read_by_schema(files: Sequence[str], columns: Sequence[str], predicate: pl.
     frames = []
     for group in alike.values():
         try:
-            frames.append(_read_alike(group, columns, predicate, with_file))
-        except (pl.exceptions.PolarsError, pl.exceptions.PanicException, OSError):
-            frames.extend(_read_single(file, columns, predicate, with_file) for file in group)
-    if "step" in columns:
+            frames.append(_read_alike(group, request))
+        except _UNREADABLE:
+            frames.extend(_read_single(file, request) for file in group)
+    if "step" in request.columns:
         frames = [frame.with_columns(pl.Series("step", steps_of(frame["step"]))) for frame in frames]
     return pl.concat(frames)
 
 
-def _read_single(file: str, columns: Sequence[str], predicate: pl.Expr, with_file: bool) -> pl.DataFrame:
+def _read_single(file: str, request: _Request) -> pl.DataFrame:
     try:
-        return _read_alike([file], columns, predicate, with_file)
-    except (pl.exceptions.PolarsError, pl.exceptions.PanicException, OSError) as error:
+        return _read_alike([file], request)
+    except _UNREADABLE as error:
         raise DamagedFileError(file, _first_line(error)) from error
 
 

@@ -1,0 +1,213 @@
+"""One project of an archive as it is now: identities, attribute columns, series, lineage.
+
+A catalog never changes; `neptune_frames.sources.archive.projects` makes a new one when files change.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+import polars as pl
+import pyarrow as pa
+
+from neptune_frames.schemas import RUNS
+from neptune_frames.sources.archive.grouping import ranges
+from neptune_frames.sources.archive.identity import project_uuid, run_uuids
+from neptune_frames.sources.archive.inventory import Inventory, codes_in, merge
+from neptune_frames.sources.archive.lineage import Lineage, lineage_of
+
+_CREATION = "sys/creation_time"
+_CUSTOM_RUN_ID = "sys/custom_run_id"
+_EXPERIMENT_NAME = "sys/experiment/name"
+_FORK_STEP = "sys/forking/step"
+_IS_HEAD = "sys/experiment/is_head"
+_NAME = "sys/name"
+_PARENT = "sys/forking/parent"
+_SYS_ID = "sys/id"
+
+
+@dataclass(frozen=True)
+class Catalog:
+    """A project. Runs and attributes are numbered in code-point order of run ids and names.
+
+    ``inventory`` has been completed by `complete`, so that every run has ``sys/id`` and
+    ``sys/custom_run_id``. ``payloads`` is the directory of file payloads.
+    """
+
+    project: str
+    inventory: Inventory
+    payloads: Path
+
+    @property
+    def run_count(self) -> int:
+        return len(self.inventory.runs)
+
+    @property
+    def attributes(self) -> pl.Series:
+        """The names of all attributes, sorted."""
+        return self.inventory.attributes
+
+    def attribute_codes(self, names: Sequence[str] | pa.Array) -> npt.NDArray[np.int32]:
+        """The number of each attribute, -1 where the project has none of that name."""
+        return codes_in(pl.Series(names, dtype=pl.String), self.attributes)
+
+    def rows(self, attribute_type: str, attributes: npt.NDArray[np.int32]) -> pl.DataFrame:
+        """The rows of some attributes in the table of a type (see `Inventory.tables`), by attribute and run."""
+        table = self.inventory.tables.get(attribute_type)
+        if table is None:
+            return pl.DataFrame(schema={"attribute": pl.Int32, "run": pl.Int32, "file": pl.Int32})
+        offsets = self._offsets[attribute_type]
+        starts = offsets[attributes]
+        lengths = offsets[attributes + 1] - starts
+        if len(attributes) == 1:
+            return table.slice(int(starts[0]), int(lengths[0]))
+        return table[ranges(starts, lengths)]
+
+    def types_of(self, attribute: int) -> tuple[str, ...]:
+        """The types an attribute has in any run."""
+        return tuple(
+            kind for kind, offsets in self._offsets.items() if offsets[attribute + 1] > offsets[attribute]
+        )
+
+    @cached_property
+    def definitions(self) -> pl.DataFrame:
+        """All (``attribute`` number, ``type``) pairs of the project, sorted by name then type."""
+        found = [
+            pl.DataFrame({"attribute": np.flatnonzero(np.diff(offsets)).astype(np.int32)}).with_columns(type=pl.lit(kind))
+            for kind, offsets in self._offsets.items()
+        ]
+        empty = pl.DataFrame(schema={"attribute": pl.Int32, "type": pl.String})
+        return pl.concat([empty, *found]).sort("attribute", "type")
+
+    @cached_property
+    def runs(self) -> pa.Table:
+        """All runs (RUNS), by number."""
+        return pa.table(
+            {
+                "project": pa.repeat(self.project, self.run_count),
+                "sys_id": self._text(_SYS_ID).to_arrow().cast(pa.string()),
+                "run_id": self._text(_CUSTOM_RUN_ID).to_arrow().cast(pa.string()),
+                "experiment": self._text(_NAME).to_arrow().cast(pa.string()),
+            },
+            schema=RUNS,
+        )
+
+    @cached_property
+    def heads(self) -> npt.NDArray[np.bool_]:
+        """Which runs are the head of their experiment.
+
+        A head is marked as one. Where nothing in the project is marked, the newest run of each name
+        counts, as it does among several marked runs of one name.
+        """
+        candidates = pl.DataFrame({"run": np.arange(self.run_count), "name": self._text(_NAME)}).with_columns(
+            head=self._dense("bool", _IS_HEAD), created=self._dense("datetime", _CREATION)
+        )
+        named = candidates.filter(pl.col("name").is_not_null())
+        if candidates["head"].null_count() < candidates.height:
+            named = named.filter(pl.col("head"))
+        newest = named.sort("created", "run", nulls_last=False).unique("name", keep="last")
+        heads = np.zeros(self.run_count, dtype=bool)
+        heads[newest["run"].to_numpy()] = True
+        return heads
+
+    @cached_property
+    def lineage(self) -> Lineage:
+        parents = self._text(_PARENT)
+        parent = self.find(parents, self.inventory.runs)
+        for known in (self._text(_CUSTOM_RUN_ID), self._text(_SYS_ID)):
+            parent = np.where(parent >= 0, parent, self.find(parents, known))
+        step = self._dense("float", _FORK_STEP).fill_null(self._dense("int", _FORK_STEP).cast(pl.Float64))
+        names = self._text(_NAME)
+        return lineage_of(
+            parent.astype(np.int64),
+            step.fill_null(np.nan).to_numpy().copy(),
+            codes_in(names, names.drop_nulls().unique()).astype(np.int64),
+        )
+
+    def positions(self, runs: pa.Table) -> npt.NDArray[np.int64]:
+        """The number of each run of a RUNS table of this project, -1 where there is none."""
+        by_id = self.find(pl.Series(runs["sys_id"], dtype=pl.String), self._text(_SYS_ID))
+        if (by_id >= 0).all():
+            return by_id
+        by_run = self.find(pl.Series(runs["run_id"], dtype=pl.String), self._text(_CUSTOM_RUN_ID))
+        unnamed = pl.Series(runs["sys_id"]).is_null().to_numpy()
+        return np.where(unnamed, by_run, by_id)
+
+    def find_by(self, column: str, texts: pl.Series) -> npt.NDArray[np.int64]:
+        """The number of each run named by a column of RUNS (``sys_id``, ``run_id``) or by its ``uuid``."""
+        known = self.uuids if column == "uuid" else pl.Series(self.runs[column])
+        return self.find(texts, known)
+
+    @cached_property
+    def uuids(self) -> pl.Series:
+        """The UUID of every run."""
+        return pl.Series(run_uuids(project_uuid(self.project), self.inventory.runs.to_list()), dtype=pl.String)
+
+    @staticmethod
+    def find(texts: pl.Series, known: pl.Series) -> npt.NDArray[np.int64]:
+        """The first position of each text in ``known``, -1 where it is missing or null."""
+        table = pl.DataFrame({"text": known}).with_row_index("at").unique("text", keep="first")
+        wanted = pl.DataFrame({"text": texts.cast(pl.String)})
+        found = wanted.join(table, on="text", how="left", maintain_order="left")["at"]
+        return found.cast(pl.Int64).fill_null(-1).to_numpy()
+
+    def _text(self, name: str) -> pl.Series:
+        return self._dense("string", name)
+
+    def _dense(self, attribute_type: str, name: str) -> pl.Series:
+        """The values of one attribute for every run, null where it is missing."""
+        code = self.attribute_codes([name])
+        rows = self.rows(attribute_type, code) if code[0] >= 0 else pl.DataFrame()
+        if not rows.height:
+            dtypes = {"string": pl.String, "bool": pl.Boolean, "int": pl.Int64, "float": pl.Float64}
+            return pl.repeat(None, self.run_count, dtype=dtypes.get(attribute_type, pl.Datetime("ms", "UTC")), eager=True)
+        position = np.full(self.run_count, -1)
+        position[rows["run"].to_numpy()] = np.arange(rows.height)
+        return rows["value"].gather(pl.Series(position).replace(-1, None))
+
+    @cached_property
+    def _offsets(self) -> dict[str, npt.NDArray[np.int64]]:
+        bounds = np.arange(len(self.attributes) + 1)
+        return {
+            kind: np.searchsorted(table["attribute"].to_numpy(), bounds)
+            for kind, table in self.inventory.tables.items()
+        }
+
+
+def complete(inventory: Inventory) -> Inventory:
+    """The inventory with the identities that an export may lack.
+
+    A run without ``sys/id`` or ``sys/custom_run_id`` (a run exported without its system attributes)
+    gets its run id for both, so that every run can be addressed; a run without ``sys/name`` gets the
+    name of its experiment.
+    """
+    strings = inventory.tables.get("string", pl.DataFrame(schema={"attribute": pl.Int32, "run": pl.Int32}))
+
+    def values_of(name: str) -> pl.DataFrame:
+        code = codes_in(pl.Series([name]), inventory.attributes)[0]
+        return strings.filter(pl.col("attribute") == code)
+
+    everyone = pl.DataFrame(
+        {"run": np.arange(len(inventory.runs), dtype=np.int32), "value": inventory.runs}
+    )
+    named = values_of(_EXPERIMENT_NAME)
+    sources = {_CUSTOM_RUN_ID: everyone, _SYS_ID: everyone, _NAME: named if named.height else everyone.clear()}
+    added = pl.concat(
+        [
+            source.join(values_of(name), on="run", how="anti").select(
+                pl.lit(code, pl.Int32).alias("attribute"), "run", pl.lit(0, pl.Int32).alias("file"), "value"
+            )
+            for code, (name, source) in enumerate(sources.items())
+        ]
+    )
+    if not added.height:
+        return inventory
+    names = pl.Series("attributes", list(sources))
+    owners = inventory.owners.clear()
+    filler = Inventory(inventory.project, inventory.files, inventory.runs, names, owners, {"string": added})
+    return merge([inventory, filler])
