@@ -18,7 +18,7 @@ from neptune_frames.query.expressions import Expression, Operand
 from neptune_frames.query.extended_regex import parse_extended_regex
 from neptune_frames.query.filters import Filter, matching, one_of
 from neptune_frames.query.selection import AttributeAlternative, AttributeSelector, ContainerKind
-from neptune_frames.query.simplification import flatten
+from neptune_frames.query.traversal import flatten
 
 #: The largest number of buckets a server gives.
 MAX_BUCKETS = 1000

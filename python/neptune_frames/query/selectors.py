@@ -2,17 +2,52 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 import numpy as np
+import pyarrow as pa
 
-if TYPE_CHECKING:
-    import numpy.typing as npt
-    import pyarrow as pa
-
-    from neptune_frames.query.selection import AttributeSelector
+from neptune_frames.query.masks import Mask, is_one_of, matches
+from neptune_frames.query.selection import AttributeAlternative, AttributeSelector, NamePattern
 
 
-def match_names(selector: AttributeSelector, names: pa.Array, types: pa.Array) -> npt.NDArray[np.bool_]:
-    """A mask over definitions (name and client type, row by row): True where the selector selects them."""
-    raise NotImplementedError
+def match_names(selector: AttributeSelector, names: pa.Array, types: pa.Array) -> Mask:
+    """A mask over definitions: True where the selector selects them.
+
+    Parameters:
+        selector: What is wanted.
+        names: Attribute names, plain or dictionary-encoded strings.
+        types: The client type in each row.
+
+    Example:
+        >>> selector = AttributeSelector((AttributeAlternative(("float",), patterns=(NamePattern(("^a",)),)),))
+        >>> match_names(selector, pa.array(["a", "a", "b"]), pa.array(["float", "int", "float"])).tolist()
+        [True, False, False]
+    """
+    if isinstance(names, pa.ChunkedArray):
+        names = names.combine_chunks()
+    mask = np.zeros(len(names), dtype=bool)
+    for alternative in selector.alternatives:
+        open_rows = np.flatnonzero(is_one_of(types, alternative.types) & ~mask)
+        candidates = names if len(open_rows) == len(names) else names.take(pa.array(open_rows))
+        mask[open_rows[_match_alternative(alternative, candidates)]] = True
+    return mask
+
+
+def _match_alternative(alternative: AttributeAlternative, names: pa.Array) -> Mask:
+    mask = np.ones(len(names), dtype=bool)
+    if alternative.names is not None:
+        mask &= is_one_of(names, alternative.names)
+    if alternative.patterns is not None:
+        matched = np.zeros(len(names), dtype=bool)
+        for pattern in alternative.patterns:
+            matched |= _match_pattern(pattern, names)
+        mask &= matched
+    return mask
+
+
+def _match_pattern(pattern: NamePattern, names: pa.Array) -> Mask:
+    mask = np.ones(len(names), dtype=bool)
+    for wanted in pattern.must_match:
+        mask &= matches(names, wanted)
+    for unwanted in pattern.must_not_match:
+        mask &= ~matches(names, unwanted)
+    return mask

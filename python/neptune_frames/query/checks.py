@@ -1,0 +1,140 @@
+"""Which operator means what for which type: all errors of a query, found before any run is tested."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from contextlib import suppress
+from dataclasses import dataclass
+from datetime import datetime
+from decimal import Decimal
+from typing import Any
+
+from neptune_frames.errors import QuerySyntaxError
+from neptune_frames.query.attributes import AGGREGATIONS, SYSTEM_ATTRIBUTE_TYPES, WIRE_NAMES
+from neptune_frames.query.expressions import Clause, Comparison, Contains, Exists, Matches, Operand
+from neptune_frames.query.extended_regex import compile_regex
+from neptune_frames.query.literals import (
+    is_non_finite,
+    parse_bool,
+    parse_datetime,
+    parse_float,
+    parse_number,
+    parse_state,
+)
+from neptune_frames.query.rendering import render_clause
+
+_EQUALITY = frozenset({"==", "!="})
+_ORDER = frozenset({"<", "<=", ">", ">="})
+_TEXT = frozenset({"CONTAINS", "MATCHES"})
+
+#: Operators by client type; EXISTS is there for every type.
+OPERATORS: dict[str, frozenset[str]] = {
+    "int": _EQUALITY | _ORDER,
+    "float": _EQUALITY | _ORDER,
+    "float_series": _EQUALITY | _ORDER,
+    "datetime": _EQUALITY | _ORDER,
+    "bool": _EQUALITY,
+    "experiment_state": _EQUALITY,
+    "string": _EQUALITY | _ORDER | _TEXT,
+    "string_series": _EQUALITY | _ORDER | _TEXT,
+    "string_set": frozenset({"CONTAINS"}),
+    "file": frozenset(),
+    "file_series": frozenset(),
+    "histogram_series": frozenset(),
+}
+
+#: The aggregations of a type; None is the value itself, of a series its last one.
+_AGGREGATIONS: dict[str, tuple[str, ...]] = {"float_series": AGGREGATIONS, "string_series": ("last",)}
+
+
+@dataclass(frozen=True)
+class Test:
+    """One type a clause can be tested as, with its literal as a value of that type.
+
+    ``value`` is a float, a Decimal (int attributes compare exactly), a bool, text, milliseconds since
+    1970, or None for EXISTS.
+    """
+
+    __test__ = False  # not a test class
+
+    type: str
+    value: float | Decimal | bool | str | int | None
+
+
+def clause_tests(clause: Clause, now: datetime) -> tuple[Test, ...]:
+    """The types a clause can be tested as: the operand's own, or without one all for which it makes sense.
+
+    Raises:
+        QuerySyntaxError: there is none, since operator, literal, pattern or aggregation do not fit.
+    """
+    operator = operator_of(clause)
+    operand = clause.operand
+    try:
+        if isinstance(clause, Matches):
+            compile_regex(clause.pattern)
+        attribute_type = operand_type(operand)
+        if attribute_type is not None:
+            return (_test(clause, operator, attribute_type, now),)
+        if operator in _ORDER and isinstance(clause, Comparison) and is_non_finite(clause.literal):
+            raise ValueError(f"{clause.literal!r} is not a finite number; attributes cannot be compared with it")
+        return tuple(_fitting_tests(clause, operator, now))
+    except QuerySyntaxError:
+        raise
+    except ValueError as error:
+        raise QuerySyntaxError(f"{render_clause(clause)}: {error}", query=render_clause(clause)) from None
+
+
+def operand_type(operand: Operand) -> str | None:
+    """The type of an operand: as given, as known of a system attribute, as implied by an aggregation."""
+    if operand.type is not None:
+        return operand.type
+    if operand.aggregation is not None:
+        return "float_series"
+    return SYSTEM_ATTRIBUTE_TYPES.get(operand.name)
+
+
+def operator_of(clause: Clause) -> str:
+    if isinstance(clause, Comparison):
+        return clause.operator
+    if isinstance(clause, Contains):
+        return "CONTAINS"
+    return "MATCHES" if isinstance(clause, Matches) else "EXISTS"
+
+
+def _fitting_tests(clause: Clause, operator: str, now: datetime) -> list[Test]:
+    tests = []
+    for attribute_type in OPERATORS:
+        with suppress(ValueError):
+            tests.append(_test(clause, operator, attribute_type, now))
+    return tests
+
+
+def _test(clause: Clause, operator: str, attribute_type: str, now: datetime) -> Test:
+    aggregation = clause.operand.aggregation
+    if aggregation is not None and aggregation not in _AGGREGATIONS.get(attribute_type, ()):
+        raise ValueError(f"{WIRE_NAMES[attribute_type]} attributes have no {aggregation!r}; float series have")
+    if isinstance(clause, Exists):
+        return Test(attribute_type, None)
+    if operator not in OPERATORS[attribute_type]:
+        defined = ", ".join((*sorted(OPERATORS[attribute_type]), "EXISTS"))
+        raise ValueError(f"{operator} is not defined for {WIRE_NAMES[attribute_type]} attributes; defined: {defined}")
+    if isinstance(clause, Comparison):
+        return Test(attribute_type, _parse(clause.literal, attribute_type, now))
+    return Test(attribute_type, clause.text if isinstance(clause, Contains) else clause.pattern)
+
+
+_PARSERS: dict[str, Callable[[str], Any]] = {
+    "int": parse_number,
+    "float": parse_float,
+    "float_series": parse_float,
+    "bool": parse_bool,
+    "experiment_state": parse_state,
+    "string": str,
+    "string_series": str,
+}
+
+
+def _parse(literal: str, attribute_type: str, now: datetime) -> Any:
+    if attribute_type == "datetime":
+        return parse_datetime(literal, now)
+    return _PARSERS[attribute_type](literal)
