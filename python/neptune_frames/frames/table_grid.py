@@ -58,7 +58,7 @@ def table_grids(values: dict[str, pa.Table], run_count: int) -> list[TypeGrid]:
 
 
 def _grid(attribute_type: str, table: pa.Table, run_count: int) -> TypeGrid:
-    codes, names = _encoded(table.column("attribute"))
+    codes, names = sorted_codes(table.column("attribute"))
     values = _one_chunk(table.column("value"))
     places = np.full((len(names), run_count), MISSING, dtype=np.int64)
     found = np.arange(len(values))
@@ -69,8 +69,8 @@ def _grid(attribute_type: str, table: pa.Table, run_count: int) -> TypeGrid:
     return TypeGrid(attribute_type, names, values, places, last_steps)
 
 
-def _encoded(column: pa.ChunkedArray) -> tuple[npt.NDArray[np.int64], list[str]]:
-    """Names as codes into the sorted list of the names that occur."""
+def sorted_codes(column: pa.ChunkedArray) -> tuple[npt.NDArray[np.int64], list[str]]:
+    """Dictionary-encoded names as codes into the sorted list of the names that occur."""
     encoded = _one_chunk(column.unify_dictionaries())
     codes = encoded.indices.to_numpy(zero_copy_only=False)
     used = np.flatnonzero(np.bincount(codes, minlength=len(encoded.dictionary)))
