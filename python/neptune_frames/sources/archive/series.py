@@ -1,0 +1,229 @@
+"""Points of series: which files hold them, reading them, and joining inherited stretches to own ones."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+import polars as pl
+
+from neptune_frames.query.selection import SeriesOptions
+from neptune_frames.sources.archive.catalog import Catalog
+from neptune_frames.sources.archive.grouping import (
+    Grouped,
+    Indices,
+    Steps,
+    bisect_slices,
+    group_rows,
+    offsets_of,
+    ranges,
+)
+from neptune_frames.sources.archive.inventory import codes_in, repeated_codes
+from neptune_frames.sources.archive.layout import VALUE_COLUMNS
+from neptune_frames.sources.archive.scan import StepRange, read_rows, steps_of
+
+#: Points read at once: bounds the memory of a read, and keeps series numbers within 16 bits mostly.
+_POINTS_PER_READ = 2_000_000
+_SERIES_PER_READ = 60_000
+#: Largest table of series numbers that is laid out in full.
+_DENSE_LOOKUP = 1 << 24
+
+
+@dataclass(frozen=True)
+class SeriesRequest:
+    """Series of one type: (target, attribute) pairs of run numbers' positions and attribute numbers.
+
+    ``runs`` are run numbers; ``pairs`` (``target`` a position in ``runs``, ``attribute`` a number) None
+    means the full product with ``attributes``.
+    """
+
+    catalog: Catalog
+    attribute_type: str
+    runs: npt.NDArray[np.int64]
+    attributes: npt.NDArray[np.int32]
+    options: SeriesOptions
+    pairs: pl.DataFrame | None = None
+
+
+@dataclass(frozen=True)
+class SeriesPoints:
+    """Points of several series: series ``i`` is (``target[i]``, ``attribute[i]``), its points are
+    ``steps[offsets[i]:offsets[i + 1]]`` and ``rows.take(...)`` of any column that was read."""
+
+    target: npt.NDArray[np.int64]
+    attribute: npt.NDArray[np.int32]
+    offsets: Indices
+    steps: Steps
+    frame: pl.DataFrame
+    order: Indices | None
+
+    def column(self, name: str) -> pl.Series:
+        """A column of the points, in the order of the series."""
+        return self.frame[name] if self.order is None else self.frame[name][self.order]
+
+    def split(self, points: int) -> Iterator[SeriesPoints]:
+        """The same series in pieces of at most about ``points`` points (one series is never cut)."""
+        cuts = np.flatnonzero(np.diff(self.offsets[:-1] // points)) + 1
+        bounds = [0, *cuts.tolist(), len(self.target)]
+        if len(bounds) == 2:
+            yield self
+            return
+        for first, last in zip(bounds[:-1], bounds[1:], strict=True):
+            start, stop = int(self.offsets[first]), int(self.offsets[last])
+            yield SeriesPoints(
+                self.target[first:last],
+                self.attribute[first:last],
+                self.offsets[first : last + 1] - start,
+                self.steps[start:stop],
+                self.frame.slice(start, stop - start) if self.order is None else self.frame,
+                None if self.order is None else self.order[start:stop],
+            )
+
+
+def stretches(request: SeriesRequest) -> pl.DataFrame:
+    """The stretches that make up the series asked for, by series and from the root to the run itself.
+
+    Columns: ``target``, ``attribute``, ``run`` (which holds the stretch), ``limit`` (its last step),
+    ``depth``, ``file`` and the statistics of the whole stored series. Stretches known to be empty are left out.
+    """
+    contributions = request.catalog.lineage.contributions(request.runs, request.options)
+    attributes = np.unique(request.attributes[request.attributes >= 0])
+    held = request.catalog.rows(request.attribute_type, attributes) if len(attributes) else pl.DataFrame()
+    low, high = steps_between(request.options)
+    if not held.height:
+        return pl.DataFrame()
+    joined = (
+        held.lazy()
+        .with_columns(pl.col("run").cast(pl.Int64))
+        .join(contributions.lazy(), on="run")
+        .filter(pl.col("first_step") <= pl.min_horizontal("limit", pl.lit(high)), pl.col("last_step") >= low)
+    )
+    if request.pairs is not None:
+        joined = joined.join(request.pairs.lazy(), on=["target", "attribute"], how="semi")
+    return joined.sort("target", "attribute", "depth", descending=[False, False, True], maintain_order=True).collect()
+
+
+def read_series(request: SeriesRequest, columns: Sequence[str]) -> Iterator[SeriesPoints]:
+    """The points of the series asked for, a bounded number at a time; series without points are left out.
+
+    ``columns`` are the columns of the part files wanted beside the step.
+    """
+    wanted = stretches(request)
+    if not wanted.height:
+        return
+    # Cut between series where the points, or the series, of one read would become too many.
+    new = wanted.select((pl.struct("target", "attribute") != pl.struct("target", "attribute").shift()).fill_null(True))
+    number = np.cumsum(new.to_series().to_numpy()) - 1
+    points = np.cumsum(wanted["count"].to_numpy())[np.searchsorted(number, number)]
+    chunk = points // _POINTS_PER_READ + number // _SERIES_PER_READ
+    bounds = [0, *(np.flatnonzero(np.diff(chunk)) + 1).tolist(), wanted.height]
+    for first, last in zip(bounds[:-1], bounds[1:], strict=True):
+        read = _read(request, wanted[first:last], columns)
+        if len(read.target):
+            yield read
+
+
+def steps_between(options: SeriesOptions) -> StepRange:
+    """The step range with open ends infinite."""
+    low, high = options.step_range
+    return (-np.inf if low is None else float(low), np.inf if high is None else float(high))
+
+
+def _read(request: SeriesRequest, wanted: pl.DataFrame, columns: Sequence[str]) -> SeriesPoints:
+    catalog = request.catalog
+    stored = wanted.select("run", "attribute").unique().sort("run", "attribute")
+    low, high = steps_between(request.options)
+    high = min(high, float(wanted["limit"].max()))  # type: ignore[arg-type]
+    names = catalog.attributes.gather(stored["attribute"].unique().sort())
+    path = pl.col("attribute_path")
+    value_column = VALUE_COLUMNS[request.attribute_type]
+    predicate = (pl.col("attribute_type") == request.attribute_type) & (
+        path == names[0] if len(names) == 1 else path.is_in(names.to_list())
+    )
+    if request.attribute_type != "float_series":
+        # A null there is padding; in a float series it is NaN.
+        predicate &= pl.col(value_column).is_not_null()
+    frame = read_rows(
+        catalog.inventory.files.gather(wanted["file"].unique().sort()).to_list(),
+        ["run_id", "attribute_path", "step", *columns],
+        predicate,
+        steps=(low, high),
+    )
+    grouped = group_rows(_series_numbers(frame, stored, catalog), steps_of(frame["step"]), stored.height)
+    return _stitched(wanted, stored, grouped, frame.select(columns), request.options)
+
+
+def _series_numbers(frame: pl.DataFrame, stored: pl.DataFrame, catalog: Catalog) -> npt.NDArray[np.int64]:
+    """For each row the position of its series in ``stored`` (sorted by run and attribute), or -1."""
+    runs, attributes = stored["run"].unique().sort(), stored["attribute"].unique().sort()
+    run = repeated_codes(frame["run_id"], catalog.inventory.runs.gather(runs)).astype(np.int64)
+    if len(attributes) == 1:
+        attribute = np.zeros(len(run), dtype=np.int64)
+    else:
+        attribute = codes_in(frame["attribute_path"], catalog.attributes.gather(attributes)).astype(np.int64)
+    width = len(attributes)
+    if stored.height == len(runs) * width:
+        return np.where((run >= 0) & (attribute >= 0), run * width + attribute, -1)
+    known = (
+        np.searchsorted(runs.to_numpy(), stored["run"].to_numpy()) * width
+        + np.searchsorted(attributes.to_numpy(), stored["attribute"].to_numpy())
+    )
+    keys = np.where((run >= 0) & (attribute >= 0), run * width + attribute, len(runs) * width)
+    if len(runs) * width < _DENSE_LOOKUP:
+        lookup = np.full(len(runs) * width + 1, -1)
+        lookup[known] = np.arange(len(known))
+        return lookup[keys]
+    found = np.minimum(np.searchsorted(known, keys), len(known) - 1)
+    return np.where(known[found] == keys, found, -1)
+
+
+def _stitched(
+    wanted: pl.DataFrame, stored: pl.DataFrame, grouped: Grouped, frame: pl.DataFrame, options: SeriesOptions
+) -> SeriesPoints:
+    """Series put together from stretches; where two hold one step, the run nearest to the asked one wins."""
+    parts = wanted.select("target", "attribute", "run", "limit", "depth").unique(
+        ["target", "attribute", "depth"], maintain_order=True
+    )
+    source = parts.join(
+        stored.with_row_index("source"), on=["run", "attribute"], how="left", maintain_order="left"
+    )["source"].to_numpy().astype(np.int64)
+    starts, stops = _bounded(grouped, source, parts["limit"].to_numpy(), steps_between(options))
+    target, attribute = parts["target"].to_numpy(), parts["attribute"].to_numpy()
+    new = np.concatenate(([True], (target[1:] != target[:-1]) | (attribute[1:] != attribute[:-1])))
+    series = np.cumsum(new) - 1
+    rows = ranges(starts, stops - starts)
+    steps = grouped.steps[rows]
+    numbers = np.repeat(series, stops - starts)
+    if ((numbers[1:] == numbers[:-1]) & (steps[1:] <= steps[:-1])).any():
+        nearest = np.lexsort((np.repeat(parts["depth"].to_numpy(), stops - starts), steps, numbers))
+        again = (numbers[nearest][1:] == numbers[nearest][:-1]) & (steps[nearest][1:] == steps[nearest][:-1])
+        kept = nearest[np.concatenate(([True], ~again))]
+        rows, steps, numbers = rows[kept], steps[kept], numbers[kept]
+    lengths = np.bincount(numbers, minlength=int(series[-1]) + 1)
+    if options.tail_limit is not None:
+        ends = np.cumsum(lengths)
+        lengths = np.minimum(lengths, options.tail_limit)
+        tail = ranges(ends - lengths, lengths)
+        rows, steps = rows[tail], steps[tail]
+    filled = lengths > 0
+    order = rows if grouped.order is None else grouped.order[rows]
+    whole = len(order) == frame.height and bool((order == np.arange(len(order))).all())
+    first = np.flatnonzero(new)[filled]
+    return SeriesPoints(
+        target[first], attribute[first], offsets_of(lengths[filled]), steps, frame, None if whole else order
+    )
+
+
+def _bounded(grouped: Grouped, source: Indices, limits: Steps, steps: StepRange) -> tuple[Indices, Indices]:
+    """Start and stop of each stretch in the grouped rows: within the step range, and up to its limit."""
+    starts, stops = grouped.offsets[source], grouped.offsets[source + 1]
+    low, high = steps
+    upper = np.minimum(limits, high)
+    cut = np.flatnonzero(np.isfinite(upper))
+    if len(cut):
+        stops[cut] = bisect_slices(grouped.steps, starts[cut], stops[cut], upper[cut], right=True)
+    if np.isfinite(low):
+        starts = bisect_slices(grouped.steps, starts, stops, np.full(len(starts), low), right=False)
+    return starts, stops
