@@ -1,0 +1,27 @@
+"""The subcommand `demo`."""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+
+DEMO_HELP = """\
+Train a small sweep (a dozen runs and two forks, in numpy), write it as an archive, serve the archive on loopback, and
+read the same metrics through neptune_query, neptune_fetcher and neptune_frames, from the server and from the files.
+A picture of the curves is saved. Nothing is left running.
+"""
+
+
+def configure_demo(parser: argparse.ArgumentParser) -> None:
+    parser.description = DEMO_HELP
+    parser.epilog = "example:\n  neptune-frames demo --output demo-output\n"
+    parser.add_argument(
+        "--output", metavar="DIR", type=Path, default=Path("demo-output"), help="where to write (default: %(default)s)"
+    )
+
+
+def run_demo(arguments: argparse.Namespace) -> int:
+    from neptune_frames.demo.tour import give_tour
+
+    give_tour(arguments.output)
+    return 0
