@@ -3,9 +3,14 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Iterator
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
+
+if TYPE_CHECKING:
+    from neptune_frames.server.testing import RunningServer
 
 _SHARED = Path(os.environ.get("NEPTUNE_FRAMES_SHARED", Path(__file__).resolve().parents[2] / "shared"))
 
@@ -15,7 +20,7 @@ def shared_data() -> Path:
     """The directory of real data sets (`lineage`, `speedrun-small`); skips where it is absent."""
     data = _SHARED / "data"
     if not data.is_dir():
-        pytest.skip(f"the real data sets are not at {data}; set NEPTUNE_FRAMES_SHARED to the directory that holds data/")
+        pytest.skip(f"no data sets at {data}; set NEPTUNE_FRAMES_SHARED to the directory that holds data/")
     return data
 
 
@@ -36,3 +41,12 @@ def _clean_environment(monkeypatch: pytest.MonkeyPatch) -> None:
             monkeypatch.delenv(name)
         if name.lower() in ("http_proxy", "https_proxy", "all_proxy"):
             monkeypatch.delenv(name)
+
+
+@pytest.fixture(scope="session")
+def data_server(shared_data: Path) -> Iterator[RunningServer]:
+    """Our server over both data sets, in this process: ``url``, ``api_token``, ``state``."""
+    from neptune_frames.server.testing import serve_in_thread
+
+    with serve_in_thread(shared_data) as server:
+        yield server

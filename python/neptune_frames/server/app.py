@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from starlette.applications import Starlette
+from starlette.middleware import Middleware
 from starlette.requests import Request
 from starlette.responses import JSONResponse
 from starlette.routing import Route
@@ -11,6 +12,7 @@ from neptune_frames.server import backend, buckets, definitions, files, float_se
 from neptune_frames.server.auth import REALM_PATH, TOKEN_ENDPOINT_PATH
 from neptune_frames.server.errors import EXCEPTION_HANDLERS
 from neptune_frames.server.state import JSON_PATH, PROTO_PATH, ServerState, endpoint
+from neptune_frames.server.unexpected import UnexpectedErrors
 
 _BACKEND = "/api/backend/v1"
 _LEADERBOARD = "/api/leaderboard/v1"
@@ -23,6 +25,7 @@ def create_app(state: ServerState) -> Starlette:
     app = Starlette(
         routes=[*_account_routes(), *_search_routes(), *_series_routes(), *_file_routes()],
         exception_handlers=EXCEPTION_HANDLERS,
+        middleware=[Middleware(UnexpectedErrors)],
     )
     # A path with and one without a slash at its end are different endpoints; nobody follows redirects.
     app.router.redirect_slashes = False

@@ -6,7 +6,6 @@ project" (http-api.md, section 4), so a caller's mistake is always a plain 4xx a
 
 from __future__ import annotations
 
-import logging
 from http import HTTPStatus
 from typing import Any
 
@@ -20,8 +19,6 @@ from neptune_frames.errors import (
     NeptuneUserError,
     WireDecodingError,
 )
-
-logger = logging.getLogger(__name__)
 
 
 class ApiError(Exception):
@@ -91,17 +88,6 @@ async def _answer_http(request: Request, error: Exception) -> Response:
     )
 
 
-async def _answer_unexpected(request: Request, error: Exception) -> Response:
-    logger.error("%s %s failed", request.method, request.url.path, exc_info=error)
-    return error_response(
-        ApiError(
-            HTTPStatus.INTERNAL_SERVER_ERROR,
-            "INTERNAL_SERVER_ERROR",
-            "The server met a defect of its own; its log has the details.",
-        )
-    )
-
-
 EXCEPTION_HANDLERS: dict[Any, Any] = {
     ApiError: _answer_known,
     NeptuneProjectInaccessible: _answer_known,
@@ -109,5 +95,4 @@ EXCEPTION_HANDLERS: dict[Any, Any] = {
     ArchiveError: _answer_known,
     NeptuneUserError: _answer_known,
     HTTPException: _answer_http,
-    Exception: _answer_unexpected,
 }

@@ -33,7 +33,7 @@ _RANGE = re.compile(r"bytes=\d*-\d*(,\s*\d*-\d*)*")
 
 async def sign_urls(request: Request) -> Response:
     """G: one URL per file, in order. A file that is missing gets one too; its GET says 404."""
-        state = check_bearer(request)
+    state = check_bearer(request)
     acceptable(request, JSON_ONLY)
     wanted = decode_message(await read_body(request, state.limits.body_bytes), SignedUrlRequest)
     check_at_most(len(wanted.files), state.limits.files, "files")

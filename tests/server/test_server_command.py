@@ -1,0 +1,135 @@
+"""`neptune-frames serve` and `neptune-frames token` as a user meets them."""
+
+from __future__ import annotations
+
+import base64
+import json
+import re
+import signal
+import socket
+import subprocess
+import sys
+from pathlib import Path
+
+import httpx
+import pytest
+
+from neptune_frames import cli
+from neptune_frames.errors import MissingDependencyError, NeptuneUserError
+from neptune_frames.server.serve import ServeOptions, check_bind, greeting, is_loopback, run_in_thread, serve
+
+
+def test_serve_prints_what_to_do_and_stops_cleanly(data_directory: Path) -> None:
+    command = [sys.executable, "-m", "neptune_frames.cli", "serve", str(data_directory), "--port", "0"]
+    process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    try:
+        assert process.stdout is not None
+        first = process.stdout.readline()
+        url = re.search(r"http://127\.0\.0\.1:\d+", first)
+        assert url is not None, first
+        answer = httpx.get(f"{url.group()}/api/backend/v1/clients/config", trust_env=False)
+        assert answer.status_code == 200
+        process.send_signal(signal.SIGINT)
+        rest, errors = process.communicate(timeout=20)
+    finally:
+        process.kill()
+        process.communicate()
+    assert process.returncode == 0
+    assert "NEPTUNE_API_TOKEN" in rest
+    assert f"neptune-frames token {url.group()}" in rest
+    assert "NEPTUNE_PROJECT" in rest
+    assert rest.rstrip().endswith("Stopped.")
+    assert errors == ""
+
+
+def test_token_prints_a_usable_token(capsys: pytest.CaptureFixture[str]) -> None:
+    assert cli.main(["token", "http://127.0.0.1:8600/", "--secret", "s"]) == 0
+    content = json.loads(base64.b64decode(capsys.readouterr().out))
+    assert content == {"api_address": "http://127.0.0.1:8600", "api_url": "http://127.0.0.1:8600", "api_key": "s"}
+
+
+@pytest.mark.parametrize("url", ["127.0.0.1:8600", "ftp://host", "http://", ""])
+def test_token_refuses_what_is_no_address(url: str, capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit) as stopped:
+        cli.main(["token", url])
+    assert stopped.value.code == 2
+    assert "http://127.0.0.1:8600" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("host", ["0.0.0.0", "::", "192.168.1.1", "example.org"])
+def test_open_bind_needs_a_secret(host: str) -> None:
+    with pytest.raises(NeptuneUserError, match="--token"):
+        check_bind(host, None)
+    check_bind(host, "secret")
+
+
+@pytest.mark.parametrize("secret", ["", "  "])
+def test_empty_secret_is_refused(secret: str) -> None:
+    with pytest.raises(NeptuneUserError, match="empty"):
+        check_bind("127.0.0.1", secret)
+
+
+def test_loopback_needs_no_secret() -> None:
+    check_bind("127.0.0.1", None)
+    check_bind("localhost", None)
+    assert is_loopback("127.1.2.3")
+    assert not is_loopback("localhost.example.org")
+
+
+def test_refusals_are_one_line_and_a_status(data_directory: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert cli.main(["serve", str(data_directory / "nowhere")]) == 1
+    assert cli.main(["serve", str(data_directory), "--host", "0.0.0.0"]) == 1
+    lines = capsys.readouterr().err.splitlines()
+    assert len(lines) == 2
+    assert "nowhere" in lines[0]
+    assert "--token" in lines[1]
+
+
+def test_port_in_use_is_named(data_directory: Path) -> None:
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        taken.listen()
+        port = taken.getsockname()[1]
+        with pytest.raises(NeptuneUserError, match=str(port)):
+            serve(ServeOptions(data_directory, port=port))
+    with pytest.raises(NeptuneUserError, match="70000"):
+        serve(ServeOptions(data_directory, port=70000))
+
+
+def test_missing_dependency_says_what_to_install(data_directory: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "uvicorn", None)
+    with pytest.raises(MissingDependencyError, match=r"pip install 'neptune-frames\[server\]'"):
+        serve(ServeOptions(data_directory))
+
+
+def test_token_needs_no_server_dependencies() -> None:
+    code = (
+        "import sys; sys.modules.update(starlette=None, uvicorn=None, pyarrow=None)\n"
+        "from neptune_frames.cli import main; main(['token', 'http://127.0.0.1:1'])"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+
+
+def test_greeting_never_shows_the_secret(data_directory: Path) -> None:
+    text = greeting("http://0.0.0.0:8600", ServeOptions(data_directory, host="0.0.0.0", token="s3cret"))
+    assert "s3cret" not in text
+    assert "--secret SECRET" in text
+    # A wildcard address is nothing to connect to.
+    assert f"token http://{socket.gethostname()}:8600" in text
+
+
+def test_server_in_a_thread_ends_with_its_context(data_directory: Path) -> None:
+    with run_in_thread(ServeOptions(data_directory, port=0)) as server:
+        assert httpx.get(server.url, trust_env=False).status_code == 200
+    with pytest.raises(httpx.ConnectError):
+        httpx.get(server.url, trust_env=False)
+
+
+@pytest.mark.parametrize("arguments", [["--help"], ["serve", "--help"], ["token", "--help"]])
+def test_help_teaches(arguments: list[str], capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit) as stopped:
+        cli.main(arguments)
+    assert stopped.value.code == 0
+    text = capsys.readouterr().out
+    assert "example" in text
