@@ -69,10 +69,20 @@ def json_text(array: pa.Array) -> pa.Array:
 def quoted(strings: pa.Array) -> pa.Array:
     """Strings as JSON strings."""
     text = strings.cast(_TEXT)
-    if pc.any(pc.match_substring_regex(text, r'["\\\x00-\x1f]')).as_py():
+    if _needs_escapes(text):
         for character, escape in _ESCAPES.items():
             text = pc.replace_substring(text, character, escape)
     return concatenated('"', text, '"')
+
+
+def _needs_escapes(text: pa.LargeStringArray) -> bool:
+    """Whether any byte may not stand in a JSON string as it is."""
+    _, offsets, data = text.buffers()
+    if data is None or len(text) == 0:
+        return False
+    bounds = np.frombuffer(offsets, np.int64, len(text) + 1, text.offset * 8)
+    characters = np.frombuffer(data, np.uint8)[bounds[0] : bounds[-1]]
+    return bool(((characters < 0x20) | (characters == ord('"')) | (characters == ord("\\"))).any())
 
 
 def concatenated(*pieces: pa.Array | str) -> pa.Array:
