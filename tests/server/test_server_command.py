@@ -30,7 +30,9 @@ def test_serve_prints_what_to_do_and_stops_cleanly(data_directory: Path) -> None
         answer = httpx.get(f"{url.group()}/api/backend/v1/clients/config", trust_env=False)
         assert answer.status_code == 200
         process.send_signal(signal.SIGINT)
-        rest, errors = process.communicate(timeout=20)
+        assert process.stderr is not None
+        rest, errors = process.stdout.read(), process.stderr.read()
+        process.wait(timeout=20)
     finally:
         process.kill()
         process.communicate()

@@ -33,10 +33,10 @@ def query_object_series(state: ServerState, query: Query) -> bytes:
     ``perSeriesPointsLimit`` bounds a series over all pages, so tokens count what was sent.
     """
     request = decode_object_series_request(query.body, max_bytes=state.limits.body_bytes)
-    return encode_object_series(_answer(state, request), query.media_type)
+    return encode_object_series(answer(state, request), query.media_type)
 
 
-def _answer(state: ServerState, request: ObjectSeriesRequest) -> pa.RecordBatch:
+def answer(state: ServerState, request: ObjectSeriesRequest) -> pa.RecordBatch:
     series, cap = request.series, request.per_series_points_limit
     count = series.num_rows
     check_at_most(count, state.limits.object_series, "series")
