@@ -7,7 +7,7 @@ is decided here.
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import pyarrow as pa
@@ -62,6 +62,21 @@ class MetricsQuestion:
     options: SeriesOptions
 
 
+class Narrowing:
+    """Which of the runs and attributes that were found are needed: here, all of them."""
+
+    def runs(self, runs: pa.Table) -> pa.Table:
+        """The rows of a RUNS table that are needed."""
+        return runs
+
+    def attributes(self, names: pa.Array) -> pa.Array:
+        """The names that are needed."""
+        return names
+
+
+EVERYTHING = Narrowing()
+
+
 def fetch_metrics(source: Source, question: MetricsQuestion) -> MetricsResult:
     """Ask for the series, then for their points."""
     keys = series_keys(source, question)
@@ -79,22 +94,24 @@ def float_points(source: Source, keys: SeriesKeys, options: SeriesOptions) -> It
         yield from source.float_points(keys, options)
 
 
-def series_keys(source: Source, question: MetricsQuestion) -> SeriesKeys:
+def series_keys(source: Source, question: MetricsQuestion, narrowing: Narrowing = EVERYTHING) -> SeriesKeys:
     """Which series a question is about: the runs it selects, times the float series it selects.
 
     A list of names needs no definitions, and with a list of run ids no search either: what is not
-    there has no points.
+    there has no points. The narrowing leaves out runs and attributes that are not needed after all.
     """
     selector, containers = question.attributes, question.containers
     names = selector.plain_names
     if not selector.alternatives or names == ():
         return SeriesKeys(RUNS.empty_table(), _names(()))
     if names is not None and containers.names is not None and containers.kind is ContainerKind.RUN:
-        return SeriesKeys(source.resolve_custom_ids(question.project, containers.names), _names(names))
-    runs = find_runs(source, question.project, containers)
+        runs = source.resolve_custom_ids(question.project, containers.names)
+    else:
+        runs = find_runs(source, question.project, containers)
+    runs = narrowing.runs(runs)
     if names is None:
         names = attribute_names(source, question.project, runs, selector) if runs.num_rows else ()
-    return SeriesKeys(runs, _names(names))
+    return SeriesKeys(runs, narrowing.attributes(_names(names)))
 
 
 def find_runs(source: Source, project: str, containers: Containers) -> pa.Table:
@@ -104,7 +121,9 @@ def find_runs(source: Source, project: str, containers: Containers) -> pa.Table:
 
 def run_query(source: Source, project: str, containers: Containers) -> RunQuery:
     """The search for the runs selected; types its filter leaves open are looked up in the project."""
-    expression = infer_types(containers.filter, lambda names: known_types(source, project, names))
+    expression = containers.filter
+    if expression is not None:
+        expression = infer_types(expression, lambda names: known_types(source, project, names))
     return RunQuery(project, containers.kind, expression)
 
 
@@ -140,11 +159,6 @@ def list_attributes(source: Source, project: str, containers: Containers, select
         return list(attribute_names(source, project, None, selector))
     runs = find_runs(source, project, containers)
     return list(attribute_names(source, project, runs, selector)) if runs.num_rows else []
-
-
-def without_time(question: MetricsQuestion) -> MetricsQuestion:
-    """The same question without timestamps."""
-    return replace(question, options=replace(question.options, include_time=False))
 
 
 def _names(names: Sequence[str]) -> pa.Array:

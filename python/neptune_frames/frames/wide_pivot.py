@@ -52,7 +52,6 @@ class Pivot:
         self.labels = runs.unique()
         self.label_codes = pc.index_in(runs, self.labels).to_numpy(zero_copy_only=False)[self.rows.container]
         self.shape = (len(names), len(self.rows))
-        self._containers = len(runs)
 
     @property
     def steps(self) -> npt.NDArray[np.float64]:
@@ -94,13 +93,12 @@ class Pivot:
         return matrix
 
     def _fill(self, matrix: npt.NDArray[Any], position: int, values: npt.NDArray[Any] | np.bool_) -> None:
-        series, length = self._series[position], self.rows.equal_lengths
-        if length is None:
+        series, span = self._series[position], self.rows.span(position)
+        if span is None:
             matrix.reshape(-1)[self._cells(position)] = values
             return
-        if values.ndim:
-            values = values.reshape(-1, length)
-        matrix.reshape(self.shape[0], self._containers, length)[series.column, series.container] = values
+        by_container = matrix.reshape(self.shape[0], -1, self.rows.height)[:, :, span]
+        by_container[series.column, series.container] = values.reshape(len(series.column), -1) if values.ndim else values
 
     def _cells(self, position: int) -> npt.NDArray[np.int64]:
         """Place of each point of a block in the flat matrix."""

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -33,7 +34,7 @@ class SeriesBlock:
     offsets: Ints
     step: Floats
 
-    @property
+    @cached_property
     def lengths(self) -> Ints:
         return np.diff(self.offsets)
 
@@ -43,16 +44,19 @@ class Rows:
     """The rows of a wide frame, ascending by (container, step), and the row of every point.
 
     ``steps`` are the distinct steps, ascending, NaN last; row ``i`` is at ``steps[step_codes[i]]`` of
-    ``container[i]``. ``equal_lengths`` is set when all containers have that many rows and every piece
-    is a whole series, so that blocks of the result can be filled series by series.
-    ``repeated`` tells whether some series has several points at one step.
+    ``container[i]``. ``of_block(i)`` gives the row of each point of block ``i``.
+
+    ``height`` is set when all containers have that many rows, and then ``span(i)`` is set when the
+    pieces of block ``i`` all cover the same range of their container's rows, so that the block can be
+    copied piece by piece. ``repeated`` tells whether some series has several points at one step.
     """
 
     container: npt.NDArray[np.integer]
     steps: Floats
     step_codes: npt.NDArray[np.integer]
     of_block: Callable[[int], npt.NDArray[np.integer]]
-    equal_lengths: int | None = None
+    height: int | None = None
+    span: Callable[[int], slice | None] = lambda _: None
     repeated: bool = False
 
     def __len__(self) -> int:
@@ -67,62 +71,68 @@ def number_rows(blocks: Sequence[SeriesBlock], containers: int, columns: int) ->
         containers: How many containers there are; each has a point.
         columns: How many columns there are.
     """
-    return _aligned_rows(blocks, containers, columns) or _general_rows(blocks, containers, columns)
+    if not blocks:
+        nothing = np.empty(0, dtype=np.int64)
+        return Rows(nothing, np.empty(0), nothing, lambda _: nothing)
+    rows = _rows_of_aligned(blocks, containers, columns)
+    if rows is None:
+        rows = _rows_by_table(blocks, containers, columns)
+    return _rows_by_sorting(blocks, columns) if rows is None else rows
 
 
 # --- all series of a container have the same steps
 
 
-def _aligned_rows(blocks: Sequence[SeriesBlock], containers: int, columns: int) -> Rows | None:
-    if not blocks:
-        return Rows(np.empty(0, np.int64), np.empty(0), np.empty(0, np.int64), lambda _: np.empty(0, np.int64), 0)
+def _rows_of_aligned(blocks: Sequence[SeriesBlock], containers: int, columns: int) -> Rows | None:
     container = np.concatenate([block.container for block in blocks])
     column = np.concatenate([block.column for block in blocks])
     lengths = np.concatenate([block.lengths for block in blocks])
-    series = container * columns + column
-    whole = _all_different(series, containers * columns)
-    starts, totals = (np.zeros_like(lengths), lengths) if whole else _places_in_series(series, lengths)
-
-    height = np.zeros(containers, dtype=np.int64)
-    height[container] = totals
-    if not np.array_equal(height[container], totals):
+    starts, totals = _places_in_series(container * columns + column, lengths, containers * columns)
+    heights = np.zeros(containers, dtype=np.int64)
+    heights[container] = totals
+    if not np.array_equal(heights[container], totals):
         return None
-    first_row = _starts(height)
-    piece_rows = first_row[container] + starts
-    of_piece = np.split(piece_rows, np.cumsum([len(block.container) for block in blocks])[:-1])
+    first_row = _starts(heights)
+    bounds = np.cumsum([len(block.container) for block in blocks])[:-1]
+    starts_of = np.split(starts, bounds)
+    rows_of = np.split(first_row[container] + starts, bounds)
 
+    # The first series of each container stands for all of them.
     reference_column = np.zeros(containers, dtype=np.int64)
     reference_column[container[::-1]] = column[::-1]
-    reference = np.empty(int(height.sum()))
-    for block, rows in zip(blocks, of_piece, strict=True):
+    reference = np.empty(int(heights.sum()))
+    for block, rows in zip(blocks, rows_of, strict=True):
         chosen = np.flatnonzero(block.column == reference_column[block.container])
         size = block.lengths[chosen]
         reference[ranges(rows[chosen], size)] = block.step[ranges(block.offsets[chosen], size)]
     if not _ascending_within(reference, first_row):
         return None
 
-    common = int(height[0])
-    equal_lengths = common if whole and bool((height == common).all()) else None
-    for block, rows in zip(blocks, of_piece, strict=True):
-        if equal_lengths is None:
+    height = int(heights[0]) if (heights == heights[0]).all() else None
+    spans = [None if height is None else _common_span(block, starts_of[i]) for i, block in enumerate(blocks)]
+    for block, rows, span in zip(blocks, rows_of, spans, strict=True):
+        if span is None:
             same = np.array_equal(reference[ranges(rows, block.lengths)], block.step)
         else:
-            by_container = reference.reshape(containers, common)
-            same = np.array_equal(by_container[block.container], block.step.reshape(-1, common))
+            by_container = reference.reshape(containers, -1)[:, span]
+            same = np.array_equal(by_container[block.container], block.step.reshape(len(rows), -1))
         if not same:
             return None
-    steps, codes_of = _step_codes([reference])
+    steps, step_codes = _distinct(reference)
     return Rows(
-        container=np.repeat(np.arange(containers), height),
+        container=np.repeat(np.arange(containers), heights),
         steps=steps,
-        step_codes=codes_of(reference),
-        of_block=lambda position: ranges(of_piece[position], blocks[position].lengths),
-        equal_lengths=equal_lengths,
+        step_codes=step_codes,
+        of_block=lambda position: ranges(rows_of[position], blocks[position].lengths),
+        height=height,
+        span=spans.__getitem__,
     )
 
 
-def _places_in_series(series: Ints, lengths: Ints) -> tuple[Ints, Ints]:
+def _places_in_series(series: Ints, lengths: Ints, limit: int) -> tuple[Ints, Ints]:
     """Where each piece starts within its series, and how long the whole series is."""
+    if _all_different(series, limit):
+        return np.zeros_like(lengths), lengths
     order = np.argsort(series, kind="stable")
     begins = _group_starts(series[order])
     before = _starts(lengths[order])
@@ -139,40 +149,82 @@ def _ascending_within(steps: Floats, first_row: Ints) -> bool:
     return bool(rises.all()) and not np.isnan(steps).any()
 
 
-# --- any steps
+def _common_span(block: SeriesBlock, starts: Ints) -> slice | None:
+    start, length = int(starts[0]), int(block.lengths[0])
+    same = (starts == start).all() and (block.lengths == length).all()
+    return slice(start, start + length) if same else None
 
 
-def _general_rows(blocks: Sequence[SeriesBlock], containers: int, columns: int) -> Rows:
-    steps, codes_of = _step_codes([block.step for block in blocks])
-    width = len(steps)
-    cells = containers * width
+# --- steps are whole numbers close together
 
-    def keys(block: SeriesBlock) -> Ints:
-        return np.repeat(block.container * width, block.lengths) + codes_of(block.step)
 
+def _rows_by_table(blocks: Sequence[SeriesBlock], containers: int, columns: int) -> Rows | None:
+    """Rows through a table with a place for every (container, step); None if that would be too large."""
     points = sum(len(block.step) for block in blocks)
-    if cells <= _table_limit(points):
-        present = np.zeros(cells, dtype=bool)
-        for block in blocks:
-            present[keys(block)] = True
-        distinct = np.flatnonzero(present)
-        rank = np.cumsum(present, dtype=np.int32 if cells < 2**31 else np.int64)
-        rank -= 1
-        rows = [rank[keys(block)] for block in blocks]
-    else:
-        distinct = np.unique(np.concatenate([np.unique(keys(block)) for block in blocks]))
-        rows = [np.searchsorted(distinct, keys(block)) for block in blocks]
-    container, step_codes = np.divmod(distinct, width)
+    smallest = min(float(block.step.min()) for block in blocks)
+    largest = max(float(block.step.max()) for block in blocks)
+    cells = (largest - smallest + 1) * containers  # NaN if there is a NaN, which compares false
+    if not cells <= _table_limit(points) or not all(_integral(block.step) for block in blocks):
+        return None
+    width = int(largest - smallest) + 1
+    place = np.int32 if cells < 2**31 else np.int64
+    present = np.zeros(width * containers, dtype=bool)
+    places = []
+    for block in blocks:
+        keys = np.repeat((block.container * width).astype(place), block.lengths)
+        keys += (block.step - smallest).astype(place)
+        present[keys] = True
+        places.append(keys)
+    row_of_place = np.cumsum(present, dtype=place)
+    row_of_place -= 1
+    rows = [row_of_place[keys] for keys in places]
+    container, offsets = np.divmod(np.flatnonzero(present), width)
+    used = present.reshape(containers, width).any(axis=0)
     return Rows(
         container=container,
-        steps=steps,
-        step_codes=step_codes,
+        steps=np.flatnonzero(used) + smallest,
+        step_codes=(np.cumsum(used) - 1)[offsets],
         of_block=rows.__getitem__,
         repeated=_any_repeated(blocks, rows, columns),
     )
 
 
-def _any_repeated(blocks: Sequence[SeriesBlock], rows: list[npt.NDArray[np.integer]], columns: int) -> bool:
+# --- any steps
+
+
+def _rows_by_sorting(blocks: Sequence[SeriesBlock], columns: int) -> Rows:
+    """Rows from the points sorted by step, then (stable, in linear time for few containers) by container."""
+    step = np.concatenate([block.step for block in blocks])
+    order = np.argsort(step)
+    step = step[order]
+    begins = _group_starts(step)
+    if np.isnan(step[-1]):  # NaN differs from itself, but is one step
+        begins[int(np.searchsorted(step, np.nan)) + 1 :] = False
+    steps = step[begins] + 0.0  # -0.0 is 0.0
+    codes = np.cumsum(begins, dtype=np.int32)
+    codes -= 1
+    del step
+
+    containers = 1 + max(int(block.container.max()) for block in blocks)
+    narrow = np.uint16 if containers <= 1 << 16 else np.int32
+    container = np.concatenate([np.repeat(block.container.astype(narrow), block.lengths) for block in blocks])[order]
+    by_container = np.argsort(container, kind="stable")
+    container, codes, order = container[by_container], codes[by_container], order[by_container]
+    del by_container
+    begins = _group_starts(codes) | _group_starts(container)
+    rows = np.empty(len(order), dtype=np.int32)
+    rows[order] = np.cumsum(begins, dtype=np.int32) - 1
+    rows_of = np.split(rows, np.cumsum([len(block.step) for block in blocks])[:-1])
+    return Rows(
+        container=container[begins],
+        steps=steps,
+        step_codes=codes[begins],
+        of_block=rows_of.__getitem__,
+        repeated=_any_repeated(blocks, rows_of, columns),
+    )
+
+
+def _any_repeated(blocks: Sequence[SeriesBlock], rows: Sequence[npt.NDArray[np.integer]], columns: int) -> bool:
     """True unless the rows of every series visibly ascend, within pieces and from piece to piece."""
     for block, block_rows in zip(blocks, rows, strict=True):
         rises = block_rows[1:] > block_rows[:-1]
@@ -187,26 +239,21 @@ def _any_repeated(blocks: Sequence[SeriesBlock], rows: list[npt.NDArray[np.integ
     return bool((first[1:] <= last[:-1])[continued].any())
 
 
-# --- steps as small integers
-
-
-def _step_codes(parts: Sequence[Floats]) -> tuple[Floats, Callable[[Floats], Ints]]:
-    """The distinct steps, ascending, NaN last, and a function from steps to their places among them."""
-    points = sum(map(len, parts))
-    smallest = min(float(part.min()) for part in parts)
-    largest = max(float(part.max()) for part in parts)
-    extent = largest - smallest + 1  # NaN if there is a NaN, which compares false
-    if extent <= _table_limit(points) and abs(smallest) < 2**53 and all(map(_integral, parts)):
-        present = np.zeros(int(extent), dtype=bool)
-        for part in parts:
-            present[(part - smallest).astype(np.int64)] = True
-        steps = np.flatnonzero(present) + smallest
-        if len(steps) == len(present):
-            return steps, lambda part: (part - smallest).astype(np.int64)
-        rank = np.cumsum(present, dtype=np.int64) - 1
-        return steps, lambda part: rank[(part - smallest).astype(np.int64)]
-    steps = np.unique(np.concatenate(parts) + 0.0)  # + 0.0 turns -0.0 into 0.0
-    return steps, lambda part: np.searchsorted(steps, part)
+def _distinct(steps: Floats) -> tuple[Floats, Ints]:
+    """The distinct steps, ascending, and the place of each step among them. There is no NaN."""
+    if (steps[1:] > steps[:-1]).all():
+        return steps, np.arange(len(steps))
+    smallest = float(steps.min())
+    if float(steps.max()) - smallest < _table_limit(len(steps)) and _integral(steps):
+        places = (steps - smallest).astype(np.int64)
+        used = np.zeros(int(places.max()) + 1, dtype=bool)
+        used[places] = True
+        return np.flatnonzero(used) + smallest, (np.cumsum(used) - 1)[places]
+    order = np.argsort(steps)
+    begins = _group_starts(steps[order])
+    codes = np.empty(len(steps), dtype=np.int64)
+    codes[order] = np.cumsum(begins) - 1
+    return steps[order][begins] + 0.0, codes
 
 
 def _integral(steps: Floats) -> bool:
@@ -249,7 +296,7 @@ def _group_starts(sorted_keys: Ints) -> npt.NDArray[np.bool_]:
 def _all_different(keys: Ints, limit: int) -> bool:
     """Whether no key, each below ``limit``, occurs twice."""
     if limit > _table_limit(len(keys)):
-        return len(np.unique(keys)) == len(keys)
+        return bool(_group_starts(np.sort(keys)).all())
     seen = np.zeros(limit, dtype=bool)
     seen[keys] = True
     return int(np.count_nonzero(seen)) == len(keys)
