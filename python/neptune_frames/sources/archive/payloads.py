@@ -1,0 +1,89 @@
+"""Payloads of file attributes: where they lie, how large they are, of which type; and copying them out.
+
+Their paths come from the archive's rows, so they are not trusted: nothing outside the payload
+directory is ever looked at, neither by ``..`` nor through a symbolic link.
+"""
+
+from __future__ import annotations
+
+import mimetypes
+import os
+import shutil
+from collections.abc import Sequence
+from pathlib import Path
+from stat import S_ISREG
+
+import polars as pl
+import pyarrow as pa
+
+from neptune_frames.schemas import FILE
+
+_DEFAULT_TYPE = "application/octet-stream"
+#: `mimetypes` calls these encodings of another type; stored as files they are types of their own.
+_COMPRESSED_TYPES = {
+    "gzip": "application/gzip",
+    "bzip2": "application/x-bzip2",
+    "xz": "application/x-xz",
+    "compress": "application/x-compress",
+    "br": "application/x-brotli",
+}
+
+
+def locate(root: Path, path: str) -> Path | None:
+    """The payload that ``path`` (relative, with ``/``) names below ``root``.
+
+    None where there is no such file, or where it would lie outside ``root``.
+    """
+    if not path or "\0" in path or path.startswith(("/", "\\")) or Path(path).drive:
+        return None
+    try:
+        base = root.resolve(strict=True)
+        target = (base / path).resolve(strict=True)
+        inside = target.is_relative_to(base) and S_ISREG(target.stat().st_mode)
+    except (OSError, RuntimeError, ValueError):
+        return None
+    return target if inside else None
+
+
+def describe(root: Path, paths: pl.Series) -> pa.Array:
+    """FILE values: each path with the size of its payload (null where it is missing) and its MIME type."""
+    distinct = paths.drop_nulls().unique(maintain_order=True)
+    located = [locate(root, path) for path in distinct]
+    facts = pl.DataFrame(
+        {
+            "path": distinct,
+            "size": pl.Series([None if found is None else found.stat().st_size for found in located], dtype=pl.Int64),
+            "type": pl.Series([mime_type(path) for path in distinct], dtype=pl.String),
+        }
+    )
+    described = pl.DataFrame({"path": paths.cast(pl.String)}).join(facts, on="path", how="left", maintain_order="left")
+    children = [described[name].to_arrow().cast(field.type) for name, field in zip(described.columns, FILE, strict=True)]
+    return pa.StructArray.from_arrays(children, fields=list(FILE), mask=pa.array(paths.is_null()))
+
+
+def mime_type(path: str) -> str:
+    """The MIME type that a path's extension stands for.
+
+    >>> mime_type("a/b.png"), mime_type("data.tar.gz"), mime_type("model")
+    ('image/png', 'application/gzip', 'application/octet-stream')
+    """
+    guessed, encoding = mimetypes.guess_type(Path(path).name, strict=False)
+    return _COMPRESSED_TYPES.get(encoding, _DEFAULT_TYPE) if encoding else guessed or _DEFAULT_TYPE
+
+
+def copy_out(sources: Sequence[Path | None], targets: Sequence[Path]) -> list[bool]:
+    """Copy payloads to their targets, each written aside and renamed; False where there is no payload."""
+    return [source is not None and _copy(source, target) for source, target in zip(sources, targets, strict=True)]
+
+
+def _copy(source: Path, target: Path) -> bool:
+    target.parent.mkdir(parents=True, exist_ok=True)
+    aside = target.with_name(f".{target.name[:200]}.{os.getpid()}.part")
+    try:
+        shutil.copyfile(source, aside)
+        aside.replace(target)
+    except FileNotFoundError:
+        return False
+    finally:
+        aside.unlink(missing_ok=True)
+    return True

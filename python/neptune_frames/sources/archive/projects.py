@@ -1,0 +1,157 @@
+"""The projects of an archive, kept in step with the files on disk."""
+
+from __future__ import annotations
+
+import os
+import threading
+import time
+import warnings
+from pathlib import Path
+
+import polars as pl
+
+from neptune_frames.errors import NeptuneProjectInaccessible, NeptuneWarning
+from neptune_frames.sources.archive.catalog import Catalog, complete
+from neptune_frames.sources.archive.identity import project_uuid
+from neptune_frames.sources.archive.inventory import Inventory, merge, read_inventory
+from neptune_frames.sources.archive.layout import Listing, ProjectDirectory, list_parts, project_directories
+from neptune_frames.sources.archive.scan import read_rows
+
+#: A directory with more files than this is listed again only when its own time changed, or after
+#: `_RECHECK_SECONDS`: files replaced in place are then seen that much later.
+_ALWAYS_LISTED = 2_000
+_RECHECK_SECONDS = 1.0
+#: A directory's time is no proof if it is this recent: two changes may carry the same time.
+_CLOCK_TICK_SECONDS = 0.1
+
+
+class Projects:
+    """All projects below one root. Thread-safe; every look compares the files with what was read."""
+
+    def __init__(self, data: Path, files: Path | None) -> None:
+        self._data = data
+        self._files = files
+        self._known: dict[Path, _Project] = {}
+        self._lock = threading.Lock()
+        project_directories(data, files)
+
+    def directories(self) -> dict[str, Path]:
+        """Project names, sorted, with the directories of their part files."""
+        return {project.name: project.directory.data for project in self._present()}
+
+    def catalog(self, name: str) -> Catalog:
+        """The project as it is now. Raises `NeptuneProjectInaccessible`."""
+        for project in self._present():
+            if name in (project.name, project_uuid(project.name)):
+                return project.catalog()
+        raise NeptuneProjectInaccessible(name)
+
+    def catalogs(self) -> list[Catalog]:
+        """All projects as they are now, by name."""
+        return [project.catalog() for project in self._present()]
+
+    def forget(self) -> None:
+        """Drop everything that was read."""
+        with self._lock:
+            self._known.clear()
+
+    def _present(self) -> list[_NamedProject]:
+        with self._lock:
+            found = project_directories(self._data, self._files)
+            self._known = {
+                directory.data: self._known.get(directory.data) or _Project(directory) for directory in found
+            }
+            projects = list(self._known.values())
+        named: dict[str, _NamedProject] = {}
+        for project in projects:
+            name = project.name()
+            if name is None:
+                continue
+            if name in named:
+                other = named[name].directory.data
+                warnings.warn(
+                    NeptuneWarning(
+                        f"Project {name!r} is in two directories; {project.directory.data} is left out, {other} is read."
+                    ),
+                    stacklevel=2,
+                )
+                continue
+            named[name] = _NamedProject(name, project)
+        return [named[name] for name in sorted(named)]
+
+
+class _NamedProject:
+    def __init__(self, name: str, project: _Project) -> None:
+        self.name = name
+        self.directory = project.directory
+        self.catalog = project.catalog
+
+
+class _Project:
+    """One project directory: its listing, and the inventory and catalog made from it."""
+
+    def __init__(self, directory: ProjectDirectory) -> None:
+        self.directory = directory
+        self._lock = threading.RLock()
+        self._listing = Listing({}, ())
+        self._listed_at = self._directory_time = 0.0
+        self._read = Listing({}, ())
+        self._inventory: Inventory | None = None
+        self._catalog: Catalog | None = None
+        self._name: str | None = None
+        self._named_by: tuple[object, ...] = ()
+
+    def name(self) -> str | None:
+        """The project's name, read from the first part that has a row; None without such a part."""
+        with self._lock:
+            parts = self._current().parts
+            first = next(iter(parts.items()), ())
+            if first != self._named_by:
+                self._name = None
+                for path in parts:
+                    rows = read_rows([path], ["project_id"], pl.col("project_id").is_not_null())
+                    if rows.height:
+                        self._name = rows["project_id"][0]
+                        break
+                self._named_by = first
+            return self._name
+
+    def catalog(self) -> Catalog:
+        """The catalog of the files as they are now; only new and changed files are read."""
+        with self._lock:
+            listing = self._current()
+            if self._catalog is None or listing.parts != self._read.parts:
+                changed = {path: state for path, state in listing.parts.items() if self._read.parts.get(path) != state}
+                stale = {path for path, state in self._read.parts.items() if listing.parts.get(path) != state}
+                kept = [] if self._inventory is None else [merge([self._inventory], without=stale)]
+                self._inventory = merge([*kept, *read_inventory(changed)])
+                self._read = listing
+                name = self._inventory.project or ""
+                self._catalog = Catalog(name, complete(self._inventory), self.directory.files)
+            return self._catalog
+
+    def _current(self) -> Listing:
+        """The listing, taken anew unless nothing can have changed (see `_ALWAYS_LISTED`)."""
+        now = time.time()
+        directory_time = self.directory.data.stat().st_mtime
+        unchanged = (
+            directory_time == self._directory_time
+            and self._listed_at - directory_time > _CLOCK_TICK_SECONDS
+            and 0 <= now - self._listed_at < _RECHECK_SECONDS
+        )
+        if not (unchanged and len(self._listing.parts) > _ALWAYS_LISTED):
+            before, self._listing = self._listing, list_parts(self.directory.data)
+            self._listed_at, self._directory_time = now, directory_time
+            self._warn_of_leftovers(set(self._listing.interrupted).difference(before.interrupted))
+        return self._listing
+
+    def _warn_of_leftovers(self, new: set[str]) -> None:
+        if new:
+            shown = ", ".join(sorted(new)[:5]) + (" ..." if len(new) > 5 else "")
+            warnings.warn(
+                NeptuneWarning(
+                    f"{os.fspath(self.directory.data)} holds leftovers of an unfinished export, which are ignored: "
+                    f"{shown}. Export those runs again."
+                ),
+                stacklevel=2,
+            )
