@@ -2,20 +2,40 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+import threading
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
+import polars as pl
 import pyarrow as pa
 
+from neptune_frames.errors import NeptuneProjectInaccessible
+from neptune_frames.query.selection import ContainerKind
+from neptune_frames.query.selectors import match_names
+from neptune_frames.schemas import ATTRIBUTES, BUCKETS, RUNS, SERIES_TYPES, series_points_schema
+from neptune_frames.sources.archive import batches, buckets, payloads, search
+from neptune_frames.sources.archive.catalog import Catalog
+from neptune_frames.sources.archive.grouping import bisect_slices, offsets_of, ranges
+from neptune_frames.sources.archive.identity import project_uuid
+from neptune_frames.sources.archive.layout import FLOAT_SERIES, OBJECT_SERIES_COLUMNS
+from neptune_frames.sources.archive.projects import Projects
+from neptune_frames.sources.archive.series import SeriesPoints, SeriesRequest, read_series, stretches
+from neptune_frames.sources.archive.values import CatalogColumns, attribute_values, values_batch
 from neptune_frames.sources.base import FileRequest, SearchAnswer, SeriesKeys
 
 if TYPE_CHECKING:
     import numpy.typing as npt
 
     from neptune_frames.query.selection import AttributeSelector, RunQuery, SeriesOptions
+
+_POINTS_PER_BATCH = 1_000_000
+_CUSTOM = "CUSTOM/"
+
+#: Columns of `ArchiveSource.projects`.
+PROJECTS = pa.schema([("project", pa.string()), ("directory", pa.string()), ("uuid", pa.string())])
 
 
 @dataclass(frozen=True)
@@ -27,52 +47,124 @@ class RunLookup:
 
 
 class ArchiveSource:
-    """Implements `neptune_frames.sources.base.Source` over an archive.
+    """Implements `neptune_frames.sources.base.Source` over an archive in the exporter's layout.
 
-    ``data`` is an archive root that holds ``data/`` (and ``files/``), a directory of projects, or one
-    project's directory; ``files`` is the root of the payloads (default: the sibling ``files``).
+    Parameters:
+        data: An archive root that holds ``data/`` (and ``files/``), a directory of projects, or one
+            project's directory.
+        files: The root of file payloads; by default ``files`` beside the data.
+
+    Files are looked at again on each call: what was added, changed or removed counts at once. Runs that
+    were exported without ``sys/id`` or ``sys/custom_run_id`` carry their run id there. Trashed runs are
+    not hidden. Thread-safe.
+
+    Raises `ArchiveError` where there is no directory, and `DamagedFileError`, naming the file, as soon as
+    a part file of a project asked for cannot be read.
     """
 
     def __init__(self, data: str | Path, files: str | Path | None = None) -> None:
-        self.data = Path(data)
-        self.files = None if files is None else Path(files)
+        self._projects = Projects(Path(data), None if files is None else Path(files))
+        self._columns: dict[str, CatalogColumns] = {}
+        self._lock = threading.Lock()
 
     def projects(self) -> pa.Table:
-        """Names and directories of all projects: columns ``project``, ``directory`` (strings), ``uuid``."""
-        raise NotImplementedError
+        """All projects by name: columns ``project``, ``directory`` (of the part files) and ``uuid``."""
+        found = self._projects.directories()
+        columns = [list(found), [str(path) for path in found.values()], [project_uuid(name) for name in found]]
+        return pa.table([pa.array(column, pa.string()) for column in columns], schema=PROJECTS)
 
     def has_project(self, name: str) -> bool:
-        """Whether a project of that name (``workspace/name``) or UUID is there."""
-        raise NotImplementedError
+        """Whether there is a project of that name (``workspace/name``) or UUID."""
+        return any(name in (known, project_uuid(known)) for known in self._projects.directories())
 
     def find_runs(self, identifiers: Sequence[str] | pa.Array, projects: Sequence[str] | None = None) -> RunLookup:
         """Runs by ``ws/proj/SYS-1``, ``CUSTOM/ws/proj/<custom run id>`` or run UUID, all at once.
 
-        UUIDs are looked up in ``projects`` (default: all of them).
+        UUIDs are looked for in ``projects`` (names or UUIDs; default: all of them).
         """
-        raise NotImplementedError
+        wanted = pl.Series("identifier", identifiers, dtype=pl.String)
+        positions = np.full(len(wanted), -1, dtype=np.int64)
+        found: list[pa.Table] = []
+        start = 0
+        for catalog in self._catalogs(wanted, projects):
+            number = _find_in(catalog, wanted)
+            hits = np.flatnonzero(number >= 0)
+            if not len(hits):
+                continue
+            runs, rows = np.unique(number[hits], return_inverse=True)
+            found.append(catalog.runs.take(pa.array(runs)))
+            positions[hits] = start + rows
+            start += len(runs)
+        runs_found = pa.concat_tables(found).combine_chunks() if found else RUNS.empty_table()
+        return RunLookup(runs_found, positions.astype(np.int32))
 
     def run_uuids(self, runs: pa.Table) -> pa.Array:
-        """The UUID of each run of a RUNS table."""
-        raise NotImplementedError
+        """The UUID of each run of a RUNS table, null for an unknown one."""
+        uuids = pl.repeat(None, runs.num_rows, dtype=pl.String, eager=True)
+        for catalog, rows, numbers in self._located(runs):
+            uuids = uuids.scatter(rows, catalog.uuids.gather(numbers))
+        return uuids.to_arrow().cast(pa.string())
 
     def search(self, query: RunQuery, projection: Sequence[str] = ()) -> SearchAnswer:
-        raise NotImplementedError
+        """See `Source.search`. The order of runs that tie, or lack the sort attribute, is by run id."""
+        catalogs = self._projects.catalogs() if query.project is None else [self._projects.catalog(query.project)]
+        columns = [self._columns_of(catalog) for catalog in catalogs]
+        found = search.find(query, columns)
+        runs = search.runs_table(found, columns)
+        values: dict[str, list[pa.Table]] = {}
+        names = list(dict.fromkeys(projection))
+        for number, catalog in enumerate(catalogs):
+            rows = np.flatnonzero(found.project == number)
+            codes = catalog.attribute_codes(names)
+            chosen = catalog.definitions.filter(pl.col("attribute").is_in(codes[codes >= 0]))
+            for kind, table in _values(catalog, rows, found.run[rows], chosen):
+                values.setdefault(kind, []).append(table)
+        merged = {kind: pa.concat_tables(tables).unify_dictionaries() for kind, tables in values.items()}
+        return SearchAnswer(runs, merged, found.total)
 
     def definitions(self, projects: Sequence[str], runs: pa.Table | None, selector: AttributeSelector) -> pa.Table:
-        raise NotImplementedError
+        """See `Source.definitions`. Unknown projects are passed over unless all are unknown."""
+        if runs is None:
+            found = [_defined(catalog, _selected(catalog, selector)) for catalog in self._known(projects)]
+        else:
+            if projects:
+                self._known(projects)
+            found = [
+                _defined(catalog, _held(catalog, numbers, _selected(catalog, selector)))
+                for catalog, _, numbers in self._located(runs)
+            ]
+        empty = pl.DataFrame(schema={"attribute": pl.String, "type": pl.String})
+        merged = pl.concat([empty, *found]).unique().sort("attribute", "type")
+        return pa.table([merged[name].to_arrow().cast(pa.string()) for name in ATTRIBUTES.names], schema=ATTRIBUTES)
 
     def values(self, runs: pa.Table, selector: AttributeSelector) -> Iterator[tuple[str, pa.RecordBatch]]:
-        raise NotImplementedError
+        """See `Source.values`. Ordered by type, attribute and run within each project."""
+        for catalog, rows, numbers in self._located(runs):
+            for kind, table in _values(catalog, rows, numbers, _selected(catalog, selector)):
+                for batch in table.to_batches(max_chunksize=_POINTS_PER_BATCH):
+                    yield kind, batch
 
     def resolve_custom_ids(self, project: str, run_ids: Sequence[str]) -> pa.Table:
-        raise NotImplementedError
+        """See `Source.resolve_custom_ids`; known runs come with their other identities."""
+        wanted = pl.Series("run_id", run_ids, dtype=pl.String).unique(maintain_order=True)
+        catalog = self._projects.catalog(project)
+        known = catalog.runs.take(pa.array(catalog.find_by("run_id", wanted)).cast(pa.int64()).filter(
+            pa.array(catalog.find_by("run_id", wanted) >= 0)
+        ))
+        rows = pl.DataFrame({"run_id": wanted}).join(
+            pl.from_arrow(known.drop_columns("project")), on="run_id", how="left", maintain_order="left"  # type: ignore[arg-type]
+        )
+        columns = {"project": pa.repeat(catalog.project, rows.height)}
+        columns |= {name: rows[name].to_arrow().cast(pa.string()) for name in RUNS.names[1:]}
+        return pa.table(columns, schema=RUNS)
 
     def float_points(self, keys: SeriesKeys, options: SeriesOptions) -> Iterator[pa.RecordBatch]:
-        raise NotImplementedError
+        """See `Source.float_points`. Preview flags are not in an export: every point counts as committed."""
+        return self._points(keys, options, FLOAT_SERIES)
 
     def object_points(self, keys: SeriesKeys, options: SeriesOptions) -> Iterator[pa.RecordBatch]:
-        raise NotImplementedError
+        for attribute_type in OBJECT_SERIES_COLUMNS:
+            yield from self._points(keys, options, attribute_type)
 
     def series_page(
         self,
@@ -90,7 +182,34 @@ class ArchiveSource:
         ``objects``), ``total`` (int64, points of the series within the options). The page holds the
         first ``limit`` points beyond ``after`` (one step per key, NaN: from the start) in the order asked for.
         """
-        raise NotImplementedError
+        full = replace(options, include_time=True, include_previews=True)
+        kinds = tuple(OBJECT_SERIES_COLUMNS) if objects else (FLOAT_SERIES,)
+        run_of, attribute_of = keys.positions()
+        width = max(len(keys.attributes), 1)
+        wanted = pl.DataFrame({"key": run_of.astype(np.int64) * width + attribute_of}).with_row_index("row")
+        rows: list[npt.NDArray[np.int64]] = []
+        totals: list[npt.NDArray[np.int64]] = []
+        lengths: list[npt.NDArray[np.int64]] = []
+        pieces: list[pa.StructArray] = []
+        for kind in kinds:
+            for catalog, points, runs, attributes in self._series(keys, full, kind):
+                series = pl.DataFrame({"key": runs.astype(np.int64) * width + attributes}).with_row_index("series")
+                hits = wanted.join(series, on="key", maintain_order="left")
+                row, number = (hits[name].to_numpy().astype(np.int64) for name in ("row", "series"))
+                starts, stops = points.offsets[number], points.offsets[number + 1]
+                totals.append(stops - starts)
+                if after is not None:
+                    starts, stops = _beyond(points, starts, stops, after[row], descending)
+                count = np.minimum(stops - starts, limit)
+                positions = ranges(stops - count if descending else starts, count)
+                if descending:
+                    ends = np.cumsum(count)
+                    positions = positions[np.repeat(ends + (ends - count) - 1, count) - np.arange(len(positions))]
+                structs = batches.point_structs(catalog, points, kind, full)
+                rows.append(row)
+                lengths.append(count)
+                pieces.append(structs.take(pa.array(positions)))
+        return _page(len(keys), rows, lengths, totals, pieces, batches.point_type(kinds[0], full))
 
     def buckets(self, keys: SeriesKeys, options: SeriesOptions, limit: int) -> pa.Table:
         return self.view_buckets(keys, options, limit + 1)
@@ -103,14 +222,199 @@ class ArchiveSource:
         view: tuple[float, float] | None = None,
     ) -> pa.Table:
         """BUCKETS of ``max_buckets`` ranges over ``view``, or over the range of all the series (http-api 13.2)."""
-        raise NotImplementedError
+        plain = replace(options, include_time=False, include_previews=False)
+
+        def read() -> Iterable[buckets.Series]:
+            for _, points, runs, attributes in self._series(keys, plain, FLOAT_SERIES):
+                values = points.column("float_value").fill_null(np.nan).to_numpy()
+                yield runs, attributes, points.offsets, points.steps, values
+
+        table = buckets.bucket_table(read, max_buckets, view)
+        return table.sort_by([(name, "ascending") for name in BUCKETS.names[:3]])
 
     def fetch_files(self, files: Sequence[FileRequest], *, progress: bool = True) -> list[bool]:
-        raise NotImplementedError
+        """See `Source.fetch_files`. Payloads are copied; a path that leaves the payload root counts as missing."""
+        roots = {catalog.project: catalog.payloads for catalog in self._known(list({file.project for file in files}))}
+        found = [
+            payloads.locate(roots[file.project], file.path) if file.project in roots else None for file in files
+        ]
+        return payloads.copy_out(found, [file.target for file in files])
 
     def payload(self, project: str, path: str) -> Path | None:
         """The payload of a file attribute on disk; None where it is missing or would lie outside the root."""
-        raise NotImplementedError
+        return payloads.locate(self._projects.catalog(project).payloads, path)
 
     def close(self) -> None:
-        """Forget what was read."""
+        """Forget what was read; the source stays usable."""
+        self._projects.forget()
+        with self._lock:
+            self._columns.clear()
+
+    def _columns_of(self, catalog: Catalog) -> CatalogColumns:
+        """The columns of a catalog; those computed for an older catalog of the project are dropped."""
+        with self._lock:
+            columns = self._columns.get(catalog.project)
+            if columns is None or columns.catalog is not catalog:
+                columns = self._columns[catalog.project] = CatalogColumns(catalog)
+            return columns
+
+    def _known(self, projects: Sequence[str]) -> list[Catalog]:
+        present = [name for name in dict.fromkeys(projects) if self.has_project(name)]
+        if projects and not present:
+            raise NeptuneProjectInaccessible(projects[0])
+        return [self._projects.catalog(name) for name in present]
+
+    def _catalogs(self, identifiers: pl.Series, projects: Sequence[str] | None) -> list[Catalog]:
+        """The projects that the identifiers can name."""
+        named = identifiers.filter(identifiers.str.contains("/", literal=True))
+        if len(named) == len(identifiers):
+            parts = named.str.strip_prefix(_CUSTOM).str.extract(r"^([^/]*/[^/]*)/").drop_nulls().unique()
+            return [self._projects.catalog(name) for name in parts.sort() if self.has_project(name)]
+        return self._projects.catalogs() if projects is None else self._known(projects)
+
+    def _located(
+        self, runs: pa.Table
+    ) -> Iterator[tuple[Catalog, npt.NDArray[np.int64], npt.NDArray[np.int64]]]:
+        """Project by project: its catalog, the rows of ``runs`` that are known runs of it, and their numbers."""
+        names = pl.Series(runs["project"], dtype=pl.String)
+        for name in names.unique().sort():
+            if not self.has_project(name):
+                continue
+            catalog = self._projects.catalog(name)
+            rows = np.flatnonzero((names == name).to_numpy())
+            numbers = catalog.positions(runs.take(pa.array(rows)) if len(rows) < runs.num_rows else runs)
+            yield catalog, rows[numbers >= 0], numbers[numbers >= 0]
+
+    def _series(
+        self, keys: SeriesKeys, options: SeriesOptions, attribute_type: str
+    ) -> Iterator[tuple[Catalog, SeriesPoints, npt.NDArray[np.int32], npt.NDArray[np.int32]]]:
+        """Points of the series, with the positions of run and attribute in the keys."""
+        for catalog, rows, numbers in self._located(keys.runs):
+            codes = catalog.attribute_codes(keys.attributes)
+            position = np.zeros(len(catalog.attributes) + 1, dtype=np.int32)
+            position[codes] = np.arange(len(codes))
+            request = SeriesRequest(catalog, attribute_type, numbers, codes, options, _pairs(keys, rows, codes))
+            for points in read_series(request, batches.stored_columns(attribute_type, options)):
+                yield catalog, points, rows[points.target].astype(np.int32), position[points.attribute]
+
+    def _points(self, keys: SeriesKeys, options: SeriesOptions, attribute_type: str) -> Iterator[pa.RecordBatch]:
+        for catalog, points, runs, attributes in self._series(keys, options, attribute_type):
+            first = 0
+            for piece in points.split(_POINTS_PER_BATCH):
+                last = first + len(piece.target)
+                structs = batches.point_structs(catalog, piece, attribute_type, options)
+                yield batches.points_batch(piece, runs[first:last], attributes[first:last], structs)
+                first = last
+
+
+def _pairs(
+    keys: SeriesKeys, rows: npt.NDArray[np.int64], codes: npt.NDArray[np.int32]
+) -> pl.DataFrame | None:
+    """The pairs of the keys as targets (positions in ``rows``) and attribute numbers."""
+    if keys.pairs is None:
+        return None
+    target = np.full(keys.runs.num_rows, -1, dtype=np.int64)
+    target[rows] = np.arange(len(rows))
+    run, attribute = keys.pairs
+    pairs = pl.DataFrame({"target": target[run], "attribute": codes[attribute]})
+    return pairs.filter(pl.col("target") >= 0, pl.col("attribute") >= 0)
+
+
+def _find_in(catalog: Catalog, identifiers: pl.Series) -> npt.NDArray[np.int64]:
+    """The number of the run that each identifier names, -1 where it is none of this project."""
+    by_custom = catalog.find_by("run_id", _after(identifiers, f"{_CUSTOM}{catalog.project}/"))
+    by_id = catalog.find_by("sys_id", _after(identifiers, f"{catalog.project}/"))
+    number = np.where(by_custom >= 0, by_custom, by_id)
+    plain = identifiers.set(identifiers.str.contains("/", literal=True), None)
+    if plain.null_count() < len(plain):
+        number = np.where(number >= 0, number, catalog.find_by("uuid", plain))
+    return number
+
+
+def _after(texts: pl.Series, prefix: str) -> pl.Series:
+    """What follows the prefix, null where a text does not start with it."""
+    return texts.str.slice(len(prefix)).set(~texts.str.starts_with(prefix), None)
+
+
+def _selected(catalog: Catalog, selector: AttributeSelector) -> pl.DataFrame:
+    """The definitions of a project that a selector selects."""
+    defined = catalog.definitions
+    names = catalog.attributes.gather(defined["attribute"]).to_arrow().cast(pa.string())
+    mask = match_names(selector, names, defined["type"].to_arrow().cast(pa.string()))
+    return defined.filter(pl.Series(mask))
+
+
+def _held(catalog: Catalog, runs: npt.NDArray[np.int64], definitions: pl.DataFrame) -> pl.DataFrame:
+    """The definitions that any of the runs has, by itself or by inheritance."""
+    from neptune_frames.query.selection import SeriesOptions
+
+    member = np.zeros(catalog.run_count, dtype=bool)
+    member[runs] = True
+    found = [definitions.clear()]
+    for (kind,), group in definitions.group_by("type"):
+        attributes = group["attribute"].sort().to_numpy()
+        if kind in SERIES_TYPES:
+            request = SeriesRequest(catalog, str(kind), runs, attributes, SeriesOptions())
+            rows = stretches(request)
+        else:
+            rows = catalog.rows(str(kind), attributes)
+            rows = rows.filter(pl.Series(member[rows["run"].to_numpy()]))
+        if rows.height:
+            held = rows.select(pl.col("attribute").unique())
+            found.append(held.with_columns(type=pl.lit(kind)))
+    return pl.concat(found)
+
+
+def _defined(catalog: Catalog, definitions: pl.DataFrame) -> pl.DataFrame:
+    names = catalog.attributes.gather(definitions["attribute"])
+    return pl.DataFrame({"attribute": names, "type": definitions["type"]})
+
+
+def _values(
+    catalog: Catalog, rows: npt.NDArray[np.int64], runs: npt.NDArray[np.int64], definitions: pl.DataFrame
+) -> Iterator[tuple[str, pa.Table]]:
+    """The values of the runs, type by type; their ``run`` column holds ``rows``."""
+    for kind in definitions["type"].unique().sort():
+        attributes = definitions.filter(pl.col("type") == kind)["attribute"].sort().to_numpy()
+        found = attribute_values(catalog, kind, runs, attributes)
+        if found.height:
+            placed = found.with_columns(pl.Series("target", rows[found["target"].to_numpy()]))
+            yield kind, values_batch(catalog, kind, placed)
+
+
+def _beyond(
+    points: SeriesPoints,
+    starts: npt.NDArray[np.int64],
+    stops: npt.NDArray[np.int64],
+    after: npt.NDArray[np.float64],
+    descending: bool,
+) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.int64]]:
+    """The part of each series that lies beyond a step, in the direction asked for; NaN means all of it."""
+    known = np.flatnonzero(~np.isnan(after))
+    cut = bisect_slices(points.steps, starts[known], stops[known], after[known], right=not descending)
+    starts, stops = starts.copy(), stops.copy()
+    (stops if descending else starts)[known] = cut
+    return starts, stops
+
+
+def _page(
+    count: int,
+    rows: Sequence[npt.NDArray[np.int64]],
+    lengths: Sequence[npt.NDArray[np.int64]],
+    totals: Sequence[npt.NDArray[np.int64]],
+    pieces: Sequence[pa.StructArray],
+    point: pa.StructType,
+) -> pa.Table:
+    """Pages of series put into the order of their rows; a row that came for two types keeps the first."""
+    row = np.concatenate([np.empty(0, dtype=np.int64), *rows])
+    length, total = (np.concatenate([np.empty(0, dtype=np.int64), *parts]) for parts in (lengths, totals))
+    structs = pa.concat_arrays(pieces) if pieces else pa.array([], point)
+    distinct, first = np.unique(row, return_index=True)
+    row_lengths, row_totals = np.zeros(count, dtype=np.int64), np.zeros(count, dtype=np.int64)
+    row_lengths[distinct], row_totals[distinct] = length[first], total[first]
+    positions = ranges(offsets_of(length)[:-1][first], length[first])
+    schema = series_points_schema(point)
+    points = pa.LargeListArray.from_arrays(
+        pa.array(offsets_of(row_lengths)), structs.take(pa.array(positions)), type=schema.field("points").type
+    )
+    return pa.table({"points": points, "total": pa.array(row_totals)})
