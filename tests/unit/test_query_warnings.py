@@ -1,0 +1,96 @@
+"""How often each warning is shown (neptune_query reference 7.3), and whose line it names."""
+
+from __future__ import annotations
+
+import itertools
+import threading
+import warnings
+from collections.abc import Iterator
+
+import pytest
+
+from neptune_frames import warnings as own
+from neptune_frames.warnings import warn
+
+
+class Clock:
+    now = 1000.0
+
+    def monotonic(self) -> float:
+        return self.now
+
+
+@pytest.fixture
+def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
+    clock = Clock()
+    monkeypatch.setattr(own, "time", clock)
+    monkeypatch.setattr(own, "_last_shown", {})
+    monkeypatch.setattr(own, "_texts_shown", set())
+    return clock
+
+
+@pytest.fixture
+def shown() -> Iterator[list[warnings.WarningMessage]]:
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always")
+        yield caught
+
+
+def test_classes_are_siblings() -> None:
+    classes = [
+        own.AttributeWarning, own.ExperimentalWarning, own.Http429Warning, own.Http503Warning, own.Http5xxWarning,
+        own.HttpOtherWarning,
+    ]  # fmt: skip
+    for one, other in itertools.permutations(classes, 2):
+        assert issubclass(one, UserWarning)
+        assert not issubclass(one, other)
+
+
+@pytest.mark.parametrize("category", [own.Http429Warning, own.Http5xxWarning, own.HttpOtherWarning])
+def test_throttled(category: type[Warning], clock: Clock, shown: list[warnings.WarningMessage]) -> None:
+    for seconds in (0, 0, 5, 14.9):
+        clock.now += seconds
+        warn(f"text at {clock.now}", category)
+    assert [str(each.message) for each in shown] == ["text at 1000.0"]
+    clock.now = 1020.0
+    warn("later", category)
+    warn("later", category)
+    assert [str(each.message) for each in shown] == ["text at 1000.0", "later"]
+
+
+def test_throttles_are_independent(clock: Clock, shown: list[warnings.WarningMessage]) -> None:
+    for category in (own.Http429Warning, own.Http5xxWarning, own.HttpOtherWarning):
+        warn("text", category)
+    assert len(shown) == 3
+
+
+@pytest.mark.parametrize("category", [own.Http503Warning, own.AttributeWarning])
+def test_every_time(category: type[Warning], clock: Clock, shown: list[warnings.WarningMessage]) -> None:
+    for _ in range(3):
+        warn("same text", category)
+    assert len(shown) == 3
+
+
+def test_experimental_once_per_text(clock: Clock, shown: list[warnings.WarningMessage]) -> None:
+    for text in ("one", "two", "one", "two", "one"):
+        warn(text, own.ExperimentalWarning)
+        clock.now += 100
+    assert [str(each.message) for each in shown] == ["one", "two"]
+
+
+def test_the_callers_line_is_named(clock: Clock, shown: list[warnings.WarningMessage]) -> None:
+    warn("directly", own.AttributeWarning)
+    library = {"__name__": "neptune_query.runs", "warn": warn, "category": own.AttributeWarning}
+    exec("def inner():\n    warn('from within', category)\ndef outer():\n    inner()", library)
+    library["outer"]()  # type: ignore[operator]
+    assert [each.filename for each in shown] == [__file__, __file__]
+    assert shown[1].lineno > shown[0].lineno
+
+
+def test_from_a_thread(clock: Clock, shown: list[warnings.WarningMessage]) -> None:
+    threads = [threading.Thread(target=warn, args=("text", own.Http429Warning)) for _ in range(8)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert len(shown) == 1
