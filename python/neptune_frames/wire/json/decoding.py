@@ -7,6 +7,8 @@ the place of a number is an error. Unknown keys are ignored, null counts as abse
 
 from __future__ import annotations
 
+import re
+
 import msgspec
 import polars as pl
 import pyarrow as pa
@@ -15,6 +17,10 @@ import pyarrow.compute as pc
 from neptune_frames.errors import WireDecodingError
 
 _LONGEST_REASON = 200
+
+#: How Polars ends its complaint about a value of the wrong kind, after having quoted the value.
+_EXPECTED_KIND = re.compile(r'" as (\w+)\.$')
+
 _POLARS_NUMBERS = {
     pa.int32(): pl.Int32,
     pa.int64(): pl.Int64,
@@ -59,7 +65,9 @@ def _checked_text(body: bytes | bytearray | memoryview) -> str:
 
 
 def _reason(error: BaseException) -> str:
-    return str(error).split("\n", 1)[0][:_LONGEST_REASON]
+    text = str(error).split("\n", 1)[0]
+    expected = _EXPECTED_KIND.search(text)
+    return f"a value is not a {expected[1]}" if expected else text[:_LONGEST_REASON]
 
 
 def _text_type(wanted: pa.DataType) -> pl.DataType:
