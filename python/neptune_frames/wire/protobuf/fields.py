@@ -90,10 +90,14 @@ class Field:
 
 @dataclass(frozen=True)
 class Message:
-    """A message type. ``fields`` ascend by number, which is the order they are written in."""
+    """A message type. ``fields`` ascend by number, which is the order they are written in.
+
+    ``skipped`` are declared fields that are not read.
+    """
 
     name: str
     fields: tuple[Field, ...]
+    skipped: tuple[Field, ...] = ()
 
     @cached_property
     def arrow_type(self) -> pa.StructType:
@@ -101,7 +105,8 @@ class Message:
 
     @cached_property
     def by_number(self) -> dict[int, Field]:
-        return {field.number: field for field in self.fields}
+        """Declared fields, read or skipped."""
+        return {field.number: field for field in self.fields + self.skipped}
 
     def select(self, *paths: str) -> Message:
         """The same message with only the named fields, so that the others are skipped when read.
@@ -115,7 +120,11 @@ class Message:
         unknown = wanted.keys() - {field.name for field in self.fields}
         if unknown:
             raise KeyError(f"{self.name} has no field {sorted(unknown)}")
-        return Message(self.name, tuple(_narrow(field, wanted[field.name]) for field in self.fields if field.name in wanted))
+        return Message(
+            self.name,
+            tuple(_narrow(field, wanted[field.name]) for field in self.fields if field.name in wanted),
+            tuple(field for field in self.fields if field.name not in wanted) + self.skipped,
+        )
 
 
 def _narrow(field: Field, paths: Iterable[str]) -> Field:

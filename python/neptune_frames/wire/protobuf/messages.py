@@ -21,9 +21,7 @@ def _repeated(number: int, name: str, item: Message | Kind) -> Field:
 
 def _attribute_value(name: str, *fields: Field) -> Message:
     """A typed value; each repeats the name and type of its attribute, which we neither read nor need."""
-    return Message(
-        name, (_scalar(1, "attribute_name", Kind.NAME), _scalar(2, "attribute_type", Kind.NAME), *fields)
-    )
+    return Message(name, (_scalar(1, "attribute_name", Kind.NAME), _scalar(2, "attribute_type", Kind.NAME), *fields))
 
 
 _LAST_STEP = _scalar(3, "last_step", Kind.DOUBLE, optional=True)
@@ -155,9 +153,7 @@ ATTRIBUTE_DEFINITION = Message(
     "ProtoAttributeDefinitionDTO", (_scalar(1, "name", Kind.STRING), _scalar(2, "type", Kind.NAME))
 )
 
-ATTRIBUTES_SEARCH_RESULT = Message(
-    "ProtoAttributesSearchResultDTO", (_repeated(1, "entries", ATTRIBUTE_DEFINITION),)
-)
+ATTRIBUTES_SEARCH_RESULT = Message("ProtoAttributesSearchResultDTO", (_repeated(1, "entries", ATTRIBUTE_DEFINITION),))
 
 FLOAT_POINT = Message(
     "ProtoFloatPointValueDTO",
@@ -175,19 +171,12 @@ FLOAT_SERIES_VALUES = Message(
     (_scalar(1, "total_item_count", Kind.INT64), _repeated(2, "values", FLOAT_POINT)),
 )
 
-FLOAT_SERIES_RESPONSE = Message(
-    "ProtoFloatSeriesValuesResponseDTO",
-    (
-        _repeated(
-            1,
-            "series",
-            Message(
-                "ProtoFloatSeriesValuesSingleSeriesResponseDTO",
-                (_scalar(1, "requestId", Kind.STRING), _message(2, "series", FLOAT_SERIES_VALUES)),
-            ),
-        ),
-    ),
+FLOAT_SERIES_ANSWER = Message(
+    "ProtoFloatSeriesValuesSingleSeriesResponseDTO",
+    (_scalar(1, "requestId", Kind.STRING), _message(2, "series", FLOAT_SERIES_VALUES)),
 )
+
+FLOAT_SERIES_RESPONSE = Message("ProtoFloatSeriesValuesResponseDTO", (_repeated(1, "series", FLOAT_SERIES_ANSWER),))
 
 POINT_OBJECT = Message(
     "ProtoSeriesPointValueObjectDTO",
@@ -217,24 +206,17 @@ SEARCH_AFTER = Message(
     (_scalar(1, "finished", Kind.BOOL), _scalar(2, "token", Kind.STRING)),
 )
 
-OBJECT_SERIES_RESPONSE = Message(
-    "ProtoSeriesValuesResponseDTO",
+OBJECT_SERIES_ANSWER = Message(
+    "ProtoSeriesValuesSingleSeriesResponseDTO",
     (
-        _repeated(
-            1,
-            "series",
-            Message(
-                "ProtoSeriesValuesSingleSeriesResponseDTO",
-                (
-                    _scalar(1, "requestId", Kind.STRING),
-                    _message(2, "searchAfter", SEARCH_AFTER),
-                    _message(3, "string_series", SERIES_VALUES, oneof="series"),
-                    _message(4, "seriesValues", SERIES_VALUES, oneof="series"),
-                ),
-            ),
-        ),
+        _scalar(1, "requestId", Kind.STRING),
+        _message(2, "searchAfter", SEARCH_AFTER),
+        _message(3, "string_series", SERIES_VALUES, oneof="series"),
+        _message(4, "seriesValues", SERIES_VALUES, oneof="series"),
     ),
 )
+
+OBJECT_SERIES_RESPONSE = Message("ProtoSeriesValuesResponseDTO", (_repeated(1, "series", OBJECT_SERIES_ANSWER),))
 
 FINITE_POINT = Message("FinitePoint", (_scalar(1, "x", Kind.DOUBLE), _scalar(2, "y", Kind.DOUBLE)))
 
@@ -256,16 +238,9 @@ BUCKET = Message(
     ),
 )
 
-BUCKETS_RESPONSE = Message(
-    "ProtoTimeseriesBucketsDTO",
-    (
-        _repeated(
-            1,
-            "entries",
-            Message("TimeseriesBuckets", (_scalar(1, "requestId", Kind.STRING), _repeated(2, "bucket", BUCKET))),
-        ),
-    ),
-)
+SERIES_BUCKETS = Message("TimeseriesBuckets", (_scalar(1, "requestId", Kind.STRING), _repeated(2, "bucket", BUCKET)))
+
+BUCKETS_RESPONSE = Message("ProtoTimeseriesBucketsDTO", (_repeated(1, "entries", SERIES_BUCKETS),))
 
 OPEN_RANGE = Message(
     "ProtoOpenRange",
@@ -298,26 +273,20 @@ VIEW = Message(
     ),
 )
 
-BUCKETS_REQUEST = Message(
-    "ProtoGetTimeseriesBucketsRequest",
+EXPRESSION = Message(
+    "ProtoCustomExpression",
     (
-        _repeated(
-            1,
-            "expressions",
-            Message(
-                "ProtoCustomExpression",
-                (
-                    _scalar(1, "requestId", Kind.STRING),
-                    _scalar(2, "runId", Kind.STRING),
-                    _scalar(3, "customYFormula", Kind.STRING),
-                    _scalar(4, "includePreview", Kind.BOOL, optional=True),
-                    _scalar(5, "lineage", Kind.ENUM),
-                    _scalar(6, "entityType", Kind.ENUM),
-                ),
-            ),
-        ),
-        _message(2, "view", VIEW),
+        _scalar(1, "requestId", Kind.STRING),
+        _scalar(2, "runId", Kind.STRING),
+        _scalar(3, "customYFormula", Kind.STRING),
+        _scalar(4, "includePreview", Kind.BOOL, optional=True),
+        _scalar(5, "lineage", Kind.ENUM),
+        _scalar(6, "entityType", Kind.ENUM),
     ),
+)
+
+BUCKETS_REQUEST = Message(
+    "ProtoGetTimeseriesBucketsRequest", (_repeated(1, "expressions", EXPRESSION), _message(2, "view", VIEW))
 )
 
 #: Values of the enumeration ``ProtoLineage``, by number.

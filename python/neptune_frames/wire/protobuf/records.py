@@ -1,0 +1,235 @@
+"""Messages of one type, read column by column: each column is decoded when it is asked for."""
+
+from __future__ import annotations
+
+from functools import cached_property
+
+import numpy as np
+import numpy.typing as npt
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from neptune_frames.errors import WireDecodingError
+from neptune_frames.wire.protobuf.buffer import Body, Buffer, Positions, text
+from neptune_frames.wire.protobuf.fields import Field, Kind, Message, WireType
+from neptune_frames.wire.protobuf.layout import take_uniform
+from neptune_frames.wire.protobuf.scan import Chunk, Found, scan
+
+#: Numbers decoded at a time: their temporary columns fit in the processor's cache.
+_BLOCK = 16_384
+
+
+class Records:
+    """``count`` messages of one type.
+
+    A message may come in several pieces, which are merged as protobuf prescribes: the last of a scalar
+    wins, repeated fields continue. ``owners`` tells which message each piece belongs to (ascending);
+    pieces lie between ``starts`` and ``stops``.
+    """
+
+    def __init__(
+        self, buffer: Buffer, message: Message, count: int, owners: Positions, starts: Positions, stops: Positions
+    ) -> None:
+        self.message = message
+        self.count = count
+        self._buffer = buffer
+        self._found = Found(message)
+        self._split = len(owners) != count
+        owners, starts, stops = take_uniform(buffer, owners, starts, stops, self._found, message)
+        scan(buffer, starts, stops, self._found, message, owners)
+
+    @classmethod
+    def of_body(cls, body: Body, message: Message) -> Records:
+        """The one message that fills a body."""
+        buffer = Buffer(body)
+        return cls(buffer, message, 1, np.array([0]), np.array([0]), np.array([buffer.size]))
+
+    @cached_property
+    def _fields(self) -> dict[str, Field]:
+        return {field.name: field for field in self.message.fields}
+
+    def present(self, name: str) -> npt.NDArray[np.bool_]:
+        """Which messages carry the field."""
+        present = np.zeros(self.count, np.bool_)
+        for chunk in self._chunks(self._fields[name]):
+            present[chunk.owners] = True
+        return present
+
+    def numbers(self, name: str) -> npt.NDArray[np.generic]:
+        """Values of a number field, zero where it is absent."""
+        field = self._fields[name]
+        assert field.kind.numpy_type is not None
+        dense = np.zeros(self.count, field.kind.numpy_type)
+        # Where a message occurs several times, the value assigned last stays.
+        for chunk in self._chunks(field):
+            for first in range(0, len(chunk.owners), _BLOCK):
+                block = slice(first, first + _BLOCK)
+                dense[_as_slice(chunk.owners[block])] = self._decode_numbers(field, chunk, block)
+        return dense
+
+    def array(self, name: str) -> pa.Array:
+        """A column as Arrow array, in the field's declared type."""
+        field = self._fields[name]
+        if field.repeated and field.message is not None:
+            offsets, items = self.items(name)
+            return pa.LargeListArray.from_arrays(pa.array(offsets), items.struct())
+        if field.repeated:
+            return self._list(field)
+        if field.message is not None:
+            rows, child = self.child(name)
+            return child.struct() if len(rows) == self.count else child.struct().take(_indices(rows, self.count))
+        if field.kind.wire_type is WireType.LENGTH:
+            return self._texts(field)
+        values = pa.array(self.numbers(name))
+        return _with_nulls(values, self.present(name)) if field.nullable else values
+
+    def array_or_null(self, name: str) -> pa.Array:
+        """A scalar column with null where the field is absent, even if its presence is implicit."""
+        array = self.array(name)
+        absent = pa.array(~self.present(name))
+        return pc.if_else(absent, pa.scalar(None, array.type), array)
+
+    def child(self, name: str) -> tuple[Positions, Records]:
+        """A submessage: the positions of the messages that have it (ascending), and as many records."""
+        field = self._fields[name]
+        assert field.message is not None
+        owners, starts, stops = self._spans(field)
+        fresh = np.ones(len(owners), np.bool_)
+        fresh[1:] = owners[1:] != owners[:-1]
+        if fresh.all():
+            rows, pieces = owners, np.arange(len(owners))
+        else:
+            rows, pieces = owners[fresh], np.cumsum(fresh) - 1
+        return rows, Records(self._buffer, field.message, len(rows), pieces, starts, stops)
+
+    def items(self, name: str) -> tuple[Positions, Records]:
+        """A repeated submessage: list offsets (one more than there are messages), and the items."""
+        field = self._fields[name]
+        assert field.message is not None
+        owners, starts, stops = self._spans(field)
+        items = Records(self._buffer, field.message, len(owners), np.arange(len(owners)), starts, stops)
+        return self._offsets(owners), items
+
+    def struct(self) -> pa.StructArray:
+        """All columns, as an array of ``message.arrow_type``."""
+        fields = list(self.message.arrow_type)
+        if not fields:
+            return pa.array([{}] * self.count, self.message.arrow_type)
+        return pa.StructArray.from_arrays([self.array(field.name) for field in fields], fields=fields)
+
+    def _spans(self, field: Field) -> tuple[Positions, Positions, Positions]:
+        owners, starts, stops = self._found.spans(field)
+        if field.oneof is None or not len(owners):
+            return owners, starts, stops
+        # What was written before another member of the group is gone.
+        last_other = np.full(self.count, -1)
+        for other in self.message.fields:
+            if other.oneof == field.oneof and other is not field:
+                other_owners, other_starts, _ = self._found.spans(other)
+                last = np.full(self.count, -1)
+                last[other_owners] = other_starts
+                np.maximum(last_other, last, out=last_other)
+        stays = starts > last_other[owners]
+        return (owners, starts, stops) if stays.all() else (owners[stays], starts[stays], stops[stays])
+
+    def _offsets(self, owners: Positions, lengths: Positions | None = None) -> Positions:
+        offsets = np.zeros(self.count + 1, np.int64)
+        # Weighted counts come as doubles, which hold byte counts exactly.
+        np.cumsum(np.bincount(owners, lengths, self.count).astype(np.int64), out=offsets[1:])
+        return offsets
+
+    def _chunks(self, field: Field) -> list[Chunk]:
+        """Occurrences whose order says which comes last."""
+        if not self._split and field.oneof is None:
+            return self._found.chunks(field)
+        owners, starts, stops = self._spans(field)
+        return [Chunk(owners, starts, 0, stops)]
+
+    def _decode_numbers(self, field: Field, chunk: Chunk, block: slice) -> npt.NDArray[np.generic]:
+        kind = field.kind
+        assert kind.numpy_type is not None
+        starts = chunk.bases[block] + chunk.offset
+        if kind.wire_type is not WireType.VARINT:
+            return self._buffer.numbers(starts, kind.numpy_type, chunk.stride)
+        words = None if chunk.stride is None else self._buffer.strided_words(int(starts[0]), chunk.stride, len(starts))
+        values, _ = self._buffer.varints(starts, words)
+        if kind is Kind.BOOL:
+            return values != 0
+        # Narrower integers are cut off, as every protobuf reader does.
+        return values.view(np.int64) if kind is Kind.INT64 else values.astype(kind.numpy_type)
+
+    def _texts(self, field: Field) -> pa.Array:
+        owners, starts, stops = self._spans(field)
+        if _is_identity(owners, self.count):
+            return self._as_text(field, self._buffer.binary(starts, stops), starts)
+        chosen = np.full(self.count, -1)
+        chosen[owners] = np.arange(len(owners))
+        positions = np.append(starts, 0)[chosen]
+        texts = self._as_text(field, self._buffer.binary(starts, stops, chosen), positions)
+        return (
+            texts.filter(pa.array(chosen >= 0)).take(_indices(np.flatnonzero(chosen >= 0), self.count))
+            if field.nullable
+            else texts
+        )
+
+    def _as_text(self, field: Field, binary: pa.Array, positions: Positions) -> pa.Array:
+        if field.kind is not Kind.NAME:
+            return text(binary, positions)
+        encoded = binary.dictionary_encode()
+        try:
+            names = text(encoded.dictionary, np.empty(0, np.int64))
+        except WireDecodingError:
+            text(binary, positions)  # finds the position
+            raise
+        return pa.DictionaryArray.from_arrays(encoded.indices, names)
+
+    def _list(self, field: Field) -> pa.ListArray:
+        owners, starts, stops = self._spans(field)
+        if field.kind.wire_type is WireType.LENGTH:
+            return _list_array(self._offsets(owners), self._as_text(field, self._buffer.binary(starts, stops), starts))
+        # Packed runs and single values may alternate: put both in the order of the bytes.
+        columns = zip((owners, starts, stops), self._found.spans(field, unpacked=True), strict=True)
+        owners, starts, stops = (np.concatenate(pair) for pair in columns)
+        order = np.argsort(starts, kind="stable")
+        owners, starts, stops = owners[order], starts[order], stops[order]
+        assert field.kind.numpy_type is not None
+        width = np.dtype(field.kind.numpy_type).itemsize
+        uneven = np.flatnonzero((stops - starts) % width)
+        if len(uneven):
+            raise WireDecodingError(
+                f"the values of {field.name!r} do not fill their bytes", position=int(starts[uneven[0]])
+            )
+        data = self._buffer.binary(starts, stops).buffers()[2]
+        offsets = self._offsets(owners, (stops - starts) // width)
+        values = pa.Array.from_buffers(field.kind.arrow_type, int(offsets[-1]), [None, data or pa.py_buffer(b"")])
+        return _list_array(offsets, values)
+
+
+def _list_array(offsets: Positions, values: pa.Array) -> pa.ListArray:
+    return pa.ListArray.from_arrays(pa.array(offsets.astype(np.int32)), values)
+
+
+def _as_slice(owners: Positions) -> Positions | slice:
+    """The same places as a slice where they are neighbours: cheaper to assign to."""
+    if len(owners) and int(owners[-1] - owners[0]) == len(owners) - 1 and bool((owners[1:] > owners[:-1]).all()):
+        return slice(int(owners[0]), int(owners[-1]) + 1)
+    return owners
+
+
+def _is_identity(owners: Positions, count: int) -> bool:
+    return len(owners) == count and (count == 0 or bool((owners == np.arange(count)).all()))
+
+
+def _indices(rows: Positions, count: int) -> pa.Array:
+    """For each of ``count`` slots its number among the rows, null where it is none of them."""
+    numbers = np.full(count, -1)
+    numbers[rows] = np.arange(len(rows))
+    return pa.array(numbers, mask=numbers < 0)
+
+
+def _with_nulls(values: pa.Array, present: npt.NDArray[np.bool_]) -> pa.Array:
+    """The same values with a validity bitmap, without a copy of them."""
+    if present.all():
+        return values
+    bitmap = pa.py_buffer(np.packbits(present, bitorder="little"))
+    return pa.Array.from_buffers(values.type, len(values), [bitmap, *values.buffers()[1:]])
