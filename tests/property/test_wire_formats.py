@@ -1,4 +1,7 @@
-"""Every page survives every format unchanged, so equal data decodes equally from all three; damaged bodies never crash."""
+"""Every page survives every format unchanged, so equal data decodes equally from all three.
+
+Damaged bodies never crash.
+"""
 
 from __future__ import annotations
 
@@ -119,7 +122,9 @@ OBJECT_PAGES = st.lists(
 @st.composite
 def buckets(draw: st.DrawFn) -> dict[str, Any]:
     bucket = {
-        field.name: draw(NUMBERS if pa.types.is_floating(field.type) else COUNTS) for field in BUCKET if not field.nullable
+        field.name: draw(NUMBERS if pa.types.is_floating(field.type) else COUNTS)
+        for field in BUCKET
+        if not field.nullable
     }
     for side in draw(st.sets(st.sampled_from(["first", "last"]))):
         bucket |= {f"{side}_x": draw(NUMBERS), f"{side}_y": draw(NUMBERS)}
@@ -145,7 +150,11 @@ def same_page(left: AttributesPage, right: AttributesPage) -> None:
     assert set(left.values) == set(right.values)
     for attribute_type, batch in left.values.items():
         same(batch, right.values[attribute_type])
-    assert (left.total, left.next_page_token, left.unknown_types) == (right.total, right.next_page_token, right.unknown_types)
+    assert (left.total, left.next_page_token, left.unknown_types) == (
+        right.total,
+        right.next_page_token,
+        right.unknown_types,
+    )
 
 
 @pytest.mark.parametrize("media_type", FORMATS)
@@ -244,7 +253,8 @@ def damaged(body: bytes, source: random.Random) -> bytes:
 def _sample_bodies() -> dict[str, tuple[Callable[[str], bytes], Callable[[bytes, str], Any]]]:
     point = {"step": 0.5, "value": 1.5, "timestamp": 1, "is_preview": False, "preview_completion": 1.0}
     floats = pa.RecordBatch.from_pylist(
-        [{"request_id": str(i), "total_item_count": 3, "points": [point] * i} for i in range(4)], schema=FLOAT_SERIES_PAGE
+        [{"request_id": str(i), "total_item_count": 3, "points": [point] * i} for i in range(4)],
+        schema=FLOAT_SERIES_PAGE,
     )
     histogram = {"type": "COUNTING", "edges": [0.0, 1.0], "values": [2.0]}
     file = {"path": "p", "size_bytes": 1, "mime_type": "m"}
@@ -260,7 +270,12 @@ def _sample_bodies() -> dict[str, tuple[Callable[[str], bytes], Callable[[bytes,
     page = AttributesPage(pa.RecordBatch.from_pylist([{"experiment_id": "u"}], schema=ENTRIES), values, total=1)
     objects = pa.RecordBatch.from_pylist(
         [
-            {"request_id": "0", "finished": True, "token": "t", "points": [{"step": 1.0, "timestamp": 2, "string": "s"}]},
+            {
+                "request_id": "0",
+                "finished": True,
+                "token": "t",
+                "points": [{"step": 1.0, "timestamp": 2, "string": "s"}],
+            },
             {"request_id": "1", "points": [{"step": 1.0, "timestamp": 2, "histogram": histogram}]},
         ],
         schema=OBJECT_SERIES_PAGE,
@@ -284,7 +299,7 @@ def test_damaged_bodies_decode_or_are_refused(media_type: str, message: str) -> 
     for _ in range(400):
         try:
             decoded = decode(damaged(body, source), media_type)
-        except WireDecodingError:
+        except WireDecodingError:  # noqa: PERF203
             refused += 1
         else:
             batches = [decoded.entries, *decoded.values.values()] if isinstance(decoded, AttributesPage) else [decoded]

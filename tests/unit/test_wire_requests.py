@@ -17,27 +17,35 @@ from neptune_frames.wire.requests import decode_message, encode_message
 CAPTURED = [
     (
         requests.SearchRequest,
-        '{"attributeFilters":[{"path":"sys/name"},{"path":"sys/id"}],"experimentLeader":true,'
-        '"pagination":{"limit":10000,"offset":0},'
-        '"query":{"query":"(`config/lr`:float < \\"0.1\\") AND (`nope`:string == \\"x\\")"},'
-        '"sorting":{"sortBy":{"name":"sys/creation_time","type":"datetime"},"dir":"descending"}}',
+        (
+            '{"attributeFilters":[{"path":"sys/name"},{"path":"sys/id"}],"experimentLeader":true,'
+            '"pagination":{"limit":10000,"offset":0},'
+            '"query":{"query":"(`config/lr`:float < \\"0.1\\") AND (`nope`:string == \\"x\\")"},'
+            '"sorting":{"sortBy":{"name":"sys/creation_time","type":"datetime"},"dir":"descending"}}'
+        ),
     ),
     (
         requests.GlobalSearchRequest,
-        '{"experimentLeader":true,"pagination":{"limit":2,"offset":0},'
-        '"query":{"query":"((`sys/name`:string MATCHES \\"alpha\\"))"},'
-        '"sorting":{"sortBy":{"name":"sys/creation_time","type":"datetime"},"dir":"descending"}}',
+        (
+            '{"experimentLeader":true,"pagination":{"limit":2,"offset":0},'
+            '"query":{"query":"((`sys/name`:string MATCHES \\"alpha\\"))"},'
+            '"sorting":{"sortBy":{"name":"sys/creation_time","type":"datetime"},"dir":"descending"}}'
+        ),
     ),
     (
         requests.DefinitionsRequest,
-        '{"attributeFilter":[{"attributeType":"int"},{"attributeType":"float"}],'
-        '"attributeNameFilter":{"mustMatchAny":[{"mustMatchRegexes":["^config/"],"mustNotMatchRegexes":["opt"]}]},'
-        '"experimentIdsFilter":["acme/vision/VIS-1"],"nextPage":{"limit":10000},"projectIdentifiers":["acme/vision"]}',
+        (
+            '{"attributeFilter":[{"attributeType":"int"},{"attributeType":"float"}],'
+            '"attributeNameFilter":{"mustMatchAny":[{"mustMatchRegexes":["^config/"],"mustNotMatchRegexes":["opt"]}]},'
+            '"experimentIdsFilter":["acme/vision/VIS-1"],"nextPage":{"limit":10000},"projectIdentifiers":["acme/vision"]}'
+        ),
     ),
     (
         requests.ValuesRequest,
-        '{"attributeNamesFilter":["config/layers","config/lr"],'
-        '"experimentIdsFilter":["acme/vision/VIS-1","acme/vision/VIS-2"],"nextPage":{"limit":10000}}',
+        (
+            '{"attributeNamesFilter":["config/layers","config/lr"],'
+            '"experimentIdsFilter":["acme/vision/VIS-1","acme/vision/VIS-2"],"nextPage":{"limit":10000}}'
+        ),
     ),
     (requests.RunAttributesRequest, '{"attributePathsFilter":["config/lr"]}'),
     (
@@ -81,7 +89,9 @@ def test_null_counts_as_absent_and_unknown_keys_do_not_matter() -> None:
 
 
 def test_an_empty_list_is_not_an_absent_one() -> None:
-    request = decode_message(b'{"experimentIdsFilter":[],"attributeNameFilter":{"mustMatchAny":[]}}', requests.DefinitionsRequest)
+    request = decode_message(
+        b'{"experimentIdsFilter":[],"attributeNameFilter":{"mustMatchAny":[]}}', requests.DefinitionsRequest
+    )
     assert request.experiment_ids_filter == []
     assert request.attribute_name_filter == requests.NameFilter(must_match_any=[])
 
@@ -194,7 +204,7 @@ def test_object_series_request_as_captured() -> None:
 
 
 def test_series_request_round_trip_with_hostile_names() -> None:
-    names = ['plain', 'quote"back\\slash', "line\nfeed\x00\x1f", "zażółć 🎉", ""]
+    names = ["plain", 'quote"back\\slash', "line\nfeed\x00\x1f", "zażółć 🎉", ""]
     ids = [str(i) for i in range(len(names))]
     holders = [f"CUSTOM/w/p/{name}/" for name in names]
     steps = pa.array([None, -0.0, 5e-324, 1.7976931348623157e308, 0.1])
@@ -232,16 +242,16 @@ def test_requests_of_other_clients() -> None:
     assert request.step_range == (None, None)
     row = request.series.to_pylist()[0]
     assert (row["lineage"], row["entity_type"], row["include_preview"], row["after_step"]) == (None, None, None, None)
-    empty = requests.decode_object_series_request(b'{"requests":[],"order":"ascending","stepRange":{"from":null,"to":3}}')
+    empty = requests.decode_object_series_request(
+        b'{"requests":[],"order":"ascending","stepRange":{"from":null,"to":3}}'
+    )
     assert (empty.series.num_rows, empty.per_series_points_limit, empty.step_range) == (0, None, (None, 3.0))
 
 
 @pytest.mark.parametrize("bad", [float("nan"), float("inf"), float("-inf")])
 def test_steps_that_json_cannot_say_are_refused_before_sending(bad: float) -> None:
     with pytest.raises(NeptuneUserError, match="step_range"):
-        requests.encode_object_series_request(
-            [], [], [], lineage="FULL", entity_type="RUN", step_range=(bad, None)
-        )
+        requests.encode_object_series_request([], [], [], lineage="FULL", entity_type="RUN", step_range=(bad, None))
     with pytest.raises(NeptuneUserError, match="finite"):
         requests.encode_float_series_request(
             ["0"], ["h"], ["a"], lineage="FULL", entity_type="RUN", include_preview=False,
@@ -258,8 +268,8 @@ def test_steps_that_json_cannot_say_are_refused_before_sending(bad: float) -> No
         (b'{"perSeriesPointsLimit":true,"requests":[]}', r"\$\.perSeriesPointsLimit"),
         (b'{"perSeriesPointsLimit":1,"requests":[null]}', r"\$\.requests"),
         (b'{"perSeriesPointsLimit":1,"requests":[{"requestId":"0","series":{"attribute":"a","holder":{}}}]}', "holder"),
-        (b'{"perSeriesPointsLimit":1,"requests":[{"requestId":"0","afterStep":"x","series":{"attribute":"a",'
-         b'"holder":{"identifier":"h"}}}]}', "afterStep"),
+        ((b'{"perSeriesPointsLimit":1,"requests":[{"requestId":"0","afterStep":"x","series":{"attribute":"a",'
+         b'"holder":{"identifier":"h"}}}]}'), "afterStep"),
         (b'{"perSeriesPointsLimit":1,"requests":{}}', "list"),
         (b'{"perSeriesPointsLimit":1,"requests":' + b"[" * 100_000, "nested too deeply"),
         (b'{"perSeriesPointsLimit":1,"requests":' + b"[" * 500 + b"]" * 500 + b"}", "struct"),

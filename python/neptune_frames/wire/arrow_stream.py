@@ -152,7 +152,7 @@ def _read_streams(body: bytes) -> list[tuple[pa.RecordBatch, Metadata]]:
         buffer = pa.py_buffer(body)
         check_messages(buffer)
         source = pa.BufferReader(buffer)
-        streams = []
+        streams: list[tuple[pa.RecordBatch, Metadata]] = []
         while not streams or source.tell() < buffer.size:
             with pa.ipc.open_stream(source) as reader:
                 batches = list(reader)

@@ -91,7 +91,9 @@ _VALUES_ANSWER = pa.struct([_ENTRIES, pa.field("nextPage", NEXT_PAGE)])
 def decode_search(body: bytes) -> AttributesPage:
     answer = decode_object(body, _SEARCH_ANSWER)
     entries, values, unknown = _decoded_entries(answer.field("entries").flatten())
-    return AttributesPage(entries, values, total=answer.field("matchingItemCount")[0].as_py() or 0, unknown_types=unknown)
+    return AttributesPage(
+        entries, values, total=answer.field("matchingItemCount")[0].as_py() or 0, unknown_types=unknown
+    )
 
 
 def encode_search(page: AttributesPage) -> bytes:

@@ -87,7 +87,9 @@ def _typed(array: pa.Array, wanted: pa.DataType, path: str) -> pa.Array:
         values = array.values
         if not wanted.value_field.nullable and values.null_count:
             raise WireDecodingError(f"null in a list - at `{path}[...]`")
-        return pa.LargeListArray.from_arrays(array.offsets, _typed(values, wanted.value_type, f"{path}[...]"), type=wanted)
+        return pa.LargeListArray.from_arrays(
+            array.offsets, _typed(values, wanted.value_type, f"{path}[...]"), type=wanted
+        )
     return _leaf(array, wanted, path)
 
 
@@ -111,6 +113,7 @@ def _leaf(text: pa.Array, wanted: pa.DataType, path: str) -> pa.Array:
 
 
 def _timestamps(text: pa.Array, wanted: pa.DataType) -> pa.Array:
-    """ISO 8601 with an offset; what is finer than the unit is cut off."""
+    """ISO 8601 with an offset; what is finer than a millisecond is cut off."""
     six_digits = pc.replace_substring_regex(pc.utf8_upper(text), r"(\.\d{6})\d+", r"\1")
-    return six_digits.cast(pa.timestamp("us", "UTC")).cast(wanted, safe=False)
+    exact = six_digits.cast(pa.timestamp("us", "UTC"))
+    return pc.floor_temporal(exact, unit="millisecond").cast(wanted)

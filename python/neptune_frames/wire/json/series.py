@@ -99,7 +99,9 @@ _BUCKET = pa.struct(
 def _float_answer(columns: Sequence[str]) -> pa.StructType:
     values = pa.field("values", _list_of(pa.struct([_FLOAT_POINT[column] for column in columns])))
     series = pa.struct([pa.field("totalItemCount", pa.int64()), values])
-    return pa.struct([pa.field("series", _list_of(pa.struct([_required("requestId", pa.string()), ("series", series)])))])
+    return pa.struct(
+        [pa.field("series", _list_of(pa.struct([_required("requestId", pa.string()), ("series", series)])))]
+    )
 
 
 _OBJECT_ANSWER = pa.struct([pa.field("series", _list_of(_OBJECT_SERIES))])

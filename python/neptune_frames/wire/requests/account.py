@@ -5,20 +5,20 @@ from __future__ import annotations
 from neptune_frames.wire.requests.message import Message, SnakeMessage
 
 
-class PythonLibraryVersions(Message):
+class PythonLibraryVersions(Message, frozen=True):
     min_recommended_version: str | None = None
     min_compatible_version: str | None = None
     max_compatible_version: str | None = None
 
 
-class Security(Message):
+class Security(Message, frozen=True):
     """``open_id_discovery`` is the URL of an `OpenIdConfiguration`."""
 
     client_id: str
     open_id_discovery: str
 
 
-class ClientConfig(Message):
+class ClientConfig(Message, frozen=True):
     """The client configuration (CFG)."""
 
     api_url: str
@@ -27,14 +27,14 @@ class ClientConfig(Message):
     application_url: str | None = None
 
 
-class OpenIdConfiguration(SnakeMessage):
+class OpenIdConfiguration(SnakeMessage, frozen=True):
     """The OpenID discovery document, as far as it is used."""
 
     authorization_endpoint: str
     token_endpoint: str
 
 
-class ExchangedTokens(Message):
+class ExchangedTokens(Message, frozen=True):
     """What an API token is exchanged for (TOK)."""
 
     access_token: str
@@ -45,7 +45,7 @@ class ExchangedTokens(Message):
         return f"ExchangedTokens(username={self.username!r})"
 
 
-class AccessTokens(SnakeMessage):
+class AccessTokens(SnakeMessage, frozen=True):
     """What the OpenID token endpoint answers to a refresh."""
 
     access_token: str
@@ -57,7 +57,7 @@ class AccessTokens(SnakeMessage):
         return "AccessTokens()"
 
 
-class Project(Message):
+class Project(Message, frozen=True):
     """One project (PRJ). ``id`` and ``organization_id`` are UUIDs."""
 
     id: str
@@ -68,7 +68,7 @@ class Project(Message):
     version: int
 
 
-class ErrorBody(Message):
+class ErrorBody(Message, frozen=True):
     """The body of a 4xx or 5xx answer. The client acts on ``error_type`` alone."""
 
     code: int | None = None

@@ -5,7 +5,7 @@ from __future__ import annotations
 from neptune_frames.wire.requests.message import SnakeMessage
 
 
-class FileToSign(SnakeMessage):
+class FileToSign(SnakeMessage, frozen=True):
     """``path`` is the opaque value of the file attribute."""
 
     path: str
@@ -14,11 +14,11 @@ class FileToSign(SnakeMessage):
     size: int | None = None
 
 
-class SignedUrlRequest(SnakeMessage):
+class SignedUrlRequest(SnakeMessage, frozen=True):
     files: list[FileToSign]
 
 
-class SignedFile(SnakeMessage):
+class SignedFile(SnakeMessage, frozen=True):
     """``provider`` is ``azure``, ``gcp`` or ``aws`` and says how the URL is to be fetched."""
 
     project_identifier: str
@@ -27,7 +27,7 @@ class SignedFile(SnakeMessage):
     provider: str
 
 
-class SignedUrlAnswer(SnakeMessage):
+class SignedUrlAnswer(SnakeMessage, frozen=True):
     """One signed file per requested one, in the same order."""
 
     files: list[SignedFile]

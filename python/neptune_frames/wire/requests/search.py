@@ -6,26 +6,26 @@ from neptune_frames.query.attributes import AGGREGATIONS
 from neptune_frames.wire.requests.message import Message
 
 
-class AttributePath(Message):
+class AttributePath(Message, frozen=True):
     """One attribute of the projection."""
 
     path: str
 
 
-class Pagination(Message):
+class Pagination(Message, frozen=True):
     """``limit`` 0 asks for no entries; absent, the server chooses."""
 
     limit: int | None = None
     offset: int | None = None
 
 
-class Query(Message):
+class Query(Message, frozen=True):
     """``query`` is NQL; empty selects everything."""
 
     query: str
 
 
-class SortBy(Message):
+class SortBy(Message, frozen=True):
     """The attribute sorted by; ``type`` is a wire name (``floatSeries``)."""
 
     name: str
@@ -33,7 +33,7 @@ class SortBy(Message):
     aggregation_mode: str | None = None
 
 
-class Sorting(Message):
+class Sorting(Message, frozen=True):
     """Order of the entries. ``dir`` is ``ascending`` or ``descending``.
 
     The server's description has ``aggregationMode`` inside ``sortBy``; clients write it beside.
@@ -52,7 +52,7 @@ class Sorting(Message):
         return None
 
 
-class GlobalSearchRequest(Message):
+class GlobalSearchRequest(Message, frozen=True):
     """Search across projects (GS)."""
 
     experiment_leader: bool | None = None
@@ -61,7 +61,7 @@ class GlobalSearchRequest(Message):
     sorting: Sorting | None = None
 
 
-class SearchRequest(Message):
+class SearchRequest(Message, frozen=True):
     """Search in one project (S). ``experiment_leader`` True asks for experiment heads, False for all runs.
 
     ``attribute_filters`` is the projection; empty asks for entries without values.
