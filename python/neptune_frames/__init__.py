@@ -1,0 +1,83 @@
+"""Experiment-tracking data at scale: Neptune servers and Parquet exports as lazy Polars frames, Arrow and pandas.
+
+    import neptune_frames as nf
+
+    nf.scan_metrics(project="team/project", experiments="^baseline", attributes=["loss"]).collect()
+
+Names are loaded when they are first used: importing this package imports nothing heavy.
+"""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from neptune_frames.api import (
+        download_files,
+        fetch_buckets,
+        fetch_metrics,
+        fetch_series,
+        fetch_table,
+        list_attributes,
+        list_experiments,
+        list_runs,
+        open_source,
+        scan_metrics,
+    )
+    from neptune_frames.frames.metrics import MetricsResult
+    from neptune_frames.query.filters import Attribute, AttributeFilter, Filter
+    from neptune_frames.types import File, Histogram
+
+#: Public name -> module that defines it.
+_HOMES = {
+    **dict.fromkeys(
+        (
+            "download_files",
+            "fetch_buckets",
+            "fetch_metrics",
+            "fetch_series",
+            "fetch_table",
+            "list_attributes",
+            "list_experiments",
+            "list_runs",
+            "open_source",
+            "scan_metrics",
+        ),
+        "neptune_frames.api",
+    ),
+    "MetricsResult": "neptune_frames.frames.metrics",
+    **dict.fromkeys(("Attribute", "AttributeFilter", "Filter"), "neptune_frames.query.filters"),
+    **dict.fromkeys(("File", "Histogram"), "neptune_frames.types"),
+}
+
+__all__ = [
+    "Attribute",
+    "AttributeFilter",
+    "File",
+    "Filter",
+    "Histogram",
+    "MetricsResult",
+    "download_files",
+    "fetch_buckets",
+    "fetch_metrics",
+    "fetch_series",
+    "fetch_table",
+    "list_attributes",
+    "list_experiments",
+    "list_runs",
+    "open_source",
+    "scan_metrics",
+]
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _HOMES:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    value = getattr(import_module(_HOMES[name]), name)
+    globals()[name] = value
+    return value
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *__all__})

@@ -57,7 +57,7 @@ def test_runs_are_labelled_by_run_id() -> None:
 
 
 def test_time_and_previews_make_two_column_levels() -> None:
-    frame = ask(attributes=["loss"], **BOTH).to_pandas(type_suffix_in_column_names=True)
+    frame = ask(attributes=["loss"], **BOTH).to_pandas(type_suffix=True)
     name = "loss:float_series"
     times = pd.to_datetime([T0, T0, T0 + 1500], unit="ms", utc=True)
     expected = pd.DataFrame(

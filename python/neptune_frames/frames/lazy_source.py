@@ -8,6 +8,7 @@ projection. `scan_frames` applies all three itself, so that what a source makes 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
+from contextvars import Context, copy_context
 from dataclasses import dataclass
 
 import polars as pl
@@ -45,6 +46,9 @@ def scan_frames(
         detail: What `LazyFrame.explain` says about it. No secrets.
     """
 
+    # Polars' streaming engine reads on a thread of its own, where the caller's context variables are unset.
+    callers_context = copy_context()
+
     def source(
         columns: list[str] | None, predicate: pl.Expr | None, rows: int | None, _batch_size: int | None
     ) -> Iterator[pl.DataFrame]:
@@ -55,11 +59,17 @@ def scan_frames(
         )
         if rows == 0:
             return
-        for frame in _obey(_bounded(frames(wanted)), columns, predicate, rows):
+        for frame in _obey(_bounded(_within(callers_context.copy(), frames(wanted))), columns, predicate, rows):
             if frame.height:
                 yield frame
 
     return register_io_source(source, schema=schema, explain_name=name, explain_detail=detail or None)
+
+
+def _within(context: Context, frames: Iterable[pl.DataFrame]) -> Iterator[pl.DataFrame]:
+    iterator = iter(frames)
+    while (frame := context.run(next, iterator, None)) is not None:
+        yield frame
 
 
 def _bounded(frames: Iterable[pl.DataFrame]) -> Iterator[pl.DataFrame]:

@@ -87,8 +87,11 @@ class MetricsResult:
         """The long frame as an Arrow table; names are dictionary-encoded."""
         return pa.Table.from_batches(self._record_batches(), schema=self._layout.arrow_schema(self._options))
 
-    def to_pandas(self, *, type_suffix_in_column_names: bool = False) -> pd.DataFrame:
+    def to_pandas(self, *, type_suffix: bool = False) -> pd.DataFrame:
         """The documented frame: index (label, step), one column per attribute, or two column levels.
+
+        Args:
+            type_suffix: Whether column names end in ``:float_series``.
 
         Raises:
             MissingDependencyError: If pandas is not installed.
@@ -100,7 +103,7 @@ class MetricsResult:
             label_name=self.kind.value,
             include_time=self._options.include_time,
             include_previews=self._options.include_previews,
-            type_suffix=type_suffix_in_column_names,
+            type_suffix=type_suffix,
         )
 
     def __arrow_c_stream__(self, requested_schema: Any = None) -> Any:

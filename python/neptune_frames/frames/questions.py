@@ -13,7 +13,14 @@ from typing import TYPE_CHECKING
 import pyarrow as pa
 
 from neptune_frames.frames.metrics import MetricsResult
-from neptune_frames.query.arguments import resolve_run_filter
+from neptune_frames.query.arguments import (
+    check_include_time,
+    check_step_range,
+    check_tail_limit,
+    resolve_attributes,
+    resolve_project,
+    resolve_run_filter,
+)
 from neptune_frames.query.attributes import KNOWN_TYPES
 from neptune_frames.query.inference import infer_types
 from neptune_frames.query.selection import (
@@ -27,6 +34,7 @@ from neptune_frames.schemas import RUNS
 from neptune_frames.sources.base import SeriesKeys
 
 if TYPE_CHECKING:
+    from neptune_frames.query.attribute_filters import BaseAttributeFilter
     from neptune_frames.query.expressions import Expression
     from neptune_frames.query.filters import Filter
     from neptune_frames.sources.base import Source
@@ -60,6 +68,51 @@ class MetricsQuestion:
     containers: Containers
     attributes: AttributeSelector
     options: SeriesOptions
+
+
+def series_question(
+    kind: ContainerKind,
+    *,
+    project: str | None,
+    runs: str | list[str] | Filter | None,
+    attributes: str | list[str] | BaseAttributeFilter | None,
+    types: Sequence[str],
+    include_time: str | None = None,
+    step_range: tuple[float | None, float | None] = (None, None),
+    lineage: bool = True,
+    tail_limit: int | None = None,
+    previews: bool = False,
+) -> MetricsQuestion:
+    """A question about series from what a user passed, checked in the documented order, before any request.
+
+    Args:
+        kind: What ``runs`` are; messages call the parameter ``experiments`` or ``runs`` after it.
+        project: ``workspace/name``; None takes the one in NEPTUNE_PROJECT.
+        runs: Extended regular expression on the label, list of labels, filter, or None for all.
+        attributes: Extended regular expression on the name, list of names, attribute filter, or None for all.
+        types: Client types of the series that may be selected.
+        include_time: ``"absolute"`` for timestamps.
+        step_range: First and last step, inclusive; None is open.
+        lineage: Whether points inherited from ancestors count.
+        tail_limit: Only the last so many points of each series.
+        previews: Whether preview points are included, with the columns that tell them apart.
+
+    Raises:
+        NeptuneProjectNotProvided: There is no project.
+        ValueError: A value that cannot be used.
+        QuerySyntaxError: A regular expression that is not valid.
+    """
+    project = resolve_project(project)
+    containers = Containers.of(runs, kind, f"{kind.value}s")
+    options = SeriesOptions(
+        kind=kind,
+        step_range=check_step_range(step_range),
+        tail_limit=check_tail_limit(tail_limit),
+        lineage=bool(lineage),
+        include_time=check_include_time(include_time),
+        include_previews=bool(previews),
+    )
+    return MetricsQuestion(project, containers, resolve_attributes(attributes, types, "attributes"), options)
 
 
 class Narrowing:

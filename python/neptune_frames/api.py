@@ -1,0 +1,354 @@
+"""The native face: what `import neptune_frames as nf` offers.
+
+Every function takes keyword arguments only. Common to all:
+
+``project``
+    ``workspace/name``; left out, the one in NEPTUNE_PROJECT.
+``experiments``, ``runs``
+    One of the two chooses the rows and labels them: experiments by name (their newest runs), or runs by run
+    id. Text is an extended regular expression (``""`` matches everything), a list holds exact labels, a
+    `Filter` is a condition on attributes.
+``attributes``
+    Text is an extended regular expression on names, a list holds exact names, an `AttributeFilter` chooses
+    by name and type.
+``source``
+    Whom to ask (`open_source`). Left out, the one that the environment names: NEPTUNE_ARCHIVE, else the
+    server of NEPTUNE_API_TOKEN.
+
+Arguments are checked before anything is asked. Results become Polars, Arrow or pandas as needed.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from neptune_frames.frames import questions
+from neptune_frames.query.arguments import resolve_attributes, resolve_project
+from neptune_frames.query.attributes import Attribute
+from neptune_frames.query.selection import ContainerKind
+from neptune_frames.sources.public_call import public_call
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+    from pathlib import Path
+
+    import pandas as pd
+    import polars as pl
+
+    from neptune_frames.frames.buckets import BucketedMetrics
+    from neptune_frames.frames.metrics import MetricsResult
+    from neptune_frames.frames.object_series import ObjectSeries
+    from neptune_frames.frames.table import RunTable
+    from neptune_frames.query.attribute_filters import BaseAttributeFilter
+    from neptune_frames.query.filters import Filter
+    from neptune_frames.sources.base import Source
+    from neptune_frames.types import File
+
+    Runs = str | list[str] | Filter | None
+    Attributes = str | list[str] | BaseAttributeFilter | None
+    StepRange = tuple[float | None, float | None]
+
+FLOAT_SERIES = ("float_series",)
+OBJECT_SERIES = ("string_series", "histogram_series", "file_series")
+
+
+def open_source(archive: str | Path | None = None, *, api_token: str | None = None) -> Source:
+    """A source to ask: an archive, a server, or what the environment names.
+
+    Args:
+        archive: Directory of a Parquet export.
+        api_token: Token of a Neptune 3.x server, which also names the server.
+
+    Raises:
+        ValueError: Both are given.
+        NeptuneApiTokenNotProvided: Neither is given, nor set in the environment.
+    """
+    if archive is not None and api_token is not None:
+        raise ValueError("Give archive or api_token, not both: a source is an archive or a server.")
+    from neptune_frames.sources import choose
+
+    if archive is not None:
+        return choose.open_archive(archive)
+    return choose.default_source() if api_token is None else choose.open_server(api_token)
+
+
+@public_call("list_experiments")
+def list_experiments(
+    *, project: str | None = None, experiments: Runs = None, source: Source | None = None
+) -> list[str]:
+    """Names of experiments, ascending.
+
+    Example:
+        >>> nf.list_experiments(experiments="^week-1")  # doctest: +SKIP
+        ['week-1-a', 'week-1-b']
+    """
+    return _labels(ContainerKind.EXPERIMENT, project, experiments, source)
+
+
+@public_call("list_runs")
+def list_runs(*, project: str | None = None, runs: Runs = None, source: Source | None = None) -> list[str]:
+    """Ids of runs (custom run ids), ascending."""
+    return _labels(ContainerKind.RUN, project, runs, source)
+
+
+@public_call("list_attributes")
+def list_attributes(
+    *,
+    project: str | None = None,
+    experiments: Runs = None,
+    runs: Runs = None,
+    attributes: Attributes = None,
+    source: Source | None = None,
+) -> list[str]:
+    """Names of the attributes that the experiments or runs have, ascending; without either, of all runs."""
+    kind, chosen = (ContainerKind.RUN, None) if experiments is runs is None else _one_kind(experiments, runs)
+    project = resolve_project(project)
+    containers = questions.Containers.of(chosen, kind, f"{kind.value}s")
+    selector = resolve_attributes(attributes, None, "attributes")
+    return questions.list_attributes(_or_default(source), project, containers, selector)
+
+
+@public_call("fetch_metrics")
+def fetch_metrics(
+    *,
+    project: str | None = None,
+    experiments: Runs = None,
+    runs: Runs = None,
+    attributes: Attributes = None,
+    include_time: str | None = None,
+    step_range: StepRange = (None, None),
+    lineage_to_the_root: bool = True,
+    tail_limit: int | None = None,
+    include_point_previews: bool = False,
+    source: Source | None = None,
+) -> MetricsResult:
+    """Points of float series, fetched now; the result becomes wide or long, Polars, Arrow or pandas.
+
+    Args:
+        project: See the module.
+        experiments: See the module. Give either this or ``runs``.
+        runs: See the module.
+        attributes: See the module. None selects every float series.
+        include_time: ``"absolute"`` adds a timestamp to every point.
+        step_range: First and last step, inclusive; None is open.
+        lineage_to_the_root: Whether points inherited from ancestors count.
+        tail_limit: Only the last so many points of each series, within the step range.
+        include_point_previews: Whether points still being computed are included, with two columns about them.
+        source: See the module.
+
+    Raises:
+        ValueError: A value that cannot be used; nothing was asked then.
+        NeptuneProjectInaccessible: The project does not exist or may not be read.
+
+    Example:
+        >>> metrics = nf.fetch_metrics(experiments=["kittiwake"], attributes=["loss"])  # doctest: +SKIP
+        >>> metrics.collect()  # doctest: +SKIP
+    """
+    question = _metrics_question(
+        project, experiments, runs, attributes, include_time, step_range, lineage_to_the_root, tail_limit,
+        include_point_previews,
+    )  # fmt: skip
+    return questions.fetch_metrics(_or_default(source), question)
+
+
+@public_call("scan_metrics")
+def scan_metrics(
+    *,
+    project: str | None = None,
+    experiments: Runs = None,
+    runs: Runs = None,
+    attributes: Attributes = None,
+    include_time: str | None = None,
+    step_range: StepRange = (None, None),
+    lineage_to_the_root: bool = True,
+    tail_limit: int | None = None,
+    include_point_previews: bool = False,
+    source: Source | None = None,
+) -> pl.LazyFrame:
+    """Points of float series as a lazy long frame: a row per point, fetched when a query is collected.
+
+    Takes the arguments of `fetch_metrics`. Columns: ``project``, ``experiment`` or ``run``, ``attribute``
+    (Categorical), ``step``, ``value``, and as asked for ``timestamp``, ``is_preview``,
+    ``preview_completion``. Conditions on names and steps, unused timestamps and row limits save work in the
+    source (`neptune_frames.frames.lazy_metrics`).
+
+    Example:
+        >>> points = nf.scan_metrics(experiments="^week", attributes=["loss"])  # doctest: +SKIP
+        >>> points.filter(pl.col("step") >= 1000).group_by("experiment").agg(pl.col("value").min()).collect()
+        ... # doctest: +SKIP
+    """
+    from neptune_frames.frames import lazy_metrics
+
+    question = _metrics_question(
+        project, experiments, runs, attributes, include_time, step_range, lineage_to_the_root, tail_limit,
+        include_point_previews,
+    )  # fmt: skip
+    return lazy_metrics.scan_metrics(_or_default(source), question)
+
+
+@public_call("fetch_series")
+def fetch_series(
+    *,
+    project: str | None = None,
+    experiments: Runs = None,
+    runs: Runs = None,
+    attributes: Attributes = None,
+    include_time: str | None = None,
+    step_range: StepRange = (None, None),
+    lineage_to_the_root: bool = True,
+    tail_limit: int | None = None,
+    source: Source | None = None,
+) -> ObjectSeries:
+    """Series of strings, histograms and files, fetched now. Takes the arguments of `fetch_metrics`."""
+    from neptune_frames.frames.object_series import fetch_object_series
+
+    kind, chosen = _one_kind(experiments, runs)
+    question = questions.series_question(
+        kind,
+        project=project,
+        runs=chosen,
+        attributes=attributes,
+        types=OBJECT_SERIES,
+        include_time=include_time,
+        step_range=step_range,
+        lineage=lineage_to_the_root,
+        tail_limit=tail_limit,
+    )
+    return fetch_object_series(_or_default(source), question)
+
+
+@public_call("fetch_metric_buckets")
+def fetch_buckets(
+    *,
+    project: str | None = None,
+    experiments: Runs = None,
+    runs: Runs = None,
+    attributes: Attributes = None,
+    limit: int = 1000,
+    lineage_to_the_root: bool = True,
+    include_point_previews: bool = False,
+    source: Source | None = None,
+) -> BucketedMetrics:
+    """Float series in at most ``limit`` (1 to 1000) ranges of steps, one point per series and range."""
+    from neptune_frames.frames import buckets
+    from neptune_frames.query.arguments import check_bucket_limit
+
+    kind, chosen = _one_kind(experiments, runs)
+    question = questions.series_question(
+        kind,
+        project=project,
+        runs=chosen,
+        attributes=attributes,
+        types=FLOAT_SERIES,
+        lineage=lineage_to_the_root,
+        previews=include_point_previews,
+    )
+    limit = check_bucket_limit(limit)
+    return buckets.fetch_buckets(_or_default(source), question, limit)
+
+
+@public_call("fetch_table")
+def fetch_table(
+    *,
+    project: str | None = None,
+    experiments: Runs = None,
+    runs: Runs = None,
+    attributes: Attributes = None,
+    sort_by: str | Attribute = Attribute("sys/creation_time", type="datetime"),  # noqa: B008  (copied, never changed)
+    sort_direction: str = "desc",
+    limit: int | None = None,
+    source: Source | None = None,
+) -> RunTable:
+    """A row per experiment or run, a column per attribute (all of them by default), last values in the cells.
+
+    Args:
+        project: See the module.
+        experiments: See the module. Give either this or ``runs``.
+        runs: See the module.
+        attributes: See the module; ``[]`` gives rows without columns.
+        sort_by: Attribute to sort by; rows without it come last.
+        sort_direction: ``"asc"`` or ``"desc"``.
+        limit: Only the first so many rows.
+        source: See the module.
+    """
+    from neptune_frames.frames.table import TableQuestion, fetch_run_table
+    from neptune_frames.query.arguments import check_limit, check_sort_direction, resolve_sort
+
+    kind, chosen = _one_kind(experiments, runs)
+    question = TableQuestion(
+        project=resolve_project(project),
+        containers=questions.Containers.of(chosen, kind, f"{kind.value}s"),
+        attributes=resolve_attributes(attributes, None, "attributes"),
+        sort_by=resolve_sort(sort_by),
+        limit=check_limit(limit),
+        descending=check_sort_direction(sort_direction),
+    )
+    return fetch_run_table(_or_default(source), question)
+
+
+@public_call("download_files")
+def download_files(
+    *,
+    files: File | Iterable[File] | pd.Series[Any] | pd.DataFrame,
+    destination: str | Path | None = None,
+    source: Source | None = None,
+) -> pd.DataFrame:
+    """Download files found in a table or in file series; gives the documented frame of local paths.
+
+    Args:
+        files: `File` objects, all of experiments or all of runs, alone or in anything iterable or in a frame.
+        destination: Directory, made if it is not there; None is the current one.
+        source: See the module.
+    """
+    from neptune_frames.frames import files as file_frames
+
+    chosen = file_frames.collect_files(files)
+    kind = ContainerKind.RUN if chosen and chosen[0].run_id else ContainerKind.EXPERIMENT
+    file_frames.check_kind(chosen, kind)
+    directory = file_frames.prepare_destination(destination)
+    return file_frames.download_files(_or_default(source), chosen, directory, kind)
+
+
+def _metrics_question(
+    project: str | None,
+    experiments: Runs,
+    runs: Runs,
+    attributes: Attributes,
+    include_time: str | None,
+    step_range: StepRange,
+    lineage_to_the_root: bool,
+    tail_limit: int | None,
+    include_point_previews: bool,
+) -> questions.MetricsQuestion:
+    kind, chosen = _one_kind(experiments, runs)
+    return questions.series_question(
+        kind,
+        project=project,
+        runs=chosen,
+        attributes=attributes,
+        types=FLOAT_SERIES,
+        include_time=include_time,
+        step_range=step_range,
+        lineage=lineage_to_the_root,
+        tail_limit=tail_limit,
+        previews=include_point_previews,
+    )
+
+
+def _one_kind(experiments: Runs, runs: Runs) -> tuple[ContainerKind, Runs]:
+    if (experiments is None) == (runs is None):
+        given = "neither was given" if runs is None else "both were given"
+        raise ValueError(
+            f'Give either experiments or runs, but {given}. experiments="" selects every experiment, runs="" every run.'
+        )
+    return (ContainerKind.EXPERIMENT, experiments) if runs is None else (ContainerKind.RUN, runs)
+
+
+def _labels(kind: ContainerKind, project: str | None, chosen: Runs, source: Source | None) -> list[str]:
+    project = resolve_project(project)
+    containers = questions.Containers.of(chosen, kind, f"{kind.value}s")
+    return questions.list_labels(_or_default(source), project, containers)
+
+
+def _or_default(source: Source | None) -> Source:
+    return open_source() if source is None else source

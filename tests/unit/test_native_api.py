@@ -1,0 +1,173 @@
+"""The native face: selectors, checks before any question, and how few questions are asked."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+
+import polars as pl
+import pytest
+from memory_source import MemoryRun, MemorySource
+
+import neptune_frames as nf
+
+
+@pytest.fixture
+def source() -> MemorySource:
+    return MemorySource(
+        [
+            MemoryRun("r1", "exp-a", {"config/lr": ("float", 0.1)}, {"loss": [(1.0, 0.5)], "acc": [(1.0, 0.1)]}),
+            MemoryRun("r2", "exp-b", {"config/lr": ("float", 0.2)}, {"loss": [(1.0, 0.4), (2.0, 0.3)]}),
+            MemoryRun("r3", "exp-b", {"config/lr": ("float", 0.3)}, {"loss": [(5.0, 0.9)]}, is_head=False),
+        ]
+    )
+
+
+def ask(function: str, source: MemorySource, **arguments: object) -> object:
+    return getattr(nf, function)(project="ws/proj", source=source, **arguments)
+
+
+def test_every_public_name_is_there() -> None:
+    for name in nf.__all__:
+        assert getattr(nf, name) is not None
+    assert set(nf.__all__) <= set(dir(nf))
+    assert nf.__all__ == sorted(nf.__all__)
+    assert set(nf.__all__) == set(nf._HOMES)
+    with pytest.raises(AttributeError, match="no attribute 'fetch_nothing'"):
+        nf.fetch_nothing  # noqa: B018
+
+
+def test_importing_the_package_imports_nothing_heavy() -> None:
+    code = (
+        "import sys, neptune_frames, neptune_frames.query.filters\n"
+        "heavy = {'pandas', 'pyarrow', 'polars', 'numpy', 'httpx'} & set(sys.modules)\n"
+        "assert not heavy, heavy"
+    )
+    subprocess.run([sys.executable, "-c", code], check=True)
+
+
+def test_listing(source: MemorySource) -> None:
+    assert ask("list_experiments", source) == ["exp-a", "exp-b"]
+    assert ask("list_runs", source) == ["r1", "r2", "r3"]
+    assert ask("list_experiments", source, experiments="b$") == ["exp-b"]
+    assert ask("list_attributes", source, experiments=["exp-b"], attributes="l") == ["config/lr", "loss"]
+    assert "acc" in ask("list_attributes", source)
+
+
+@pytest.mark.parametrize(
+    "chosen",
+    [
+        {"experiments": "a$"},
+        {"experiments": ["exp-a", "exp-z"]},
+        {"experiments": nf.Filter.lt(nf.Attribute("config/lr", type="float"), 0.15)},
+        {"experiments": nf.Filter.lt("config/lr", 0.15)},
+    ],
+)
+def test_selectors_of_experiments(source: MemorySource, chosen: dict[str, object]) -> None:
+    frame = ask("fetch_metrics", source, attributes=["loss"], **chosen).collect()
+    assert frame["experiment"].to_list() == ["exp-a"]
+
+
+@pytest.mark.parametrize(
+    "attributes", ["^lo", ["loss", "absent"], nf.AttributeFilter(name="ss"), nf.AttributeFilter(type="float_series", name=["loss"])]
+)
+def test_selectors_of_attributes(source: MemorySource, attributes: object) -> None:
+    frame = ask("fetch_metrics", source, runs="", attributes=attributes).collect()
+    assert frame.columns == ["run", "step", "loss"]
+    assert frame.height == 4
+
+
+def test_names_need_no_definitions_and_run_ids_no_search(source: MemorySource) -> None:
+    ask("fetch_metrics", source, experiments=["exp-a"], attributes=["loss", "loss"])
+    assert [name for name, _ in source.calls] == ["search", "float_points"]
+    source.calls.clear()
+    assert ask("fetch_metrics", source, runs=["r3", "r9"], attributes=["loss"]).collect()["run"].to_list() == ["r3"]
+    assert [name for name, _ in source.calls] == ["resolve_custom_ids", "float_points"]
+    source.calls.clear()
+    ask("fetch_metrics", source, runs="r", attributes="loss")
+    assert [name for name, _ in source.calls] == ["search", "definitions", "float_points"]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "calls"),
+    [
+        ({"experiments": "", "attributes": []}, []),
+        ({"experiments": "nothing", "attributes": "loss"}, ["search"]),
+        ({"experiments": "", "attributes": "nothing"}, ["search", "definitions"]),
+    ],
+)
+def test_nothing_is_asked_about_nothing(source: MemorySource, arguments: dict[str, object], calls: list[str]) -> None:
+    assert ask("fetch_metrics", source, **arguments).to_pandas().shape == (0, 0)
+    assert [name for name, _ in source.calls] == calls
+
+
+@pytest.mark.parametrize("function", ["fetch_metrics", "scan_metrics"])
+@pytest.mark.parametrize(
+    ("wrong", "message"),
+    [
+        ({}, "neither was given"),
+        ({"experiments": "", "runs": ""}, "both were given"),
+        ({"experiments": []}, "empty list"),
+        ({"runs": "", "step_range": (2, 1)}, "step_range"),
+        ({"runs": "", "step_range": [1, 2]}, "step_range"),
+        ({"runs": "", "tail_limit": 0}, "tail_limit"),
+        ({"runs": "", "include_time": "relative"}, "include_time"),
+        ({"runs": "", "attributes": 3}, "attributes"),
+        ({"runs": "", "attributes": nf.AttributeFilter(type="int")}, "float_series"),
+        ({"runs": "("}, "("),
+    ],
+)
+def test_wrong_arguments_are_told_before_anything_is_asked(
+    source: MemorySource, function: str, wrong: dict[str, object], message: str
+) -> None:
+    with pytest.raises(ValueError) as error:  # noqa: PT011  (the message is asserted below)
+        ask(function, source, **wrong)
+    assert message in str(error.value)
+    assert source.calls == []
+
+
+def test_no_project_is_an_error_of_its_own(source: MemorySource, monkeypatch: pytest.MonkeyPatch) -> None:
+    from neptune_frames.errors import NeptuneProjectNotProvided
+
+    with pytest.raises(NeptuneProjectNotProvided):
+        nf.fetch_metrics(runs="", source=source)
+    monkeypatch.setenv("NEPTUNE_PROJECT", "ws/proj")
+    assert len(nf.fetch_metrics(runs="", source=source)) == 5
+
+
+def test_options_reach_the_source(source: MemorySource) -> None:
+    options = {"step_range": (1, 2), "tail_limit": 1, "include_time": "absolute", "lineage_to_the_root": False}
+    frame = ask("fetch_metrics", source, runs=["r2"], attributes=["loss"], **options).collect()
+    assert frame["step"].to_list() == [2.0]
+    ((_, asked),) = source.called("float_points")
+    assert (asked.step_range, asked.tail_limit, asked.include_time, asked.lineage) == ((1.0, 2.0), 1, True, False)
+
+
+def test_scan_is_lazy_and_collects_what_fetch_fetches(source: MemorySource) -> None:
+    lf = ask("scan_metrics", source, experiments="", attributes="loss")
+    assert isinstance(lf, pl.LazyFrame)
+    assert source.calls == []
+    eager = ask("fetch_metrics", source, experiments="", attributes="loss").long().collect(engine="in-memory")
+    assert lf.collect(engine="in-memory").equals(eager)
+
+
+def test_a_source_is_an_archive_or_a_server() -> None:
+    with pytest.raises(ValueError, match="not both"):
+        nf.open_source("somewhere", api_token="secret")
+
+
+def test_public_calls_are_named_for_the_source_even_on_polars_threads(source: MemorySource) -> None:
+    from neptune_frames.sources.public_call import current_call
+
+    named = []
+
+    class Watching(MemorySource):
+        def float_points(self, keys: object, options: object) -> object:
+            named.append(current_call().function)
+            return super().float_points(keys, options)
+
+    watching = Watching(source.runs)
+    ask("fetch_metrics", watching, runs="")
+    for engine in ("in-memory", "streaming"):
+        ask("scan_metrics", watching, runs="").collect(engine=engine)
+    assert named == ["fetch_metrics", "scan_metrics", "scan_metrics"]
