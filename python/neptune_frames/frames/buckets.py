@@ -20,6 +20,7 @@ import pyarrow.compute as pc
 
 from neptune_frames.frames.pandas_values import empty_index, import_pandas, name_index, string_index
 from neptune_frames.frames.questions import find_runs
+from neptune_frames.frames.table_exports import Exports
 from neptune_frames.frames.table_grid import sorted_codes
 from neptune_frames.frames.values_objects import object_array
 from neptune_frames.schemas import BUCKETS, RUNS
@@ -68,7 +69,7 @@ def existing_series(source: Source, runs: pa.Table, selector: AttributeSelector)
 
 
 @dataclass(frozen=True)
-class BucketedMetrics:
+class BucketedMetrics(Exports):
     """Buckets of float series, on the way to a frame.
 
     Args:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
@@ -21,6 +21,8 @@ from neptune_frames.frames.pandas_values import (
     string_values,
     timestamp_values,
 )
+from neptune_frames.frames.questions import series_keys
+from neptune_frames.frames.table_exports import Exports
 from neptune_frames.frames.table_grid import MISSING, gather
 from neptune_frames.frames.wide_pivot import Pivot
 from neptune_frames.schemas import OBJECT_POINT, series_points_schema
@@ -32,12 +34,24 @@ if TYPE_CHECKING:
     import pandas as pd
     import polars as pl
 
+    from neptune_frames.frames.questions import MetricsQuestion
     from neptune_frames.query.selection import ContainerKind
-    from neptune_frames.sources.base import SeriesKeys
+    from neptune_frames.sources.base import SeriesKeys, Source
+
+
+def fetch_object_series(source: Source, question: MetricsQuestion) -> ObjectSeries:
+    """Ask which string, histogram and file series there are, then for their points."""
+    # By definition, not by plain name: a name may belong to a series of numbers.
+    by_definition = replace(question.attributes, plain_names=None) if question.attributes.plain_names else None
+    keys = series_keys(source, replace(question, attributes=by_definition or question.attributes))
+    batches = source.object_points(keys, question.options) if len(keys) else ()
+    return ObjectSeries.from_batches(
+        keys, batches, question.containers.kind, include_time=question.options.include_time
+    )
 
 
 @dataclass(frozen=True)
-class ObjectSeries:
+class ObjectSeries(Exports):
     """Points of string, histogram and file series, on the way to a frame.
 
     Args:

@@ -8,7 +8,8 @@ by their final names.
 from __future__ import annotations
 
 from collections import Counter, defaultdict
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
@@ -28,31 +29,93 @@ from neptune_frames.frames.pandas_values import (
     string_values,
     timestamp_values,
 )
+from neptune_frames.frames.questions import known_types
+from neptune_frames.frames.table_exports import Exports
 from neptune_frames.frames.table_grid import MISSING, TypeGrid, gather, table_grids
-from neptune_frames.query.attributes import KNOWN_TYPES
+from neptune_frames.query.attributes import KNOWN_TYPES, SYSTEM_ATTRIBUTE_TYPES
+from neptune_frames.query.inference import infer_sort, infer_types, require_sort, require_types
+from neptune_frames.query.selection import RunQuery
 
 if TYPE_CHECKING:
     import numpy.typing as npt
     import pandas as pd
     import polars as pl
 
-    from neptune_frames.query.selection import AttributeSelector, ContainerKind, RunQuery
+    from neptune_frames.frames.questions import Containers
+    from neptune_frames.query.attributes import Attribute
+    from neptune_frames.query.selection import AttributeSelector, ContainerKind
     from neptune_frames.sources.base import Source
 
 
-def fetch_run_table(source: Source, query: RunQuery, selector: AttributeSelector) -> RunTable:
+@dataclass(frozen=True)
+class TableQuestion:
+    """Which runs, in which order, and which attributes of them.
+
+    Args:
+        project: ``workspace/name``, or None for every project.
+        containers: Which runs or experiments.
+        attributes: Which attributes become columns.
+        sort_by: The attribute that orders the rows; its type is looked up if it is not given.
+        descending: Whether the largest comes first.
+        limit: How many rows at most; None for all.
+    """
+
+    project: str | None
+    containers: Containers
+    attributes: AttributeSelector
+    sort_by: Attribute
+    descending: bool = True
+    limit: int | None = None
+
+    def check_types(self) -> None:
+        """Types cannot be looked up across projects, so there all must be given.
+
+        Raises:
+            NeptuneUserError: If the sort key has no type.
+            AttributeTypeInferenceError: If an attribute of the filter has none.
+        """
+        if self.project is None:
+            require_sort(self.sort_by, self.descending)
+            require_types(self.containers.filter)
+
+    def run_query(self, source: Source) -> RunQuery:
+        """The search; types that are not given are looked up, with one question at most."""
+        if self.project is None:
+            sort = require_sort(self.sort_by, self.descending)
+            return RunQuery(None, self.containers.kind, require_types(self.containers.filter), sort, self.limit)
+        lookup = _TypeLookup(source, self.project, self.sort_by)
+        expression = infer_types(self.containers.filter, lookup)
+        sort = infer_sort(self.sort_by, self.descending, lookup)
+        return RunQuery(self.project, self.containers.kind, expression, sort, self.limit)
+
+
+class _TypeLookup:
+    """Types of names in a project. The first question asks for the sort key's too."""
+
+    def __init__(self, source: Source, project: str, sort_by: Attribute) -> None:
+        self._source, self._project = source, project
+        self._expected = (
+            {sort_by.name} if sort_by.type is None and sort_by.name not in SYSTEM_ATTRIBUTE_TYPES else set()
+        )
+        self._known: dict[str, AbstractSet[str]] = {}
+
+    def __call__(self, names: Sequence[str]) -> Mapping[str, AbstractSet[str]]:
+        if not self._known.keys() >= set(names):
+            asked = sorted({*names, *self._expected})
+            self._known.update(dict.fromkeys(asked, frozenset()), **known_types(self._source, self._project, asked))
+        return self._known
+
+
+def fetch_run_table(source: Source, question: TableQuestion) -> RunTable:
     """Ask a source for runs and their attribute values.
 
     A short list of exact names travels with the search itself; everything else is a second question.
 
-    Args:
-        source: Whom to ask.
-        query: Which runs, in which order, how many. Project None asks all projects.
-        selector: Which attributes become columns.
-
     Raises:
         NeptuneProjectInaccessible: If the project does not exist.
+        AttributeTypeInferenceError: If an attribute of the filter has several types.
     """
+    query, selector = question.run_query(source), question.attributes
     names = selector.plain_names
     if names is not None and len(names) <= config.MAX_PROJECTED_ATTRIBUTES.get() and query.project is not None:
         answer = source.search(query, projection=names)
@@ -74,7 +137,7 @@ def _collected(source: Source, runs: pa.Table, selector: AttributeSelector) -> d
 
 
 @dataclass(frozen=True)
-class RunTable:
+class RunTable(Exports):
     """Runs and their values, on the way to a wide frame.
 
     Args:
