@@ -88,7 +88,7 @@ def test_fetch_metrics_range_and_tail(query_peer: PeerProcess) -> None:
     "attributes", ["['config/num_iterations', 'val/loss']", "'^config/num_iterations$ | ^val/loss$'"]
 )
 def test_fetch_table(query_peer: PeerProcess, attributes: str) -> None:
-    code = f"nq_runs.fetch_runs_table(project={SPEEDRUN!r}, attributes={attributes}, sort_by='sys/id', sort_direction='asc')"
+    code = f"nq_runs.fetch_runs_table(project={SPEEDRUN!r}, attributes={attributes}, sort_by='sys/id')"
     frame = result_of(query_peer, code)
     assert len(frame["index"]["items"]) == 120
     iterations = [cell[1] for cell in column(frame, "config/num_iterations") if cell[0] == "int"]

@@ -15,17 +15,20 @@ from neptune_frames.schemas import OBJECT_POINT, RUNS, float_point
 from neptune_frames.server.buckets import attribute_names
 from neptune_frames.server.cache import BytesBoundedCache
 from neptune_frames.server.errors import ApiError
+from neptune_frames.server.float_series import answer as answer_floats
 from neptune_frames.server.limits import Limits
-from neptune_frames.server.object_series import POINT_BYTES, answer, first_points
+from neptune_frames.server.object_series import POINT_BYTES, answer
 from neptune_frames.server.paging import page_bounds, token_after
+from neptune_frames.server.read_ahead import first_points
 from neptune_frames.server.selectors import ALL_TYPES, make_selector
-from neptune_frames.server.series import series_groups, series_pages
+from neptune_frames.server.series import read_points, series_groups
 from neptune_frames.server.state import ServerState
 from neptune_frames.sources.archive import RunLookup
 from neptune_frames.sources.base import SeriesKeys
 from neptune_frames.wire.requests import (
     SERIES_REQUESTS,
     AttributeTypeFilter,
+    FloatSeriesRequest,
     NameFilter,
     NextPage,
     ObjectSeriesRequest,
@@ -206,17 +209,10 @@ def test_series_come_in_request_order_whatever_their_options() -> None:
         {"holder": "p/w/R-0", "attribute": "a", "lineage": "FULL", "include_preview": True},
     )
     state = state_over(source)
-    pages = series_pages(
-        state,
-        series_groups(state, series, (None, None)),
-        6,
-        float_point(time=True, preview=True),
-        limit=10,
-        descending=False,
-        after=None,
-    )
-    assert [len(points) for points in pages["points"].to_pylist()] == [2, 0, 3, 0, 1, 3]
-    assert pages["total"].to_pylist() == [2, 0, 3, 0, 1, 3]
+    point = float_point(time=True, preview=True)
+    points, total = read_points(state, series, (None, None), point, limit=10, descending=False, after=None)
+    assert [len(found) for found in points.to_pylist()] == [2, 0, 3, 0, 1, 3]
+    assert total.tolist() == [2, 0, 3, 0, 1, 3]
     assert sorted(source.asked) == [
         ("experiment", False, False, 2),
         ("run", True, False, 1),
@@ -227,8 +223,8 @@ def test_series_come_in_request_order_whatever_their_options() -> None:
 def test_no_series_give_no_rows() -> None:
     state = state_over(ScriptedSource({}))
     point = float_point(time=True, preview=True)
-    groups = series_groups(state, requests(), (None, None))
-    assert series_pages(state, groups, 0, point, limit=1, descending=False, after=None).num_rows == 0
+    points, total = read_points(state, requests(), (None, None), point, limit=1, descending=False, after=None)
+    assert len(points) == len(total) == 0
 
 
 @pytest.mark.parametrize("row", [{"lineage": "SOME"}, {"entity_type": "run"}])
@@ -307,6 +303,69 @@ def test_too_many_object_series_are_refused() -> None:
     with pytest.raises(ApiError) as error:
         answer(state, ObjectSeriesRequest(series, None))
     assert error.value.status == 400
+
+
+# --- reading ahead --------------------------------------------------------------------------------
+
+FLOAT_SERIES = {"0": ("p/w/R-0", "a"), "1": ("p/w/R-1", "a"), "2": ("p/w/R-9", "a"), "3": ("p/w/R-2", "b")}
+FLOAT_LENGTHS = {(0, "a"): 23, (1, "a"): 4, (2, "b"): 17}
+
+
+def read_all_floats(state: ServerState, order: str, points_per_answer: int) -> dict[str, list[float]]:
+    """Page as neptune-query does: a series goes on while its page was full; the limit depends on their number."""
+    steps: dict[str, list[float]] = {name: [] for name in FLOAT_SERIES}
+    going_on: dict[str, float | None] = dict.fromkeys(FLOAT_SERIES)
+    for _ in range(100):
+        limit = max(1, points_per_answer // len(going_on))
+        rows = [
+            {
+                "request_id": name,
+                "holder": FLOAT_SERIES[name][0],
+                "attribute": FLOAT_SERIES[name][1],
+                "after_step": step,
+            }
+            for name, step in going_on.items()
+        ]
+        page = answer_floats(state, FloatSeriesRequest(requests(*rows), limit, (None, None), order)).to_pylist()
+        assert [entry["request_id"] for entry in page] == list(going_on)
+        for entry in page:
+            steps[entry["request_id"]] += [point["step"] for point in entry["points"]]
+        going_on = {entry["request_id"]: entry["points"][-1]["step"] for entry in page if len(entry["points"]) == limit}
+        if not going_on:
+            return steps
+    raise AssertionError("paging does not end")
+
+
+@pytest.mark.parametrize("order", ["ascending", "descending"])
+@pytest.mark.parametrize("points_per_answer", [1, 4, 8, 13, 1000])
+@pytest.mark.parametrize("cache_bytes", [0, 1 << 20])
+@pytest.mark.parametrize("read", [1, 30, 10_000])
+def test_float_pages_add_up(order: str, points_per_answer: int, cache_bytes: int, read: int) -> None:
+    state = state_over(ScriptedSource(FLOAT_LENGTHS), cache_bytes=cache_bytes, float_points_read=read)
+    steps = read_all_floats(state, order, points_per_answer)
+    for name, length in (("0", 23), ("1", 4), ("2", 0), ("3", 17)):
+        expected = list(range(length))
+        assert steps[name] == (expected if order == "ascending" else expected[::-1])
+
+
+def test_next_pages_come_from_what_was_read_ahead() -> None:
+    source = ScriptedSource(FLOAT_LENGTHS)
+    read_all_floats(state_over(source), "descending", 4)
+    # The first page reads no more than it shows, the second reads all there is.
+    assert len(source.asked) == 2
+    forgetful = ScriptedSource(FLOAT_LENGTHS)
+    read_all_floats(state_over(forgetful, cache_bytes=0), "descending", 4)
+    assert len(forgetful.asked) > 5
+
+
+def test_limits_of_float_requests() -> None:
+    state = state_over(ScriptedSource(FLOAT_LENGTHS), float_points=10)
+    series = requests({"holder": "p/w/R-0", "attribute": "a"}, {"holder": "p/w/R-1", "attribute": "a"})
+    for limit in (-1, 0, 6, 11):
+        with pytest.raises(ApiError) as error:
+            answer_floats(state, FloatSeriesRequest(series, limit))
+        assert error.value.status == 400
+    assert answer_floats(state, FloatSeriesRequest(series, 5)).num_rows == 2
 
 
 @given(lists=st.lists(st.tuples(st.integers(0, 5), st.integers(0, 5)), max_size=8), skip=st.integers(0, 2))

@@ -5,7 +5,6 @@ from __future__ import annotations
 import base64
 import json
 import math
-import mimetypes
 import re
 from datetime import datetime, timezone
 from http import HTTPStatus
@@ -19,6 +18,7 @@ from neptune_frames.server.auth import Authority
 from neptune_frames.server.errors import ApiError, bad_request
 from neptune_frames.server.limits import check_at_most, read_body
 from neptune_frames.server.state import JSON_ONLY, ServerState, acceptable, base_url, check_bearer
+from neptune_frames.sources.archive.payloads import mime_type
 from neptune_frames.wire.media_types import JSON
 from neptune_frames.wire.requests import SignedFile, SignedUrlAnswer, SignedUrlRequest, decode_message, encode_message
 
@@ -71,9 +71,8 @@ async def download(request: Request) -> Response:
     payload = await run_in_threadpool(state.source.payload, project, path)
     if payload is None:
         raise ApiError(HTTPStatus.NOT_FOUND, "FILE_NOT_FOUND", f"The payload of {path!r} is not in this archive.")
-    media_type = mimetypes.guess_type(payload.name)[0] or "application/octet-stream"
     _drop_malformed_range(request)
-    return FileResponse(payload, media_type=media_type, headers={"X-Content-Type-Options": "nosniff"})
+    return FileResponse(payload, media_type=mime_type(payload.name), headers={"X-Content-Type-Options": "nosniff"})
 
 
 def _signed_path(state: ServerState, project: str, path: str, date: str) -> str:

@@ -9,8 +9,8 @@ import pyarrow.compute as pc
 from neptune_frames.schemas import float_point
 from neptune_frames.server.errors import bad_request
 from neptune_frames.server.limits import check_at_most
+from neptune_frames.server.read_ahead import SeriesQuery, first_points, keep_rest, read
 from neptune_frames.server.search import is_descending
-from neptune_frames.server.series import series_groups, series_pages
 from neptune_frames.server.state import Query, ServerState
 from neptune_frames.wire import encode_float_series
 from neptune_frames.wire.pages import FLOAT_SERIES_PAGE
@@ -26,30 +26,42 @@ def query_float_series(state: ServerState, query: Query) -> bytes:
     last one to a client.
     """
     request = decode_float_series_request(query.body, max_bytes=state.limits.body_bytes)
-    return encode_float_series(_answer(state, request), query.media_type)
+    return encode_float_series(answer(state, request), query.media_type)
 
 
 def one_float_series(state: ServerState, query: Query) -> bytes:
     """F1 and F1-json: one series, named by query parameters."""
-    return encode_float_series(_answer(state, _single_request(query)), query.media_type)
+    return encode_float_series(answer(state, _single_request(query)), query.media_type)
 
 
-def _answer(state: ServerState, request: FloatSeriesRequest) -> pa.RecordBatch:
+def answer(state: ServerState, request: FloatSeriesRequest) -> pa.RecordBatch:
     count, limit = request.series.num_rows, request.per_series_points_limit
     _check_limits(count, limit, state.limits.float_points)
-    descending = is_descending(request.order, "order", default="ascending")
-    after = pc.fill_null(request.series["after_step"], np.nan).to_numpy()
-    pages = series_pages(
-        state,
-        series_groups(state, request.series, request.step_range),
-        count,
+    question = SeriesQuery(
+        request.series,
+        request.step_range,
+        is_descending(request.order, "order", default="ascending"),
+        pc.fill_null(request.series["after_step"], np.nan).to_numpy(),
         float_point(time=True, preview=True),
-        limit=limit,
-        descending=descending,
-        after=None if np.isnan(after).all() else after,
     )
-    columns = [request.series["request_id"], pages["total"], pages["points"]]
+    found = read(state, question, limit, _ahead(state, question, limit))
+    points = first_points(found.points, np.minimum(found.lengths, limit))
+    # A client goes on with a series if and only if its page was full.
+    keep_rest(state, question, found, points, unfinished=found.lengths >= limit)
+    columns = [request.series["request_id"], pa.array(found.total), points]
     return pa.RecordBatch.from_arrays(columns, schema=FLOAT_SERIES_PAGE)
+
+
+def _ahead(state: ServerState, query: SeriesQuery, limit: int) -> int:
+    """How many points of each series to read for a page of ``limit``.
+
+    More than the page only where another one is to be expected: a first page that asks for little
+    is mostly the tail of the series, and the only one.
+    """
+    count = max(1, len(query.series))
+    if query.is_continued or 2 * limit * count > state.limits.float_points:
+        return max(limit, state.limits.float_points_read // count)
+    return limit
 
 
 def _check_limits(count: int, limit: int, most_points: int) -> None:

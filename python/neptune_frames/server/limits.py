@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from dataclasses import dataclass
 from http import HTTPStatus
 
@@ -25,11 +26,14 @@ class Limits:
     bucket_expressions: int = 1_000
     #: Buckets of one series: the clients ask for at most 1,000 plus the open one.
     buckets: int = 10_000
-    #: Entries of a page, whatever is asked: clients detect the end by a short page, so this is an error, not a cut.
-    page_entries: int = 1_000_000
     files: int = 10_000
+    #: Points read at once for one request; what its page does not hold is kept for the next one.
+    float_points_read: int = 4_000_000
+    object_points_read: int = 200_000
     #: Bytes of points and values kept between the pages of one query.
     cache_bytes: int = 256 << 20
+    #: Answers computed at the same time; further requests wait.
+    concurrent_answers: int = max(4, os.cpu_count() or 1)
 
 
 def check_at_most(count: int, limit: int, what: str) -> None:

@@ -10,15 +10,13 @@ import pyarrow.compute as pc
 from neptune_frames.schemas import OBJECT_POINT
 from neptune_frames.server.errors import bad_request
 from neptune_frames.server.limits import check_at_most
+from neptune_frames.server.read_ahead import SeriesQuery, first_points, keep_rest, last_steps, read
 from neptune_frames.server.search import is_descending
-from neptune_frames.server.series import series_groups, series_pages
 from neptune_frames.server.state import Query, ServerState
 from neptune_frames.wire import encode_object_series
 from neptune_frames.wire.pages import OBJECT_SERIES_PAGE
 from neptune_frames.wire.requests import ObjectSeriesRequest, decode_object_series_request
 
-#: Points read for one answer, all series together, before its size in bytes is known.
-POINTS_READ = 200_000
 #: What a point costs beside its texts and numbers.
 POINT_BYTES = 32
 
@@ -42,38 +40,20 @@ def answer(state: ServerState, request: ObjectSeriesRequest) -> pa.RecordBatch:
     check_at_most(count, state.limits.object_series, "series")
     if cap is not None and cap < 0:
         raise bad_request(f"perSeriesPointsLimit is {cap}; it cannot be negative.")
-    descending = is_descending(request.order, "order", default="ascending")
     sent, after = _read_tokens(series["token"])
-    most = max(1, POINTS_READ // max(1, count))
-    pages = series_pages(
-        state,
-        series_groups(state, series, request.step_range),
-        count,
-        OBJECT_POINT,
-        limit=most if cap is None else min(most, max(cap, 1)),
-        descending=descending,
-        after=None if np.isnan(after).all() else after,
-    )
-    wanted = pages["total"].to_numpy() if cap is None else np.minimum(pages["total"].to_numpy(), cap)
-    available = pc.list_value_length(pages["points"]).to_numpy()
-    points = first_points(pages["points"], np.clip(wanted - sent, 0, available))
+    descending = is_descending(request.order, "order", default="ascending")
+    question = SeriesQuery(series, request.step_range, descending, after, OBJECT_POINT)
+    ahead = max(1, state.limits.object_points_read // max(1, count))
+    found = read(state, question, limit=1, ahead=ahead if cap is None else max(1, min(ahead, cap)))
+    wanted = found.total if cap is None else np.minimum(found.total, cap)
+    points = first_points(found.points, np.clip(wanted - sent, 0, found.lengths))
     points = _fitting(points, state.limits.object_answer_bytes)
     progress = sent + pc.list_value_length(points).to_numpy()
     # Nothing left to read ends a series too, whatever was counted: a client must not ask for ever.
-    finished = (progress >= wanted) | (available == 0)
+    finished = (progress >= wanted) | (found.lengths == 0)
+    keep_rest(state, question, found, points, unfinished=~finished)
     columns = [series["request_id"], *_search_after(points, after, progress, finished), points]
     return pa.RecordBatch.from_arrays(columns, schema=OBJECT_SERIES_PAGE)
-
-
-def first_points(points: pa.Array, counts: npt.NDArray[np.int64]) -> pa.Array:
-    """The first ``counts[i]`` items of each list of a large list array."""
-    lengths = pc.list_value_length(points).to_numpy()
-    if (lengths == counts).all():
-        return points
-    starts = np.cumsum(lengths) - lengths
-    offsets = np.concatenate([[0], np.cumsum(counts)])
-    items = np.repeat(starts - offsets[:-1], counts) + np.arange(offsets[-1])
-    return pa.LargeListArray.from_arrays(pa.array(offsets), points.flatten().take(items), type=points.type)
 
 
 def _fitting(points: pa.Array, size_limit: int) -> pa.Array:
@@ -110,10 +90,7 @@ def _search_after(
     finished: npt.NDArray[np.bool_],
 ) -> tuple[pa.Array, pa.Array]:
     """``finished`` and ``token`` of each series; both null where the page had no room for a series not begun."""
-    lengths = pc.list_value_length(points).to_numpy()
-    steps = points.flatten().field("step").to_numpy()
-    last = after.copy()
-    last[lengths > 0] = steps[np.cumsum(lengths)[lengths > 0] - 1]
+    last = last_steps(points, after)
     not_begun = ~finished & (progress == 0)
     tokens = pc.binary_join_element_wise(
         pa.array(progress).cast(pa.string()), pa.array(last).cast(pa.string()), _TOKEN_SEPARATOR

@@ -1,4 +1,4 @@
-"""What the series endpoints share: which series a request means, and their pages in the order of the request."""
+"""What the series endpoints share: which series a request means, and their points in the order of the request."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from neptune_frames.query.selection import ContainerKind, SeriesOptions
+from neptune_frames.schemas import OBJECT_POINT
 from neptune_frames.server.errors import bad_request
 from neptune_frames.server.state import ServerState, one_batch
 from neptune_frames.sources.base import SeriesKeys
@@ -51,35 +52,46 @@ def series_groups(state: ServerState, series: pa.RecordBatch, step_range: StepRa
         yield SeriesGroup(SeriesKeys(lookup.runs, attributes.dictionary, pairs), _options(int(code), step_range), rows)
 
 
-def series_pages(
+def read_points(
     state: ServerState,
-    groups: Iterator[SeriesGroup],
-    count: int,
+    series: pa.RecordBatch,
+    step_range: StepRange,
     point: pa.StructType,
     *,
     limit: int,
     descending: bool,
     after: npt.NDArray[np.float64] | None,
-) -> pa.RecordBatch:
-    """The next points of ``count`` requested series, in the order of the request.
+) -> tuple[pa.Array, npt.NDArray[np.int64]]:
+    """The next ``limit`` points of each requested series, in the order of the request.
 
-    Columns ``points`` (large list of ``point``) and ``total`` (int64). ``after`` holds one step per
-    requested series, NaN for the start.
+    Parameters
+    ----------
+    series
+        SERIES_REQUESTS.
+    point
+        Type of the points: `float_point` or `OBJECT_POINT`.
+    after
+        One step per series, beyond which to go on; NaN: from the start.
+
+    Returns
+    -------
+    tuple
+        The points (large list array), and how many each series has within the step range.
     """
-    objects = "value" not in [field.name for field in point]
     pages, rows = [], []
-    for group in groups:
+    for group in series_groups(state, series, step_range):
         page = state.source.series_page(
             group.keys,
             group.options,
             limit=limit,
-            objects=objects,
+            objects=point == OBJECT_POINT,
             descending=descending,
             after=None if after is None else after[group.rows],
         )
         pages.append(page.select(["points", "total"]))
         rows.append(group.rows)
-    return _in_request_order(pages, rows, count, point)
+    ordered = _in_request_order(pages, rows, len(series), point)
+    return ordered["points"], ordered["total"].to_numpy()
 
 
 def _in_request_order(

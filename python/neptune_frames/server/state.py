@@ -9,7 +9,7 @@ from typing import Any, cast
 
 import pyarrow as pa
 import pyarrow.compute as pc
-from starlette.concurrency import run_in_threadpool
+from anyio import CapacityLimiter, to_thread
 from starlette.datastructures import QueryParams
 from starlette.requests import Request
 from starlette.responses import Response
@@ -39,9 +39,12 @@ class ServerState:
     #: Seconds a signed file URL is valid.
     file_url_lifetime: float = 900.0
     cache: BytesBoundedCache = field(init=False, repr=False)
+    #: Bounds the memory of answers being made at once.
+    answering: CapacityLimiter = field(init=False, repr=False)
 
     def __post_init__(self) -> None:
         self.cache = BytesBoundedCache(self.limits.cache_bytes)
+        self.answering = CapacityLimiter(self.limits.concurrent_answers)
 
     @staticmethod
     def of(request: Request) -> ServerState:
@@ -130,7 +133,8 @@ def endpoint(answer: Callable[[ServerState, Query], bytes], offered: Sequence[st
         state = check_bearer(request)
         media_type = acceptable(request, offered)
         body = await read_body(request, state.limits.body_bytes)
-        content = await run_in_threadpool(answer, state, Query(request.query_params, body, media_type))
+        query = Query(request.query_params, body, media_type)
+        content = await to_thread.run_sync(answer, state, query, limiter=state.answering)
         return Response(content, media_type=media_type)
 
     return handle
