@@ -1,0 +1,31 @@
+"""Progress bars: on a terminal, where they are wanted."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+
+from neptune_frames import config
+
+
+@contextmanager
+def progress_bar(total: int, what: str, *, enabled: bool = True) -> Iterator[Callable[[int], object]]:
+    """Show how many of ``total`` items are done; yields a function that says how many more are.
+
+    Nothing is shown unless ``enabled``, NEPTUNE_PROGRESS_BAR and a terminal on standard error agree.
+
+    >>> with progress_bar(2, "files", enabled=False) as advance:
+    ...     advance(1)
+    """
+    if not (enabled and total and config.PROGRESS_BAR.get() and _is_terminal()):
+        yield lambda count: None
+        return
+    from tqdm import tqdm
+
+    with tqdm(total=total, unit=f" {what}", leave=False) as bar:
+        yield bar.update
+
+
+def _is_terminal() -> bool:
+    return sys.stderr is not None and sys.stderr.isatty()

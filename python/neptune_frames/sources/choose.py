@@ -1,0 +1,138 @@
+"""Which source answers: what the caller names, else the environment's archive, else its server."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import threading
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from neptune_frames import config
+from neptune_frames.errors import InvalidApiTokenError, NeptuneApiTokenNotProvided, NeptuneUserError
+
+if TYPE_CHECKING:
+    from neptune_frames.sources.base import Source
+
+_lock = threading.Lock()
+_sources: dict[tuple[str, str], Source] = {}
+_api_token: str | None = None
+
+
+def set_api_token(api_token: str) -> None:
+    """Use this API token from the next call on, in all threads; it takes precedence over NEPTUNE_API_TOKEN.
+
+    Raises
+    ------
+    NeptuneUserError
+        ``api_token`` is not text. Whether it is a valid token is checked when it is used.
+    """
+    global _api_token
+    if not isinstance(api_token, str):
+        raise NeptuneUserError(f"An API token is text, not {type(api_token).__name__}.")
+    _api_token = api_token
+
+
+def open_source(explicit: Source | str | os.PathLike[str] | None = None) -> Source:
+    """The source to ask.
+
+    Parameters
+    ----------
+    explicit
+        A source; the directory or URL of an archive; or an API token. None takes the first of
+        NEPTUNE_ARCHIVE, `set_api_token` and NEPTUNE_API_TOKEN.
+
+    Returns
+    -------
+    Source
+        One per archive or token for the life of the process, shared by all threads.
+
+    Raises
+    ------
+    NeptuneApiTokenNotProvided
+        Neither an archive nor a token is named.
+    InvalidApiTokenError
+        The token cannot be decoded.
+    """
+    if explicit is None:
+        return _from_environment()
+    if isinstance(explicit, os.PathLike):
+        return _archive(os.fspath(explicit))
+    if isinstance(explicit, str):
+        return _remote(explicit) if _looks_like_token(explicit) else _archive(explicit)
+    return explicit
+
+
+def close_sources() -> None:
+    """Close all shared sources; the next call opens them anew."""
+    with _lock:
+        sources = list(_sources.values())
+        _sources.clear()
+    for source in sources:
+        source.close()
+
+
+def _from_environment() -> Source:
+    archive = config.ARCHIVE.get()
+    if archive is not None:
+        return _archive(archive)
+    token = _api_token if _api_token is not None else config.API_TOKEN.get()
+    if token is None or not token.strip():
+        raise NeptuneApiTokenNotProvided
+    return _remote(token)
+
+
+def _archive(location: str) -> Source:
+    files = config.ARCHIVE_FILES.get()
+    where = location if "://" in location else str(Path(location).expanduser().absolute())
+
+    def open_archive() -> Source:
+        from neptune_frames.sources.archive import ArchiveSource
+
+        return ArchiveSource(location, files)
+
+    return _shared("archive", f"{where}\n{files}", open_archive)
+
+
+def _remote(token: str) -> Source:
+    def open_remote() -> Source:
+        from neptune_frames.sources.remote import RemoteSource
+
+        return RemoteSource(token)
+
+    return _shared("remote", token.strip(), open_remote)
+
+
+def _shared(kind: str, identity: str, open_one: Callable[[], Source]) -> Source:
+    """The process's source of that identity, which is kept as a digest: it may be a token."""
+    key = kind, hashlib.blake2b(identity.encode("utf-8", "surrogatepass"), digest_size=16).hexdigest()
+    with _lock:
+        source = _sources.get(key)
+        if source is None:
+            source = _sources[key] = open_one()
+        return source
+
+
+def _looks_like_token(text: str) -> bool:
+    """Whether a text is an API token rather than the place of an archive."""
+    from neptune_frames.sources.remote.credentials import ApiToken
+
+    if "://" in text or Path(text).exists():
+        return False
+    try:
+        ApiToken(text)
+    except InvalidApiTokenError:
+        return False
+    return True
+
+
+def _forget_sources() -> None:
+    """After a fork: connections must not be shared with the parent, and the lock may have been held."""
+    global _lock
+    _lock = threading.Lock()
+    _sources.clear()
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_forget_sources)

@@ -1,0 +1,129 @@
+"""Reading the body of an answer: once into one buffer, within a budget of memory for all of them."""
+
+from __future__ import annotations
+
+import threading
+import zlib
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+
+import httpx
+
+#: Bytes of undecoded bodies held at one time, all requests together.
+BODY_BUDGET = 256 * 1024 * 1024
+
+#: What a body of unknown length counts as.
+_UNKNOWN_LENGTH = 8 * 1024 * 1024
+
+#: Bytes of an error's body that are kept.
+CONTENT_KEPT = 64 * 1024
+
+#: A declared length is believed up to here; beyond, the buffer grows with what really comes.
+_PREALLOCATED_AT_MOST = 64 * 1024 * 1024
+
+
+class BodyBudget:
+    """Bounds the bytes of bodies that are being read and decoded. A body larger than all of it reads alone."""
+
+    def __init__(self, size: int = BODY_BUDGET) -> None:
+        self._size = size
+        self._used = 0
+        self._changed = threading.Condition()
+
+    @contextmanager
+    def reserve(self, size: int) -> Iterator[None]:
+        size = min(size, self._size)
+        with self._changed:
+            self._changed.wait_for(lambda: self._used + size <= self._size)
+            self._used += size
+        try:
+            yield
+        finally:
+            with self._changed:
+                self._used -= size
+                self._changed.notify_all()
+
+
+def expected_size(response: httpx.Response) -> int:
+    """Bytes a body will roughly take."""
+    length = content_length(response)
+    return _UNKNOWN_LENGTH if length is None else length
+
+
+def content_length(response: httpx.Response) -> int | None:
+    text = response.headers.get("Content-Length", "")
+    return int(text) if text.isascii() and text.isdigit() else None
+
+
+def read_body(response: httpx.Response, check_cancelled: Callable[[], None] = lambda: None) -> bytes | bytearray:
+    """The decompressed body.
+
+    httpx's own ``read`` keeps a list of pieces and joins them, so that a body is held twice; and its
+    default pieces are what the socket gave, which copying into one buffer does not make slower.
+
+    Raises
+    ------
+    httpx.RemoteProtocolError
+        The body ended early, or is not compressed as it claims.
+    """
+    decompress = _decompressor(response.headers.get("Content-Encoding", ""))
+    if decompress is not None:
+        return _read_compressed(response, decompress, check_cancelled)
+    length = content_length(response) or 0
+    body = bytearray(min(length, _PREALLOCATED_AT_MOST))
+    filled = 0
+    with memoryview(body) as view:
+        overflow: bytes = b""
+        pieces = response.iter_raw()
+        for piece in pieces:
+            check_cancelled()
+            if filled + len(piece) > len(view):
+                overflow = piece
+                break
+            view[filled : filled + len(piece)] = piece
+            filled += len(piece)
+    if filled < len(body):
+        del body[filled:]
+    body += overflow
+    for piece in pieces:
+        check_cancelled()
+        body += piece
+    return body
+
+
+def read_error(response: httpx.Response) -> bytes:
+    """The beginning of an error's body; as much as arrived if the connection broke."""
+    content = b""
+    try:
+        for piece in response.iter_bytes():
+            content += piece
+            if len(content) > CONTENT_KEPT:
+                break
+    except httpx.HTTPError:
+        pass
+    return content[:CONTENT_KEPT]
+
+
+def _read_compressed(
+    response: httpx.Response, decompress: zlib._Decompress, check_cancelled: Callable[[], None]
+) -> bytearray:
+    body = bytearray()
+    try:
+        for piece in response.iter_raw():
+            check_cancelled()
+            body += decompress.decompress(piece)
+        body += decompress.flush()
+    except zlib.error as error:
+        raise httpx.RemoteProtocolError(f"the body is not compressed as it claims ({error})") from None
+    if not decompress.eof and body:
+        raise httpx.RemoteProtocolError("the compressed body ended early")
+    return body
+
+
+def _decompressor(encoding: str) -> zlib._Decompress | None:
+    encoding = encoding.strip().lower()
+    if encoding in ("", "identity"):
+        return None
+    if encoding in ("gzip", "x-gzip", "deflate"):
+        return zlib.decompressobj(zlib.MAX_WBITS | 32)
+    raise httpx.RemoteProtocolError(f"the body has the encoding {encoding!r}, which was not asked for")

@@ -1,0 +1,161 @@
+"""Requests side by side: a bounded number ahead of the consumer, on one pool of threads for the process.
+
+Only the consumer's thread hands out work and waits; tasks in the pool never wait for each other, so the
+pool cannot lock up however many calls share it.
+"""
+
+from __future__ import annotations
+
+import contextvars
+import os
+import queue
+import threading
+import time
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass
+from typing import Generic, TypeVar
+
+from neptune_frames import config
+
+T = TypeVar("T")
+
+Task = Callable[[], T]
+
+
+@dataclass(frozen=True)
+class Step(Generic[T]):
+    """One answer of a chain of requests, and how to get the next one."""
+
+    value: T
+    following: Callable[[], Step[T]] | None = None
+
+
+class Cancelled(Exception):
+    """The answer is not wanted any more. Raised and dropped inside the pool."""
+
+
+_cancellation: contextvars.ContextVar[threading.Event | None] = contextvars.ContextVar(
+    "neptune_frames_cancellation", default=None
+)
+
+
+def check_cancelled() -> None:
+    """Raise `Cancelled` inside a task that nobody waits for any more."""
+    event = _cancellation.get()
+    if event is not None and event.is_set():
+        raise Cancelled
+
+
+def cancellable_sleep(sleep: Callable[[float], None]) -> Callable[[float], None]:
+    """``sleep``, cut short when the task is cancelled; a sleep of one's own (in a test) is kept."""
+
+    def rest(seconds: float) -> None:
+        event = _cancellation.get()
+        if event is None or sleep is not time.sleep:
+            sleep(seconds)
+        else:
+            event.wait(seconds)
+        check_cancelled()
+
+    return rest
+
+
+def fetch_unordered(chains: Iterable[Callable[[], Step[T]]], ahead: int | None = None) -> Iterator[T]:
+    """Run chains of requests side by side; values of one chain come in its order.
+
+    Parameters
+    ----------
+    ahead
+        Chains in work at one time, default MAX_WORKERS. A value that waits for the consumer counts.
+    """
+    with _Work[Step[T]](ahead) as work:
+        waiting = iter(chains)
+        while True:
+            work.fill(waiting)
+            if not work.running:
+                return
+            step = work.next_finished()
+            # The next page is under way before the consumer looks at this one.
+            if step.following is not None:
+                work.submit(step.following)
+            yield step.value
+
+
+def fetch_ordered(tasks: Iterable[Task[T]], ahead: int | None = None) -> Iterator[T]:
+    """Run tasks side by side; results come in the order of the tasks."""
+    with _Work[T](ahead) as work:
+        waiting = iter(tasks)
+        work.fill(waiting)
+        while work.running:
+            result = work.oldest()
+            work.fill(waiting)
+            yield result
+
+
+class _Work(Generic[T]):
+    """Tasks handed to the pool. Leaving it cancels what is not finished, and waits for nothing."""
+
+    def __init__(self, ahead: int | None) -> None:
+        self._ahead = ahead or config.MAX_WORKERS.get()
+        self._finished: queue.SimpleQueue[Future[T]] = queue.SimpleQueue()
+        self._cancellation = threading.Event()
+        self.running: deque[Future[T]] = deque()
+
+    def __enter__(self) -> _Work[T]:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._cancellation.set()
+        for future in self.running:
+            future.cancel()
+
+    def fill(self, tasks: Iterator[Task[T]]) -> None:
+        while len(self.running) < self._ahead:
+            task = next(tasks, None)
+            if task is None:
+                return
+            self.submit(task)
+
+    def submit(self, task: Task[T]) -> None:
+        context = contextvars.copy_context()
+        context.run(_cancellation.set, self._cancellation)
+        future = shared_pool().submit(context.run, task)
+        self.running.append(future)
+        future.add_done_callback(self._finished.put)
+
+    def next_finished(self) -> T:
+        future = self._finished.get()
+        self.running.remove(future)
+        return future.result()
+
+    def oldest(self) -> T:
+        """The result of the oldest task; an error of any other one is raised as soon as it is known."""
+        oldest = self.running.popleft()
+        while not (oldest.done() and self._finished.empty()):
+            finished = self._finished.get()
+            if finished.exception() is not None:
+                finished.result()
+        return oldest.result()
+
+
+def shared_pool() -> ThreadPoolExecutor:
+    """The pool of this process, made when first needed (and anew after a fork)."""
+    global _pool
+    with _pool_lock:
+        if _pool is None:
+            _pool = ThreadPoolExecutor(config.MAX_WORKERS.get(), thread_name_prefix="neptune-frames")
+        return _pool
+
+
+def _forget_pool() -> None:
+    """Threads do not survive a fork, and a lock may have been held by one of them."""
+    global _pool, _pool_lock
+    _pool, _pool_lock = None, threading.Lock()
+
+
+_pool: ThreadPoolExecutor | None = None
+_pool_lock = threading.Lock()
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_forget_pool)

@@ -1,0 +1,92 @@
+"""HTTP clients: proxies, certificates, timeouts, and who we say we are."""
+
+from __future__ import annotations
+
+import platform
+import threading
+from collections.abc import Mapping
+from functools import cache
+from importlib.metadata import PackageNotFoundError, version
+
+import httpx
+
+from neptune_frames import config
+
+
+class Connections:
+    """HTTP clients by scheme, made when first needed: loading certificates takes longer than most requests."""
+
+    def __init__(
+        self,
+        proxies: Mapping[str, str] | None = None,
+        transport: httpx.BaseTransport | None = None,
+        *,
+        timeout: float | None = None,
+        follow_redirects: bool = False,
+    ) -> None:
+        self._proxies = {_proxy_pattern(key): url for key, url in (proxies or {}).items()}
+        self._transport = transport
+        self._timeout = timeout
+        self._follow_redirects = follow_redirects
+        self._lock = threading.Lock()
+        self._clients: dict[str, httpx.Client] = {}
+
+    def send(self, request: httpx.Request, *, stream: bool = False) -> httpx.Response:
+        client = self._client("https" if self._follow_redirects else request.url.scheme)
+        # The client's default headers are merged only into requests it builds itself.
+        for name, value in client.headers.items():
+            request.headers.setdefault(name, value)
+        request.extensions = {**request.extensions, "timeout": client.timeout.as_dict()}
+        return client.send(request, stream=stream)
+
+    def close(self) -> None:
+        with self._lock:
+            for client in self._clients.values():
+                client.close()
+            self._clients.clear()
+
+    def _client(self, scheme: str) -> httpx.Client:
+        client = self._clients.get(scheme)
+        if client is None:
+            with self._lock:
+                client = self._clients.get(scheme)
+                if client is None:
+                    client = self._clients[scheme] = self._open(scheme)
+        return client
+
+    def _open(self, scheme: str) -> httpx.Client:
+        # Plain http verifies nothing, so it needs no certificates; it is used for http addresses only.
+        verify = config.VERIFY_SSL.get() and scheme != "http"
+        workers = config.MAX_WORKERS.get()
+        limits = httpx.Limits(max_connections=None, max_keepalive_connections=workers)
+        mounts = {
+            pattern: httpx.HTTPTransport(proxy=url, verify=verify, limits=limits)
+            for pattern, url in self._proxies.items()
+        }
+        return httpx.Client(
+            transport=self._transport,
+            mounts=mounts,
+            verify=verify,
+            timeout=self._timeout or config.HTTP_TIMEOUT.get(),
+            limits=limits,
+            follow_redirects=self._follow_redirects,
+            headers={"User-Agent": user_agent(), "Accept-Encoding": "gzip, deflate"},
+        )
+
+
+def _proxy_pattern(key: str) -> str:
+    """``http`` and ``http://`` both mean all plain http addresses."""
+    return key if "://" in key else f"{key}://"
+
+
+def user_agent() -> str:
+    system = platform.system() or "unknown"
+    return f"neptune-frames/{library_version()} (python={platform.python_version()}; os={system})"
+
+
+@cache
+def library_version() -> str:
+    try:
+        return version("neptune-frames")
+    except PackageNotFoundError:
+        return "unknown"

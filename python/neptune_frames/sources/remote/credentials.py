@@ -1,0 +1,76 @@
+"""API tokens: where the server is, and the secret that opens it."""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import hashlib
+import json
+from typing import Any, NoReturn
+
+from neptune_frames.errors import InvalidApiTokenError
+
+
+class ApiToken:
+    """A decoded API token. Its secret is shown by no repr, no pickle and no error.
+
+    Parameters
+    ----------
+    text
+        Base64 of a JSON object with ``api_url`` (or ``api_address``), as a server hands it out.
+        Surrounding whitespace does not matter.
+
+    Raises
+    ------
+    InvalidApiTokenError
+        The text is not such a token.
+    """
+
+    __slots__ = ("_text", "api_url")
+
+    api_url: str
+
+    def __init__(self, text: str) -> None:
+        self._text = text.strip()
+        self.api_url = _address(_fields(self._text)).rstrip("/")
+
+    def reveal(self) -> str:
+        """The token as text, for the one header that carries it."""
+        return self._text
+
+    def fingerprint(self) -> str:
+        """A digest that tells tokens apart and gives nothing away."""
+        return hashlib.blake2b(self._text.encode(), digest_size=16).hexdigest()
+
+    def __repr__(self) -> str:
+        return "ApiToken(...)"
+
+    def __reduce__(self) -> NoReturn:
+        raise TypeError("an API token cannot be pickled: it would be written out in clear; decode it again instead")
+
+
+def _fields(text: str) -> dict[str, Any]:
+    if not text:
+        raise InvalidApiTokenError("it is empty")
+    try:
+        decoded = base64.b64decode(text, validate=True)
+    except (binascii.Error, ValueError):
+        raise InvalidApiTokenError("it is not base64 text") from None
+    try:
+        fields = json.loads(decoded)
+    except (ValueError, RecursionError):
+        raise InvalidApiTokenError("it does not hold JSON") from None
+    if not isinstance(fields, dict):
+        raise InvalidApiTokenError("it does not hold a JSON object")
+    return fields
+
+
+def _address(fields: dict[str, Any]) -> str:
+    for key in ("api_url", "api_address"):
+        address = fields.get(key)
+        if isinstance(address, str) and address.strip():
+            address = address.strip()
+            if not address.lower().startswith(("http://", "https://")):
+                raise InvalidApiTokenError(f"its {key} is not an http or https address")
+            return address
+    raise InvalidApiTokenError("it names no server: api_url and api_address are both missing or empty")

@@ -1,0 +1,85 @@
+"""Attribute definitions of runs or projects (endpoint D)."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from functools import partial
+
+import pyarrow as pa
+
+from neptune_frames import config
+from neptune_frames.query.selection import AttributeSelector
+from neptune_frames.schemas import ATTRIBUTES
+from neptune_frames.sources.remote.attribute_requests import Filters, attribute_filters
+from neptune_frames.sources.remote.concurrency import Step, fetch_unordered
+from neptune_frames.sources.remote.identifiers import by_project, holders
+from neptune_frames.sources.remote.paging import TokenTrail
+from neptune_frames.sources.remote.session import LEADERBOARD, Session
+from neptune_frames.sources.remote.splitting import run_parts
+from neptune_frames.sources.remote.unknown_types import warn_of_unknown_types
+from neptune_frames.wire import decode_definitions
+from neptune_frames.wire.media_types import JSON
+from neptune_frames.wire.requests import DefinitionsRequest, NextPage, encode_message
+
+_PATH = f"{LEADERBOARD}/leaderboard/attributes/definitions/query"
+
+#: Projects, and the runs asked about (None: all of them).
+Scope = tuple[list[str], list[str] | None]
+
+
+def fetch_definitions(
+    session: Session, projects: Sequence[str], runs: pa.Table | None, selector: AttributeSelector
+) -> pa.Table:
+    """Unique (attribute, type) pairs, sorted."""
+    filters = list(attribute_filters(selector))
+    chains = (
+        partial(_page, session, scope, wanted, None, TokenTrail("attribute definitions"))
+        for scope in _scopes(projects, runs)
+        for wanted in filters
+    )
+    pages = list(fetch_unordered(chains))
+    table = pa.Table.from_batches(pages, schema=ATTRIBUTES)
+    unique = table.group_by(ATTRIBUTES.names).aggregate([])
+    return unique.sort_by([("attribute", "ascending"), ("type", "ascending")]).cast(ATTRIBUTES)
+
+
+def _scopes(projects: Sequence[str], runs: pa.Table | None) -> Iterator[Scope]:
+    if runs is None:
+        if projects:
+            yield list(projects), None
+        return
+    identifiers = holders(runs)
+    for project, positions in by_project(runs):
+        of_project = identifiers.take(positions)
+        for start, end in run_parts(len(of_project)):
+            yield [project], of_project.slice(start, end - start).to_pylist()
+
+
+def _page(
+    session: Session, scope: Scope, filters: Filters, token: str | None, trail: TokenTrail
+) -> Step[pa.RecordBatch]:
+    projects, runs = scope
+    types, names = filters
+    limit = config.DEFINITIONS_PAGE_SIZE.get()
+    request = DefinitionsRequest(
+        attribute_filter=types,
+        attribute_name_filter=names,
+        experiment_ids_filter=runs,
+        next_page=NextPage(limit=limit, next_page_token=token),
+        project_identifiers=projects,
+    )
+    page = session.call(
+        "POST",
+        _PATH,
+        decode_definitions,
+        answers=JSON,
+        content=encode_message(request),
+        project=", ".join(projects),
+    )
+    warn_of_unknown_types(page.unknown_types)
+    # Entries of unknown types were dropped, so that a page with some may be full although it is short.
+    is_last = page.definitions.num_rows < limit and not page.unknown_types
+    following: Callable[[], Step[pa.RecordBatch]] | None = None
+    if page.next_page_token and not is_last:
+        following = partial(_page, session, scope, filters, trail.follow(page.next_page_token), trail)
+    return Step(page.definitions, following)

@@ -1,0 +1,90 @@
+"""What the status of an answer means: a success, an error for the caller, or worth another try."""
+
+from __future__ import annotations
+
+import email.utils
+import json
+import time
+from collections.abc import Mapping
+
+import httpx
+
+from neptune_frames.errors import NeptuneProjectInaccessible, NeptuneUnexpectedResponseError
+
+_RETRYABLE = frozenset({408, 429})
+_ACCESS_DENIED = "ACCESS_DENIED"
+
+
+class RetryableAnswer(Exception):
+    """An answer that may be different next time. ``retry_after`` is in seconds, None if the server did not say."""
+
+    def __init__(self, status_code: int, content: bytes, retry_after: float | None) -> None:
+        super().__init__(f"HTTP status {status_code}")
+        self.status_code = status_code
+        self.content = content
+        self.retry_after = retry_after
+
+
+def check(status_code: int, headers: Mapping[str, str], content: bytes, *, project: str | None = None) -> None:
+    """Raise for everything but a 2xx status. ``content`` is needed for other statuses only.
+
+    Raises
+    ------
+    RetryableAnswer
+        408, 429, 5xx and other codes above them.
+    NeptuneProjectInaccessible
+        The body's ``errorType`` is ACCESS_DENIED, whatever the 4xx status.
+    NeptuneUnexpectedResponseError
+        Everything else: redirects (which are not followed) and the caller's mistakes.
+    """
+    if 200 <= status_code < 300:
+        return
+    if status_code >= 500 or status_code in _RETRYABLE:
+        raise RetryableAnswer(status_code, content, retry_after(headers.get("Retry-After")))
+    if _error_type(content) == _ACCESS_DENIED:
+        raise NeptuneProjectInaccessible(project)
+    raise NeptuneUnexpectedResponseError(status_code, content)
+
+
+def refuses_accept(response: httpx.Response) -> bool:
+    """Whether the server cannot answer in any of the formats offered; reads the body of doubtful answers."""
+    if response.status_code in (400, 415):
+        try:
+            return b"accept" in response.read().lower()
+        except httpx.HTTPError:
+            return False
+    return response.status_code == 406
+
+
+def retry_after(text: str | None, now: float | None = None) -> float | None:
+    """Seconds a ``Retry-After`` header asks for: a number, or a date relative to ``now`` (epoch seconds).
+
+    >>> retry_after("1.5")
+    1.5
+    >>> retry_after("Thu, 01 Jan 1970 00:01:00 GMT", now=50.0)
+    10.0
+    >>> retry_after("soon") is None
+    True
+    """
+    if text is None:
+        return None
+    try:
+        seconds = float(text)
+    except ValueError:
+        seconds = _seconds_until(text, time.time() if now is None else now)
+    return seconds if 0 <= seconds < float("inf") else None
+
+
+def _seconds_until(date: str, now: float) -> float:
+    try:
+        return max(0.0, email.utils.parsedate_to_datetime(date).timestamp() - now)
+    except (ValueError, TypeError, OverflowError):
+        return float("nan")
+
+
+def _error_type(content: bytes) -> object:
+    try:
+        body = json.loads(content)
+    except (ValueError, RecursionError):
+        return None
+    return body.get("errorType") if isinstance(body, dict) else None

@@ -1,0 +1,211 @@
+"""Searches for runs and experiments, in one project (endpoint S) or in all of them (GS)."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from functools import partial
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from neptune_frames import config
+from neptune_frames.errors import WireDecodingError
+from neptune_frames.query.attributes import KNOWN_TYPES, WIRE_NAMES
+from neptune_frames.query.rendering import render
+from neptune_frames.query.selection import (
+    AttributeAlternative,
+    AttributeSelector,
+    ContainerKind,
+    RunQuery,
+    SortKey,
+)
+from neptune_frames.schemas import RUNS, values_schema
+from neptune_frames.sources.base import SearchAnswer
+from neptune_frames.sources.remote.concurrency import fetch_ordered
+from neptune_frames.sources.remote.session import LEADERBOARD, Session
+from neptune_frames.sources.remote.unknown_types import warn_of_unknown_types
+from neptune_frames.sources.remote.values import fetch_values
+from neptune_frames.wire import decode_search
+from neptune_frames.wire.pages import AttributesPage
+from neptune_frames.wire.requests import (
+    AttributePath,
+    GlobalSearchRequest,
+    Pagination,
+    Query,
+    SearchRequest,
+    SortBy,
+    Sorting,
+    encode_message,
+)
+
+_PATH = f"{LEADERBOARD}/proto/leaderboard/entries/search/"
+_GLOBAL_PATH = f"{LEADERBOARD}/proto/leaderboard/entries/global/search/"
+
+#: Attributes that fill the columns of RUNS.
+_IDENTITY = {"sys_id": "sys/id", "run_id": "sys/custom_run_id", "experiment": "sys/name"}
+
+
+def search(session: Session, query: RunQuery, projection: Sequence[str]) -> SearchAnswer:
+    """Runs in sort order, with the values of the projected names.
+
+    Values travel with the search where it can carry them: in one project, up to
+    MAX_PROJECTED_ATTRIBUTES names. Otherwise they are asked for afterwards.
+    """
+    names = list(dict.fromkeys(projection))
+    carried = query.project is not None and len(names) <= config.MAX_PROJECTED_ATTRIBUTES.get()
+    pages = list(_pages(session, query, names if carried else []))
+    runs = _runs(pages, query.project)
+    total = pages[0].total if pages else None
+    if not names:
+        return SearchAnswer(runs, {}, total)
+    values = _carried_values(pages, names) if carried else _later_values(session, runs, names)
+    return SearchAnswer(runs, values, total)
+
+
+def _pages(session: Session, query: RunQuery, names: Sequence[str]) -> Iterator[AttributesPage]:
+    """All pages in order: side by side once the first one has told the total, else one after the other."""
+    wanted = query.limit
+    if wanted == 0:
+        return
+    page_size = config.SEARCH_PAGE_SIZE.get()
+    fetch = partial(_fetch_page, session, query, list(dict.fromkeys([*_IDENTITY.values(), *names])))
+    first_limit = page_size if wanted is None else min(wanted, page_size)
+    first = fetch(query.offset, first_limit)
+    yield first
+    received = first.entries.num_rows
+    if received == 0 or received == wanted:
+        return
+    total = (first.total or 0) - query.offset
+    if total > received:
+        # A server may cap the limit: what it gave is what it gives.
+        step = min(received, page_size)
+        end = total if wanted is None else min(total, wanted)
+        yield from fetch_ordered(
+            partial(fetch, query.offset + start, min(step, end - start)) for start in range(received, end, step)
+        )
+    elif not first.total:
+        yield from _pages_until_short(first, fetch, query, page_size)
+
+
+def _pages_until_short(
+    page: AttributesPage, fetch: partial[AttributesPage], query: RunQuery, page_size: int
+) -> Iterator[AttributesPage]:
+    """The pages after ``page``, from a server that does not say how many there are."""
+    received = page.entries.num_rows
+    limit = page_size if query.limit is None else min(query.limit, page_size)
+    while page.entries.num_rows == limit:
+        limit = page_size if query.limit is None else min(query.limit - received, page_size)
+        if limit <= 0:
+            return
+        previous, page = page, fetch(query.offset + received, limit)
+        if page.entries.num_rows and page.entries.equals(previous.entries):
+            raise WireDecodingError("the server sent the same page of the search twice, which would never end")
+        received += page.entries.num_rows
+        yield page
+
+
+def _fetch_page(session: Session, query: RunQuery, names: Sequence[str], offset: int, limit: int) -> AttributesPage:
+    common = {
+        "experiment_leader": query.kind is ContainerKind.EXPERIMENT,
+        "pagination": Pagination(limit=limit, offset=offset),
+        "query": None if query.filter is None else Query(query=render(query.filter)),
+        "sorting": _sorting(query.sort),
+    }
+    if query.project is None:
+        content = encode_message(GlobalSearchRequest(**common))
+        page = session.call("POST", _GLOBAL_PATH, decode_search, content=content)
+    else:
+        filters = [AttributePath(path=name) for name in names]
+        page = session.call(
+            "POST",
+            _PATH,
+            decode_search,
+            params={"projectIdentifier": query.project, "type": "run"},
+            content=encode_message(SearchRequest(attribute_filters=filters, **common)),
+            project=query.project,
+        )
+    warn_of_unknown_types(page.unknown_types)
+    if page.entries.num_rows > limit:
+        raise WireDecodingError(f"it holds {page.entries.num_rows} entries where {limit} were asked for at most")
+    return page
+
+
+def _sorting(sort: SortKey) -> Sorting:
+    return Sorting(
+        sort_by=SortBy(name=sort.attribute, type=WIRE_NAMES[sort.type], aggregation_mode=sort.aggregation),
+        dir="descending" if sort.descending else "ascending",
+        # The description has the aggregation inside sortBy, the official clients write it beside.
+        aggregation_mode=sort.aggregation,
+    )
+
+
+def _runs(pages: Sequence[AttributesPage], project: str | None) -> pa.Table:
+    batches = [_runs_of_page(page, project) for page in pages]
+    return pa.Table.from_batches(batches, schema=RUNS).combine_chunks()
+
+
+def _runs_of_page(page: AttributesPage, project: str | None) -> pa.RecordBatch:
+    count = page.entries.num_rows
+    columns = {name: _text_of(page, attribute) for name, attribute in _IDENTITY.items()}
+    if count and columns["sys_id"].null_count:
+        raise WireDecodingError("a run of the search has no sys/id")
+    if project is None:
+        projects = pc.binary_join_element_wise(
+            page.entries.column("organization_name"), page.entries.column("project_name"), "/"
+        )
+    else:
+        projects = pa.repeat(pa.scalar(project), count)
+    return pa.RecordBatch.from_arrays([projects, *columns.values()], schema=RUNS)
+
+
+def _text_of(page: AttributesPage, attribute: str) -> pa.Array:
+    """One string attribute as a column over the page's entries, null where an entry lacks it."""
+    count = page.entries.num_rows
+    rows = np.full(count, -1, np.int64)
+    batch = page.values.get("string")
+    if batch is None:
+        return pa.nulls(count, pa.string())
+    hits = np.flatnonzero(_is_attribute(batch, attribute))
+    rows[batch.column("run").to_numpy()[hits]] = hits
+    return batch.column("value").take(pa.array(rows, mask=rows < 0))
+
+
+def _is_attribute(batch: pa.RecordBatch, attribute: str) -> np.ndarray:
+    names = batch.column("attribute")
+    code = pc.index(names.dictionary, attribute).as_py()
+    return names.indices.to_numpy() == code
+
+
+def _carried_values(pages: Sequence[AttributesPage], names: Sequence[str]) -> dict[str, pa.Table]:
+    """The values of all pages by type, with rows counted over all pages."""
+    wanted = pa.array(names, pa.string())
+    batches: dict[str, list[pa.RecordBatch]] = {}
+    start = 0
+    for page in pages:
+        for attribute_type, batch in page.values.items():
+            kept = _of_names(batch, wanted)
+            if kept.num_rows:
+                moved = pc.add(kept.column("run"), pa.scalar(start, pa.int32()))
+                batches.setdefault(attribute_type, []).append(kept.set_column(0, kept.schema.field(0), moved))
+        start += page.entries.num_rows
+    return {name: _table(name, found) for name, found in batches.items()}
+
+
+def _of_names(batch: pa.RecordBatch, wanted: pa.Array) -> pa.RecordBatch:
+    """Without what the identity columns brought along unasked."""
+    names = batch.column("attribute")
+    is_wanted = pc.is_in(names.dictionary, value_set=wanted)
+    return batch if pc.all(is_wanted).as_py() else batch.filter(is_wanted.take(names.indices))
+
+
+def _later_values(session: Session, runs: pa.Table, names: Sequence[str]) -> dict[str, pa.Table]:
+    selector = AttributeSelector((AttributeAlternative(types=KNOWN_TYPES, names=tuple(names)),))
+    batches: dict[str, list[pa.RecordBatch]] = {}
+    for attribute_type, batch in fetch_values(session, runs, selector):
+        batches.setdefault(attribute_type, []).append(batch)
+    return {name: _table(name, found) for name, found in batches.items()}
+
+
+def _table(attribute_type: str, batches: list[pa.RecordBatch]) -> pa.Table:
+    return pa.Table.from_batches(batches, schema=values_schema(attribute_type)).unify_dictionaries()

@@ -1,0 +1,100 @@
+"""Batches of series: what one request asks for, and which of them an answer answers."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from neptune_frames.errors import WireDecodingError
+from neptune_frames.query.selection import SeriesOptions
+from neptune_frames.sources.base import SeriesKeys
+from neptune_frames.sources.remote.identifiers import holders
+from neptune_frames.sources.remote.splitting import Bounds
+
+Positions = npt.NDArray[np.int32]
+
+
+@dataclass(frozen=True)
+class SeriesBatch:
+    """Some of the series asked for, as columns: their keys, and how they are written in a request."""
+
+    runs: Positions
+    attributes: Positions
+    request_ids: pa.Array
+    holders: pa.Array
+    names: pa.Array
+
+    def __len__(self) -> int:
+        return len(self.runs)
+
+    def take(self, rows: npt.NDArray[np.int64]) -> SeriesBatch:
+        """Some rows; they keep their request ids."""
+        chosen = pa.array(rows)
+        return SeriesBatch(
+            self.runs[rows],
+            self.attributes[rows],
+            self.request_ids.take(chosen),
+            self.holders.take(chosen),
+            self.names.take(chosen),
+        )
+
+    def rows_of(self, request_ids: pa.Array) -> npt.NDArray[np.int64]:
+        """The row each entry of an answer belongs to. Answers may come in any order, and may lack some.
+
+        Raises
+        ------
+        WireDecodingError
+            An id was not asked for, or is answered twice.
+        """
+        found = pc.index_in(request_ids, value_set=self.request_ids)
+        if found.null_count:
+            strange = request_ids.filter(pc.is_null(found))[0].as_py()
+            raise WireDecodingError(f"it has an entry for request id {strange!r}, which was not asked for")
+        rows = found.to_numpy().astype(np.int64)
+        if len(np.unique(rows)) != len(rows):
+            raise WireDecodingError("it answers the same request id twice")
+        return rows
+
+
+def series_batches(keys: SeriesKeys, parts: Bounds) -> Iterator[SeriesBatch]:
+    """The series between each two bounds, cut out when their turn comes."""
+    runs, attributes = keys.positions()
+    all_holders = holders(keys.runs)
+    for start, end in parts:
+        some_runs, some_attributes = runs[start:end], attributes[start:end]
+        numbers = pa.array(np.arange(end - start)).cast(pa.string())
+        yield SeriesBatch(
+            some_runs,
+            some_attributes,
+            pc.utf8_lpad(numbers, width=len(str(end - start - 1)), padding="0"),
+            all_holders.take(pa.array(some_runs)),
+            keys.attributes.take(pa.array(some_attributes)),
+        )
+
+
+def entity_type(options: SeriesOptions) -> str:
+    """``RUN`` or ``EXPERIMENT``: whose points count as a series' own."""
+    return options.kind.value.upper()
+
+
+def lineage(options: SeriesOptions) -> str:
+    return "FULL" if options.lineage else "NONE"
+
+
+def finite_step_range(options: SeriesOptions) -> tuple[float | None, float | None] | None:
+    """The step range with infinite bounds, which JSON cannot say, left open. None where it holds no step."""
+    low, high = options.step_range
+    if low == math.inf or high == -math.inf or (low is not None and high is not None and low > high):
+        return None
+    return (None if low == -math.inf else low), (None if high == math.inf else high)
+
+
+def selects_nothing(options: SeriesOptions) -> bool:
+    """Whether no point of any series can be selected, so that no request is needed."""
+    return finite_step_range(options) is None or (options.tail_limit is not None and options.tail_limit <= 0)

@@ -1,0 +1,179 @@
+"""One road for every request: build, authorise, send (and again, if need be), read, decode."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Mapping
+from contextlib import closing
+from typing import Any, TypeVar
+
+import httpx
+
+from neptune_frames import config
+from neptune_frames.sources.public_call import PublicCall, current_call
+from neptune_frames.sources.remote.bodies import BodyBudget, expected_size, read_body, read_error
+from neptune_frames.sources.remote.concurrency import cancellable_sleep, check_cancelled
+from neptune_frames.sources.remote.connections import Connections, library_version
+from neptune_frames.sources.remote.credentials import ApiToken
+from neptune_frames.sources.remote.responses import check, refuses_accept
+from neptune_frames.sources.remote.retries import RetryPolicy
+from neptune_frames.sources.remote.token_flow import AccessTokens
+from neptune_frames.wire.media_types import ACCEPT_ANY_FORMAT, ACCEPT_LEGACY, ARROW_STREAM, JSON, PROTOBUF, essence
+
+T = TypeVar("T")
+
+#: Turns a body and its media type into what it means.
+Decode = Callable[[Any, str], T]
+
+LEADERBOARD = "/api/leaderboard/v1"
+
+_METADATA_HEADER = "X-Neptune-Client-Metadata"
+_LONGEST_USER_DATA = 82
+_DECODABLE = (PROTOBUF, JSON, ARROW_STREAM)
+
+
+class Session:
+    """The connections to one server, with its access token. Thread-safe.
+
+    Parameters
+    ----------
+    proxies
+        Proxy URL by scheme (``http``, ``https``, ``all``; also written ``http://``), or None for the
+        proxies of the environment.
+    transport
+        Stands in for the network, in tests.
+    """
+
+    def __init__(
+        self,
+        api_token: ApiToken,
+        *,
+        proxies: Mapping[str, str] | None = None,
+        transport: httpx.BaseTransport | None = None,
+        retry_policy: RetryPolicy | None = None,
+    ) -> None:
+        self._base_url = api_token.api_url
+        self._retry_policy = retry_policy or RetryPolicy()
+        self._bodies = BodyBudget()
+        self.connections = Connections(proxies, transport)
+        self._tokens = AccessTokens(api_token, self.connections.send)
+        self._accept = ACCEPT_ANY_FORMAT
+
+    def __repr__(self) -> str:
+        return f"Session({self._base_url!r})"
+
+    def call(
+        self,
+        method: str,
+        path: str,
+        decode: Decode[T],
+        *,
+        answers: str = PROTOBUF,
+        params: Mapping[str, str] | None = None,
+        content: bytes | None = None,
+        content_type: str = JSON,
+        project: str | None = None,
+    ) -> T:
+        """Send one request and decode its answer, trying again as the retry policy says.
+
+        Parameters
+        ----------
+        path
+            Below the server's address.
+        decode
+            Called with the body and its media type, in the calling thread.
+        answers
+            The media type to assume where the answer does not name one that we know.
+        project
+            Named in the error where access is denied.
+
+        Raises
+        ------
+        NeptuneProjectInaccessible, NeptuneInvalidCredentialsError, NeptuneUnexpectedResponseError
+            The server said no.
+        NeptuneRetryError
+            It did not answer in time.
+        WireDecodingError
+            Its answer is not the message it should be.
+        """
+        headers = {}
+        if content is not None:
+            headers["Content-Type"] = content_type
+        if path.startswith(LEADERBOARD):
+            headers[_METADATA_HEADER] = client_metadata(current_call())
+        url = self._base_url + path
+
+        def attempt() -> T:
+            check_cancelled()
+            response = self._send_authorised(method, url, params, headers, content)
+            with closing(response):
+                if not response.is_success:
+                    check(response.status_code, response.headers, read_error(response), project=project)
+                with self._bodies.reserve(expected_size(response)):
+                    body = read_body(response, check_cancelled)
+                    return decode(body, _media_type(response, answers))
+
+        return self._retry_policy.run(attempt, url=url, sleep=cancellable_sleep(self._retry_policy.sleep))
+
+    def close(self) -> None:
+        self.connections.close()
+
+    def _send_authorised(
+        self,
+        method: str,
+        url: str,
+        params: Mapping[str, str] | None,
+        headers: dict[str, str],
+        content: bytes | None,
+    ) -> httpx.Response:
+        """One answer, its body not read yet. A refused access token is renewed once, a refused Accept dropped."""
+
+        def send() -> httpx.Response:
+            request = httpx.Request(
+                method,
+                url,
+                params=params,
+                headers={**headers, "Accept": self._accept, "Authorization": f"Bearer {token.text}"},
+                content=content,
+            )
+            return self.connections.send(request, stream=True)
+
+        token = self._tokens.get()
+        response = send()
+        if response.status_code == 401:
+            response.close()
+            token = self._tokens.get(rejected=token)
+            response = send()
+        if self._accept != ACCEPT_LEGACY and refuses_accept(response):
+            response.close()
+            self._accept = ACCEPT_LEGACY
+            response = send()
+        return response
+
+
+def _media_type(response: httpx.Response, otherwise: str) -> str:
+    """The media type of an answer. Official servers name none that helps (``application/octet-stream``)."""
+    stated = essence(response.headers.get("Content-Type", ""))
+    return stated if stated in _DECODABLE else otherwise
+
+
+def client_metadata(call: PublicCall | None) -> str:
+    """The metadata header: which public function asks, and what the user adds (NEPTUNE_QUERY_METADATA)."""
+    return json.dumps(
+        {
+            "fn": call.function[:32] if call else None,
+            "v": f"neptune-frames/{library_version()}"[:24],
+            "qid": call.query_id[:8] if call else None,
+            "ud": _user_data(config.METADATA.get()),
+        }
+    )
+
+
+def _user_data(text: str) -> Any:
+    if not text:
+        return None
+    try:
+        data = json.loads(text)
+    except (ValueError, RecursionError):
+        data = text
+    return data if len(json.dumps(data)) <= _LONGEST_USER_DATA else "NEPTUNE_QUERY_METADATA too long"

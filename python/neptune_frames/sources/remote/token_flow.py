@@ -1,0 +1,206 @@
+"""How an API token becomes an access token, and stays one: the exchange and the refresh, without I/O.
+
+`exchange` and `refresh` are generators: they yield the requests they need and are sent the answers.
+Whoever drives them does the I/O; `AccessTokens` drives them, one at a time for all threads.
+"""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import json
+import threading
+import time
+from collections.abc import Callable, Generator
+from dataclasses import dataclass, field
+from typing import Any
+from urllib.parse import urlsplit
+
+import httpx
+
+from neptune_frames.errors import (
+    NeptuneFailedToFetchClientConfig,
+    NeptuneInvalidCredentialsError,
+    NeptuneUnexpectedResponseError,
+    WireDecodingError,
+)
+from neptune_frames.sources.remote.credentials import ApiToken
+from neptune_frames.sources.remote.responses import RetryableAnswer, check
+from neptune_frames.wire.requests import AccessTokens as RefreshedTokens
+from neptune_frames.wire.requests import ClientConfig, ExchangedTokens, OpenIdConfiguration, decode_message
+
+#: A token is renewed this many seconds before it expires.
+RENEWAL_MARGIN = 30.0
+
+_EXCHANGE_PATH = "/api/backend/v1/authorization/oauth-token"
+_CONFIG_PATH = "/api/backend/v1/clients/config"
+
+Flow = Generator[httpx.Request, httpx.Response, "AccessToken"]
+
+
+@dataclass(frozen=True)
+class AccessToken:
+    """An access token with the claims that matter; ``expires_at`` is in seconds since the epoch."""
+
+    text: str = field(repr=False)
+    refresh_token: str = field(repr=False)
+    expires_at: float
+    issuer: str | None
+    client_id: str | None
+
+    def is_fresh(self, now: float) -> bool:
+        return self.expires_at - now > RENEWAL_MARGIN
+
+    @classmethod
+    def from_texts(cls, access_token: str, refresh_token: str) -> AccessToken:
+        """Read the claims of a JWT. The signature is the server's business and is not checked."""
+        claims = _claims(access_token)
+        try:
+            expires_at = float(claims["exp"])
+        except (KeyError, TypeError, ValueError):
+            raise WireDecodingError("the access token does not say when it expires (claim exp)") from None
+        return cls(access_token, refresh_token, expires_at, _text(claims, "iss"), _text(claims, "azp"))
+
+
+def exchange(api_token: ApiToken) -> Flow:
+    """API token for access token (TOK). A rejected API token is an error that no retry mends."""
+    response = yield httpx.Request(
+        "GET", api_token.api_url + _EXCHANGE_PATH, headers={"X-Neptune-Api-Token": api_token.reveal()}
+    )
+    if response.status_code == 401:
+        raise NeptuneInvalidCredentialsError
+    check(response.status_code, response.headers, response.content)
+    tokens = _read(response, ExchangedTokens)
+    return AccessToken.from_texts(tokens.access_token, tokens.refresh_token)
+
+
+def refresh(api_token: ApiToken, old: AccessToken, now: float) -> Flow:
+    """A new access token for an old one's refresh token (OIDC-T)."""
+    if old.issuer and old.client_id:
+        endpoint, client_id = f"{old.issuer.rstrip('/')}/protocol/openid-connect/token", old.client_id
+    else:
+        endpoint, client_id = yield from _discover(api_token)
+    response = yield httpx.Request(
+        "POST",
+        endpoint,
+        data={
+            "grant_type": "refresh_token",
+            "refresh_token": old.refresh_token,
+            "client_id": client_id,
+            "expires_in": str(old.expires_at - now - RENEWAL_MARGIN),
+        },
+    )
+    check(response.status_code, response.headers, response.content)
+    tokens = _read(response, RefreshedTokens)
+    return AccessToken.from_texts(tokens.access_token, tokens.refresh_token)
+
+
+def renew(api_token: ApiToken, old: AccessToken | None, now: float) -> Flow:
+    """Refresh if there is something to refresh; where that fails for any reason, exchange again."""
+    if old is not None:
+        try:
+            return (yield from refresh(api_token, old, now))
+        except (
+            httpx.HTTPError,
+            httpx.InvalidURL,
+            NeptuneFailedToFetchClientConfig,
+            NeptuneUnexpectedResponseError,
+            RetryableAnswer,
+            WireDecodingError,
+        ):
+            pass
+    return (yield from exchange(api_token))
+
+
+class AccessTokens:
+    """The access token of one server, renewed by one thread while the others wait for its result.
+
+    Parameters
+    ----------
+    send
+        Sends a request and returns the answer, its body read.
+    clock
+        Seconds since the epoch.
+    """
+
+    def __init__(
+        self,
+        api_token: ApiToken,
+        send: Callable[[httpx.Request], httpx.Response],
+        clock: Callable[[], float] = time.time,
+    ) -> None:
+        self._api_token = api_token
+        self._send = send
+        self._clock = clock
+        self._lock = threading.Lock()
+        self._token: AccessToken | None = None
+
+    def get(self, rejected: AccessToken | None = None) -> AccessToken:
+        """A fresh token; not ``rejected``, which a server has refused."""
+        token = self._token
+        if self._is_good(token, rejected):
+            return token
+        with self._lock:
+            # Another thread may have renewed it while this one waited.
+            token = self._token
+            if not self._is_good(token, rejected):
+                token = self._token = self._drive(renew(self._api_token, token, self._clock()))
+            return token
+
+    def _is_good(self, token: AccessToken | None, rejected: AccessToken | None) -> Any:
+        return token is not None and token is not rejected and token.is_fresh(self._clock())
+
+    def _drive(self, flow: Flow) -> AccessToken:
+        def answer(request: httpx.Request) -> httpx.Request:
+            try:
+                response = self._send(request)
+            except httpx.HTTPError as error:
+                return flow.throw(error)
+            return flow.send(response)
+
+        try:
+            request = next(flow)
+            while True:
+                request = answer(request)
+        except StopIteration as end:
+            token: AccessToken = end.value
+            return token
+
+
+def _discover(api_token: ApiToken) -> Generator[httpx.Request, httpx.Response, tuple[str, str]]:
+    """Token endpoint and client id, from the client configuration and the OpenID document it names."""
+    try:
+        response = yield httpx.Request("GET", api_token.api_url + _CONFIG_PATH)
+        check(response.status_code, response.headers, response.content)
+        security = _read(response, ClientConfig).security
+        response = yield httpx.Request("GET", security.open_id_discovery)
+        check(response.status_code, response.headers, response.content)
+        return _read(response, OpenIdConfiguration).token_endpoint, security.client_id
+    except (NeptuneUnexpectedResponseError, RetryableAnswer, WireDecodingError) as error:
+        raise NeptuneFailedToFetchClientConfig(error) from error
+
+
+def _read(response: httpx.Response, message: type[Any]) -> Any:
+    """The answer's message. What it held stays out of the error: it may be half a token."""
+    try:
+        return decode_message(response.content, message)
+    except WireDecodingError as error:
+        path = urlsplit(str(response.request.url)).path
+        raise WireDecodingError(f"{path} did not answer as expected ({error})") from None
+
+
+def _claims(jwt: str) -> dict[str, Any]:
+    parts = jwt.split(".")
+    try:
+        payload = parts[1]
+        claims = json.loads(base64.urlsafe_b64decode(payload + "=" * (-len(payload) % 4)))
+    except (IndexError, binascii.Error, ValueError, RecursionError):
+        raise WireDecodingError("the access token is not a JWT") from None
+    if not isinstance(claims, dict):
+        raise WireDecodingError("the access token's claims are not an object")
+    return claims
+
+
+def _text(claims: dict[str, Any], name: str) -> str | None:
+    value = claims.get(name)
+    return value if isinstance(value, str) and value else None
