@@ -56,11 +56,11 @@ def open_source(explicit: Source | str | os.PathLike[str] | None = None) -> Sour
         The token cannot be decoded.
     """
     if explicit is None:
-        return _from_environment()
+        return default_source()
     if isinstance(explicit, os.PathLike):
-        return _archive(os.fspath(explicit))
+        return open_archive(explicit)
     if isinstance(explicit, str):
-        return _remote(explicit) if _looks_like_token(explicit) else _archive(explicit)
+        return open_server(explicit) if _looks_like_token(explicit) else open_archive(explicit)
     return explicit
 
 
@@ -73,35 +73,40 @@ def close_sources() -> None:
         source.close()
 
 
-def _from_environment() -> Source:
+def default_source() -> Source:
+    """The source the environment names: NEPTUNE_ARCHIVE, else `set_api_token`, else NEPTUNE_API_TOKEN."""
     archive = config.ARCHIVE.get()
     if archive is not None:
-        return _archive(archive)
+        return open_archive(archive)
     token = _api_token if _api_token is not None else config.API_TOKEN.get()
     if token is None or not token.strip():
         raise NeptuneApiTokenNotProvided
-    return _remote(token)
+    return open_server(token)
 
 
-def _archive(location: str) -> Source:
+def open_archive(location: str | os.PathLike[str]) -> Source:
+    """The process's source for an archive, its payloads where NEPTUNE_ARCHIVE_FILES says."""
     files = config.ARCHIVE_FILES.get()
-    where = location if "://" in location else str(Path(location).expanduser().absolute())
+    place = os.fspath(location)
+    identity = place if "://" in place else str(Path(place).expanduser().absolute())
 
-    def open_archive() -> Source:
+    def open_one() -> Source:
         from neptune_frames.sources.archive import ArchiveSource
 
-        return ArchiveSource(location, files)
+        return ArchiveSource(place, files)
 
-    return _shared("archive", f"{where}\n{files}", open_archive)
+    return _shared("archive", f"{identity}\n{files}", open_one)
 
 
-def _remote(token: str) -> Source:
-    def open_remote() -> Source:
+def open_server(api_token: str) -> Source:
+    """The process's source for a server, named by an API token."""
+
+    def open_one() -> Source:
         from neptune_frames.sources.remote import RemoteSource
 
-        return RemoteSource(token)
+        return RemoteSource(api_token)
 
-    return _shared("remote", token.strip(), open_remote)
+    return _shared("remote", api_token.strip(), open_one)
 
 
 def _shared(kind: str, identity: str, open_one: Callable[[], Source]) -> Source:

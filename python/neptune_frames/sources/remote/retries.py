@@ -66,9 +66,7 @@ class RetryPolicy:
         retrying = tenacity.Retrying(
             retry=tenacity.retry_if_exception(is_transient),
             wait=course.wait,
-            stop=course.is_over
-            if tries is None
-            else tenacity.stop_any(course.is_over, tenacity.stop_after_attempt(tries)),
+            stop=lambda state: course.is_over() or state.attempt_number == tries,
             sleep=sleep or self.sleep,
             before_sleep=course.warn,
             retry_error_callback=course.give_up,
@@ -88,7 +86,7 @@ class _Course:
         self._soft_limit, self._hard_limit = soft, hard
         self._tries_since_reset = 0
 
-    def is_over(self, state: tenacity.RetryCallState) -> bool:
+    def is_over(self) -> bool:
         # tenacity asks `wait` first: by now the limit is extended by what this answer asked for.
         return self._time_left() <= 0
 

@@ -5,13 +5,15 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from functools import partial
 
+import msgspec
 import numpy as np
+import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 
 from neptune_frames import config
 from neptune_frames.errors import WireDecodingError
-from neptune_frames.query.attributes import KNOWN_TYPES, WIRE_NAMES
+from neptune_frames.query.attributes import WIRE_NAMES
 from neptune_frames.query.rendering import render
 from neptune_frames.query.selection import (
     AttributeAlternative,
@@ -106,23 +108,23 @@ def _pages_until_short(
 
 
 def _fetch_page(session: Session, query: RunQuery, names: Sequence[str], offset: int, limit: int) -> AttributesPage:
-    common = {
-        "experiment_leader": query.kind is ContainerKind.EXPERIMENT,
-        "pagination": Pagination(limit=limit, offset=offset),
-        "query": None if query.filter is None else Query(query=render(query.filter)),
-        "sorting": _sorting(query.sort),
-    }
+    request = GlobalSearchRequest(
+        experiment_leader=query.kind is ContainerKind.EXPERIMENT,
+        pagination=Pagination(limit=limit, offset=offset),
+        query=None if query.filter is None else Query(query=render(query.filter)),
+        sorting=_sorting(query.sort),
+    )
     if query.project is None:
-        content = encode_message(GlobalSearchRequest(**common))
-        page = session.call("POST", _GLOBAL_PATH, decode_search, content=content)
+        page = session.call("POST", _GLOBAL_PATH, decode_search, content=encode_message(request))
     else:
         filters = [AttributePath(path=name) for name in names]
+        in_project = SearchRequest(attribute_filters=filters, **msgspec.structs.asdict(request))
         page = session.call(
             "POST",
             _PATH,
             decode_search,
             params={"projectIdentifier": query.project, "type": "run"},
-            content=encode_message(SearchRequest(attribute_filters=filters, **common)),
+            content=encode_message(in_project),
             project=query.project,
         )
     warn_of_unknown_types(page.unknown_types)
@@ -171,10 +173,11 @@ def _text_of(page: AttributesPage, attribute: str) -> pa.Array:
     return batch.column("value").take(pa.array(rows, mask=rows < 0))
 
 
-def _is_attribute(batch: pa.RecordBatch, attribute: str) -> np.ndarray:
+def _is_attribute(batch: pa.RecordBatch, attribute: str) -> npt.NDArray[np.bool_]:
     names = batch.column("attribute")
     code = pc.index(names.dictionary, attribute).as_py()
-    return names.indices.to_numpy() == code
+    hits: npt.NDArray[np.bool_] = names.indices.to_numpy() == code
+    return hits
 
 
 def _carried_values(pages: Sequence[AttributesPage], names: Sequence[str]) -> dict[str, pa.Table]:
@@ -200,7 +203,7 @@ def _of_names(batch: pa.RecordBatch, wanted: pa.Array) -> pa.RecordBatch:
 
 
 def _later_values(session: Session, runs: pa.Table, names: Sequence[str]) -> dict[str, pa.Table]:
-    selector = AttributeSelector((AttributeAlternative(types=KNOWN_TYPES, names=tuple(names)),))
+    selector = AttributeSelector((AttributeAlternative(types=tuple(WIRE_NAMES), names=tuple(names)),))
     batches: dict[str, list[pa.RecordBatch]] = {}
     for attribute_type, batch in fetch_values(session, runs, selector):
         batches.setdefault(attribute_type, []).append(batch)

@@ -56,7 +56,7 @@ class SeriesBatch:
         if found.null_count:
             strange = request_ids.filter(pc.is_null(found))[0].as_py()
             raise WireDecodingError(f"it has an entry for request id {strange!r}, which was not asked for")
-        rows = found.to_numpy().astype(np.int64)
+        rows: npt.NDArray[np.int64] = found.to_numpy().astype(np.int64)
         if len(np.unique(rows)) != len(rows):
             raise WireDecodingError("it answers the same request id twice")
         return rows

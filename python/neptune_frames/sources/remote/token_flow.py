@@ -137,18 +137,21 @@ class AccessTokens:
 
     def get(self, rejected: AccessToken | None = None) -> AccessToken:
         """A fresh token; not ``rejected``, which a server has refused."""
-        token = self._token
-        if self._is_good(token, rejected):
+        token = self._usable(rejected)
+        if token is not None:
             return token
         with self._lock:
             # Another thread may have renewed it while this one waited.
-            token = self._token
-            if not self._is_good(token, rejected):
-                token = self._token = self._drive(renew(self._api_token, token, self._clock()))
+            token = self._usable(rejected)
+            if token is None:
+                token = self._token = self._drive(renew(self._api_token, self._token, self._clock()))
             return token
 
-    def _is_good(self, token: AccessToken | None, rejected: AccessToken | None) -> Any:
-        return token is not None and token is not rejected and token.is_fresh(self._clock())
+    def _usable(self, rejected: AccessToken | None) -> AccessToken | None:
+        token = self._token
+        if token is None or token is rejected or not token.is_fresh(self._clock()):
+            return None
+        return token
 
     def _drive(self, flow: Flow) -> AccessToken:
         def answer(request: httpx.Request) -> httpx.Request:
