@@ -76,7 +76,7 @@ def merge(inventories: Sequence[Inventory], *, without: Collection[str] = ()) ->
     types = sorted({kind for inventory in recoded for kind in inventory.tables})
     tables = {
         kind: pl.concat([inventory.tables[kind] for inventory in recoded if kind in inventory.tables]).sort(
-            "attribute", "run", maintain_order=True
+            pl.col("attribute").cast(pl.Int64) * len(runs) + pl.col("run"), maintain_order=True
         )
         for kind in types
     }
@@ -101,22 +101,14 @@ def _chunks(files: Mapping[str, FileState]) -> list[list[str]]:
 def _read_chunk(files: list[str]) -> Inventory:
     kind = pl.col("attribute_type")
     keys = ["project_id", "run_id", "attribute_path"]
-    parameters = read_rows(
-        files,
-        [*keys, "attribute_type", *PARAMETER_COLUMNS.values()],
-        kind.is_in(list(PARAMETER_COLUMNS)),
-        with_file=True,
-    )
     floats = read_rows(files, [*keys, "step", "float_value"], kind == FLOAT_SERIES, with_file=True)
-    objects = read_rows(
+    others = read_rows(
         files,
-        [*keys, "attribute_type", "step"],
-        pl.any_horizontal(
-            (kind == name) & pl.col(column).is_not_null() for name, column in OBJECT_SERIES_COLUMNS.items()
-        ),
+        [*keys, "attribute_type", "step", *PARAMETER_COLUMNS.values(), pl.col("histogram_value").is_not_null()],
+        kind != FLOAT_SERIES,
         with_file=True,
     )
-    frames = (parameters, floats, objects)
+    frames = (floats, others)
     file_names = pl.Series("files", files).sort()
     run_names, attribute_names = (
         pl.concat([frame[column].unique() for frame in frames]).drop_nulls().unique().sort().alias(name)
@@ -126,9 +118,9 @@ def _read_chunk(files: list[str]) -> Inventory:
     if len(projects) > 1:
         raise ArchiveError(f"One project directory holds rows of several projects: {', '.join(projects.sort())}.")
     coded = [_coded(frame, file_names, run_names, attribute_names) for frame in frames]
-    tables = {name: _parameters(coded[0], name, column) for name, column in PARAMETER_COLUMNS.items()}
-    tables[FLOAT_SERIES] = _float_series(coded[1])
-    tables.update({name: _object_series(coded[2], name) for name in OBJECT_SERIES_COLUMNS})
+    tables = {FLOAT_SERIES: _float_series(coded[0])}
+    tables |= {name: _parameters(coded[1], name, column) for name, column in PARAMETER_COLUMNS.items()}
+    tables |= {name: _object_series(coded[1], name, column) for name, column in OBJECT_SERIES_COLUMNS.items()}
     owners = pl.concat([frame.select("file", "run").unique() for frame in coded]).unique()
     return Inventory(
         projects[0] if len(projects) else None,
@@ -173,8 +165,9 @@ def _float_series(rows: pl.DataFrame) -> pl.DataFrame:
     return _with_points(keys, grouped.offsets, series_statistics(_nonempty(grouped.offsets), grouped.steps, values))
 
 
-def _object_series(rows: pl.DataFrame, attribute_type: str) -> pl.DataFrame:
-    rows = rows.filter(pl.col("attribute_type") == attribute_type)
+def _object_series(rows: pl.DataFrame, attribute_type: str, column: str) -> pl.DataFrame:
+    present = pl.col(column) if column == "histogram_value" else pl.col(column).is_not_null()
+    rows = rows.filter(pl.col("attribute_type") == attribute_type, present)
     keys, series = _series_keys(rows)
     grouped = group_rows(series, steps_of(rows["step"]), len(keys))
     statistics = series_statistics(_nonempty(grouped.offsets), grouped.steps, grouped.steps)

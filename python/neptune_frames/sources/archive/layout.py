@@ -12,6 +12,7 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import NamedTuple
 
 import pyarrow as pa
 
@@ -90,8 +91,7 @@ class ProjectDirectory:
     files: Path
 
 
-@dataclass(frozen=True)
-class FileState:
+class FileState(NamedTuple):
     """What tells one version of a file from the next."""
 
     size: int
@@ -113,23 +113,34 @@ class Listing:
 def project_directories(data: Path, files: Path | None) -> list[ProjectDirectory]:
     """The project directories below ``data``, sorted by name.
 
-    ``data`` is an archive root with a ``data`` directory in it, a directory of projects, or one
-    project's directory. Payloads are looked for below ``files``, by default beside the data.
+    ``data`` is an archive root with a ``data`` directory in it, a directory of such archives or of
+    projects, or one project's directory. Payloads are looked for below ``files``, by default beside the data.
     """
     if not data.is_dir():
         raise ArchiveError(
             f"There is no archive at {str(data)!r}: it is not a directory. Give the directory an export was written to."
         )
-    nested = data / "data"
-    if nested.is_dir() and not _holds_parts(nested):
-        return project_directories(nested, files if files is not None else data / "files")
+    if _is_archive(data):
+        return project_directories(data / "data", files if files is not None else data / "files")
     if _holds_parts(data):
         resolved = data.resolve()
         return [ProjectDirectory(data, (files or resolved.parent.parent / "files") / resolved.name)]
     payloads = files if files is not None else data.resolve().parent / "files"
     with os.scandir(data) as entries:
         names = sorted(entry.name for entry in entries if entry.is_dir() and not entry.name.startswith("."))
-    return [ProjectDirectory(data / name, payloads / name) for name in names]
+    found = []
+    for name in names:
+        if _is_archive(data / name):
+            found += project_directories(data / name, None if files is None else files / name)
+        else:
+            found.append(ProjectDirectory(data / name, payloads / name))
+    return found
+
+
+def _is_archive(directory: Path) -> bool:
+    """Whether a directory holds a ``data`` directory of projects."""
+    nested = directory / "data"
+    return nested.is_dir() and not _holds_parts(nested)
 
 
 def list_parts(directory: Path) -> Listing:
@@ -144,9 +155,7 @@ def list_parts(directory: Path) -> Listing:
             if match["unfinished"]:
                 interrupted.append(entry.name)
                 continue
-            status = entry.stat()
-            state = FileState(status.st_size, status.st_mtime_ns)
-            found.setdefault(match["run"], {})[int(match["number"])] = (entry.path, state)
+            found.setdefault(match["run"], {})[int(match["number"])] = (entry.path, _state(entry.stat()))
     parts: dict[str, FileState] = {}
     for run in sorted(found):
         numbers = found[run]
@@ -155,6 +164,18 @@ def list_parts(directory: Path) -> Listing:
         else:
             interrupted.extend(Path(path).name for path, _ in numbers.values())
     return Listing(parts, tuple(sorted(interrupted)))
+
+
+def state_of(path: str) -> FileState | None:
+    """The state of one file; None where it is gone."""
+    try:
+        return _state(os.stat(path))
+    except FileNotFoundError:
+        return None
+
+
+def _state(status: os.stat_result) -> FileState:
+    return FileState(status.st_size, status.st_mtime_ns)
 
 
 def _holds_parts(directory: Path) -> bool:

@@ -6,6 +6,7 @@ import os
 import threading
 import time
 import warnings
+from collections.abc import Iterable
 from pathlib import Path
 
 import polars as pl
@@ -14,7 +15,14 @@ from neptune_frames.errors import NeptuneProjectInaccessible, NeptuneWarning
 from neptune_frames.sources.archive.catalog import Catalog, complete
 from neptune_frames.sources.archive.identity import project_uuid
 from neptune_frames.sources.archive.inventory import Inventory, merge, read_inventory
-from neptune_frames.sources.archive.layout import Listing, ProjectDirectory, list_parts, project_directories
+from neptune_frames.sources.archive.layout import (
+    FileState,
+    Listing,
+    ProjectDirectory,
+    list_parts,
+    project_directories,
+    state_of,
+)
 from neptune_frames.sources.archive.scan import read_rows
 
 #: A directory with more files than this is listed again only when its own time changed, or after
@@ -39,12 +47,20 @@ class Projects:
         """Project names, sorted, with the directories of their part files."""
         return {project.name: project.directory.data for project in self._present()}
 
+    def find(self, names: Iterable[str]) -> list[Catalog]:
+        """The projects of these names or UUIDs, as they are now and in that order; unknown ones are left out."""
+        present = {}
+        for project in self._present():
+            present[project.name] = present[project_uuid(project.name)] = project
+        found = {present[name].name: present[name] for name in names if name in present}
+        return [project.catalog() for project in found.values()]
+
     def catalog(self, name: str) -> Catalog:
         """The project as it is now. Raises `NeptuneProjectInaccessible`."""
-        for project in self._present():
-            if name in (project.name, project_uuid(project.name)):
-                return project.catalog()
-        raise NeptuneProjectInaccessible(name)
+        found = self.find([name])
+        if not found:
+            raise NeptuneProjectInaccessible(name)
+        return found[0]
 
     def catalogs(self) -> list[Catalog]:
         """All projects as they are now, by name."""
@@ -99,28 +115,26 @@ class _Project:
         self._inventory: Inventory | None = None
         self._catalog: Catalog | None = None
         self._name: str | None = None
-        self._named_by: tuple[object, ...] = ()
+        self._named_by: tuple[str, FileState] | None = None
 
     def name(self) -> str | None:
         """The project's name, read from the first part that has a row; None without such a part."""
         with self._lock:
-            parts = self._current().parts
-            first = next(iter(parts.items()), ())
-            if first != self._named_by:
-                self._name = None
-                for path in parts:
-                    rows = read_rows([path], ["project_id"], pl.col("project_id").is_not_null())
-                    if rows.height:
-                        self._name = rows["project_id"][0]
-                        break
-                self._named_by = first
+            if self._named_by is not None and state_of(self._named_by[0]) == self._named_by[1]:
+                return self._name
+            self._name, self._named_by = None, None
+            for path, state in self._current().parts.items():
+                rows = read_rows([path], ["project_id"], pl.col("project_id").is_not_null())
+                if rows.height:
+                    self._name, self._named_by = rows["project_id"][0], (path, state)
+                    break
             return self._name
 
     def catalog(self) -> Catalog:
         """The catalog of the files as they are now; only new and changed files are read."""
         with self._lock:
             listing = self._current()
-            if self._catalog is None or listing.parts != self._read.parts:
+            if self._catalog is None or listing is not self._read:
                 changed = {path: state for path, state in listing.parts.items() if self._read.parts.get(path) != state}
                 stale = {path for path, state in self._read.parts.items() if listing.parts.get(path) != state}
                 kept = [] if self._inventory is None else [merge([self._inventory], without=stale)]
@@ -140,9 +154,11 @@ class _Project:
             and 0 <= now - self._listed_at < _RECHECK_SECONDS
         )
         if not (unchanged and len(self._listing.parts) > _ALWAYS_LISTED):
-            before, self._listing = self._listing, list_parts(self.directory.data)
+            before, listing = self._listing, list_parts(self.directory.data)
             self._listed_at, self._directory_time = now, directory_time
-            self._warn_of_leftovers(set(self._listing.interrupted).difference(before.interrupted))
+            if listing != before:
+                self._listing = listing
+                self._warn_of_leftovers(set(listing.interrupted).difference(before.interrupted))
         return self._listing
 
     def _warn_of_leftovers(self, new: set[str]) -> None:

@@ -36,7 +36,7 @@ ANY_STEP: StepRange = (-math.inf, math.inf)
 
 @dataclass(frozen=True)
 class _Request:
-    columns: Sequence[str]
+    columns: Sequence[str | pl.Expr]
     predicate: pl.Expr
     steps: StepRange
     with_file: bool
@@ -44,7 +44,7 @@ class _Request:
 
 def read_rows(
     files: Sequence[str],
-    columns: Sequence[str],
+    columns: Sequence[str | pl.Expr],
     predicate: pl.Expr,
     *,
     steps: StepRange = ANY_STEP,
@@ -54,7 +54,7 @@ def read_rows(
 
     Parameters:
         files: Paths of part files.
-        columns: Names from `EXPORT_SCHEMA`; a column that a file lacks reads as null.
+        columns: Names from `EXPORT_SCHEMA`, or expressions over them; a column that a file lacks reads as null.
         predicate: A condition on columns of `EXPORT_SCHEMA`; narrow ones on the attribute's type, path
             let Polars skip row groups.
         steps: Narrows the rows to those whose step can lie in this range, some millionths more or less.
@@ -63,7 +63,7 @@ def read_rows(
     ``step`` keeps its stored type, see `steps_of`. Raises `DamagedFileError`.
     """
     if not files:
-        return pl.DataFrame(schema={name: _DTYPES[name] for name in columns})
+        return pl.DataFrame(schema=_DTYPES).select(*columns)
     request = _Request(columns, predicate, steps, with_file)
     try:
         return _read_alike(files, request)

@@ -234,7 +234,8 @@ class ArchiveSource:
 
     def fetch_files(self, files: Sequence[FileRequest], *, progress: bool = True) -> list[bool]:
         """See `Source.fetch_files`. Payloads are copied; a path that leaves the payload root counts as missing."""
-        roots = {catalog.project: catalog.payloads for catalog in self._known(list({file.project for file in files}))}
+        projects = self._projects.find({file.project for file in files})
+        roots = {catalog.project: catalog.payloads for catalog in projects}
         found = [
             payloads.locate(roots[file.project], file.path) if file.project in roots else None for file in files
         ]
@@ -259,17 +260,18 @@ class ArchiveSource:
             return columns
 
     def _known(self, projects: Sequence[str]) -> list[Catalog]:
-        present = [name for name in dict.fromkeys(projects) if self.has_project(name)]
-        if projects and not present:
+        """Those of the projects that are there. Raises `NeptuneProjectInaccessible` where none of them is."""
+        found = self._projects.find(projects)
+        if projects and not found:
             raise NeptuneProjectInaccessible(projects[0])
-        return [self._projects.catalog(name) for name in present]
+        return found
 
     def _catalogs(self, identifiers: pl.Series, projects: Sequence[str] | None) -> list[Catalog]:
         """The projects that the identifiers can name."""
         named = identifiers.filter(identifiers.str.contains("/", literal=True))
         if len(named) == len(identifiers):
             parts = named.str.strip_prefix(_CUSTOM).str.extract(r"^([^/]*/[^/]*)/").drop_nulls().unique()
-            return [self._projects.catalog(name) for name in parts.sort() if self.has_project(name)]
+            return self._projects.find(parts.sort())
         return self._projects.catalogs() if projects is None else self._known(projects)
 
     def _located(
@@ -277,11 +279,8 @@ class ArchiveSource:
     ) -> Iterator[tuple[Catalog, npt.NDArray[np.int64], npt.NDArray[np.int64]]]:
         """Project by project: its catalog, the rows of ``runs`` that are known runs of it, and their numbers."""
         names = pl.Series(runs["project"], dtype=pl.String)
-        for name in names.unique().sort():
-            if not self.has_project(name):
-                continue
-            catalog = self._projects.catalog(name)
-            rows = np.flatnonzero((names == name).to_numpy())
+        for catalog in self._projects.find(names.unique().sort()):
+            rows = np.flatnonzero((names == catalog.project).to_numpy())
             numbers = catalog.positions(runs.take(pa.array(rows)) if len(rows) < runs.num_rows else runs)
             yield catalog, rows[numbers >= 0], numbers[numbers >= 0]
 
