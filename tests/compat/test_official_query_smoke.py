@@ -81,7 +81,7 @@ def test_fetch_metrics_range_and_tail(query_peer: PeerProcess) -> None:
         "tail_limit=3, include_time='absolute', include_point_previews=True)"
     )
     frame = result_of(query_peer, code)
-    assert [item[1][2] for item in frame["index"]["items"]] == ["750.0", "875.0", "1000.0"]
+    assert [item[1][1] for item in frame["index"]["items"]] == ["750.0", "875.0", "1000.0"]
 
 
 @pytest.mark.parametrize(

@@ -264,8 +264,8 @@ LENGTHS = {(0, "a"): 7, (1, "a"): 0, (2, "b"): 5}
 
 
 @pytest.mark.parametrize("order", ["ascending", "descending"])
-@pytest.mark.parametrize("size", [1, 40, 100, 200, 10_000])
-@pytest.mark.parametrize("cap", [None, 0, 1, 3, 6, 100])
+@pytest.mark.parametrize("size", [1, 100, 200, 10_000])
+@pytest.mark.parametrize("cap", [None, 0, 1, 3, 100])
 def test_paging_ends_with_everything_up_to_the_cap(order: str, size: int, cap: int | None) -> None:
     state = state_over(ScriptedSource(LENGTHS), object_answer_bytes=size)
     steps, answers = read_all(state, SERIES, cap=cap, order=order)
@@ -337,9 +337,8 @@ def read_all_floats(state: ServerState, order: str, points_per_answer: int) -> d
 
 
 @pytest.mark.parametrize("order", ["ascending", "descending"])
-@pytest.mark.parametrize("points_per_answer", [1, 4, 8, 13, 1000])
-@pytest.mark.parametrize("cache_bytes", [0, 1 << 20])
-@pytest.mark.parametrize("read", [1, 30, 10_000])
+@pytest.mark.parametrize("points_per_answer", [4, 13, 1000])
+@pytest.mark.parametrize(("cache_bytes", "read"), [(0, 1), (1 << 20, 1), (1 << 20, 30), (1 << 20, 10_000)])
 def test_float_pages_add_up(order: str, points_per_answer: int, cache_bytes: int, read: int) -> None:
     state = state_over(ScriptedSource(FLOAT_LENGTHS), cache_bytes=cache_bytes, float_points_read=read)
     steps = read_all_floats(state, order, points_per_answer)

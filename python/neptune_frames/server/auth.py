@@ -14,6 +14,7 @@ import time
 import uuid
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from functools import cached_property
 from http import HTTPStatus
 from typing import Any
 
@@ -44,13 +45,11 @@ class Authority:
     lifetime: float = 3600.0
     refresh_lifetime: float = 30 * 86400.0
     clock: Callable[[], float] = time.time
-    _master_key: bytes = field(init=False, repr=False)
 
-    def __post_init__(self) -> None:
+    @cached_property
+    def _master_key(self) -> bytes:
         # Slow on purpose: a token in the wrong hands must not let a weak secret be guessed offline.
-        self._master_key = hashlib.pbkdf2_hmac(
-            "sha256", self.secret.encode(), b"neptune-frames server", _KEY_DERIVATION_ROUNDS
-        )
+        return hashlib.pbkdf2_hmac("sha256", self.secret.encode(), b"neptune-frames server", _KEY_DERIVATION_ROUNDS)
 
     def exchange(self, api_token: str, base_url: str) -> TokenPair:
         """Access and refresh token for an API token. Raises a 401 for a wrong one.

@@ -97,12 +97,11 @@ def keep_rest(
 ) -> None:
     """Keep what was read of the unfinished series beyond the points just sent."""
     counts = pc.list_value_length(sent).to_numpy()
-    if not (unfinished & (read.lengths > counts)).any():
-        return
     rest = slice_lists(read.points, counts, np.where(unfinished, read.lengths, counts)).filter(pa.array(unfinished))
-    following = query.following(unfinished, last_steps(sent, query.after))
     kept = SeriesRead(rest, read.total[unfinished], read.complete[unfinished])
-    state.cache.put(following.key, kept, int(rest.nbytes))
+    if unfinished.any() and kept.has(1):
+        following = query.following(unfinished, last_steps(sent, query.after))
+        state.cache.put(following.key, kept, int(rest.nbytes))
 
 
 def last_steps(points: pa.Array, default: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
