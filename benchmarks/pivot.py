@@ -56,7 +56,9 @@ def batches(runs: int, attributes: int, steps: int, own: str, piece: int | None)
                 step = np.cumsum(random.random((count, piece)), axis=1).ravel()
             else:
                 step = np.tile(np.arange(begin, begin + piece, dtype=float), count)
-            points = pa.StructArray.from_arrays([pa.array(step), pa.array(random.random(len(step)))], fields=list(point))
+            points = pa.StructArray.from_arrays(
+                [pa.array(step), pa.array(random.random(len(step)))], fields=list(point)
+            )
             offsets = pa.array(np.arange(count + 1, dtype=np.int64) * piece)
             schema = series_points_schema(point)
             lists = pa.LargeListArray.from_arrays(offsets, points, type=schema.field("points").type)
@@ -125,7 +127,10 @@ def main() -> None:
     if arguments.case:
         measure(*arguments.case)
         return
-    print(f"{'runs x attributes x steps':38} {'to':13} {'points':>7} {'wall s':>7} {'CPU s':>7} {'ns/point':>8} {'B/point':>8}")
+    print(
+        f"{'runs x attributes x steps':38} {'to':13} {'points':>7} {'wall s':>7} {'CPU s':>7} "
+        f"{'ns/point':>8} {'B/point':>8}"
+    )
     methods = list(METHODS) if arguments.polars else ["pandas", "wide"]
     for shape in SHAPES:
         for method in methods:

@@ -128,9 +128,7 @@ class MemorySource:
 
     def object_points(self, keys: SeriesKeys, options: SeriesOptions) -> Iterator[pa.RecordBatch]:
         self.calls.append(("object_points", (keys, options)))
-        yield from self._series(
-            keys, options, OBJECT_POINT, lambda run, name: list(run.objects.get(name, ("", []))[1])
-        )
+        yield from self._series(keys, options, OBJECT_POINT, lambda run, name: list(run.objects.get(name, ("", []))[1]))
 
     def buckets(self, keys: SeriesKeys, options: SeriesOptions, limit: int) -> pa.Table:
         self.calls.append(("buckets", (keys, options, limit)))

@@ -12,8 +12,8 @@ Every function takes keyword arguments only. Common to all:
     Text is an extended regular expression on names, a list holds exact names, an `AttributeFilter` chooses
     by name and type.
 ``source``
-    Whom to ask (`open_source`). Left out, the one that the environment names: NEPTUNE_ARCHIVE, else the
-    server of NEPTUNE_API_TOKEN.
+    Whom to ask: what `open_source` gives, or what it takes (the directory of an archive, an API token).
+    Left out, the one that the environment names: NEPTUNE_ARCHIVE, else the server of NEPTUNE_API_TOKEN.
 
 Arguments are checked before anything is asked. Results become Polars, Arrow or pandas as needed.
 """
@@ -26,10 +26,12 @@ from neptune_frames.frames import questions
 from neptune_frames.query.arguments import resolve_attributes, resolve_project
 from neptune_frames.query.attributes import Attribute
 from neptune_frames.query.selection import ContainerKind
+from neptune_frames.sources.choose import open_source
 from neptune_frames.sources.public_call import public_call
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
+    from os import PathLike
     from pathlib import Path
 
     import pandas as pd
@@ -47,35 +49,27 @@ if TYPE_CHECKING:
     Runs = str | list[str] | Filter | None
     Attributes = str | list[str] | BaseAttributeFilter | None
     StepRange = tuple[float | None, float | None]
+    AnySource = Source | str | PathLike[str] | None
+
+__all__ = [
+    "download_files",
+    "fetch_buckets",
+    "fetch_metrics",
+    "fetch_series",
+    "fetch_table",
+    "list_attributes",
+    "list_experiments",
+    "list_runs",
+    "open_source",
+    "scan_metrics",
+]
 
 FLOAT_SERIES = ("float_series",)
 OBJECT_SERIES = ("string_series", "histogram_series", "file_series")
 
 
-def open_source(archive: str | Path | None = None, *, api_token: str | None = None) -> Source:
-    """A source to ask: an archive, a server, or what the environment names.
-
-    Args:
-        archive: Directory of a Parquet export.
-        api_token: Token of a Neptune 3.x server, which also names the server.
-
-    Raises:
-        ValueError: Both are given.
-        NeptuneApiTokenNotProvided: Neither is given, nor set in the environment.
-    """
-    if archive is not None and api_token is not None:
-        raise ValueError("Give archive or api_token, not both: a source is an archive or a server.")
-    from neptune_frames.sources import choose
-
-    if archive is not None:
-        return choose.open_archive(archive)
-    return choose.default_source() if api_token is None else choose.open_server(api_token)
-
-
 @public_call("list_experiments")
-def list_experiments(
-    *, project: str | None = None, experiments: Runs = None, source: Source | None = None
-) -> list[str]:
+def list_experiments(*, project: str | None = None, experiments: Runs = None, source: AnySource = None) -> list[str]:
     """Names of experiments, ascending.
 
     Example:
@@ -86,7 +80,7 @@ def list_experiments(
 
 
 @public_call("list_runs")
-def list_runs(*, project: str | None = None, runs: Runs = None, source: Source | None = None) -> list[str]:
+def list_runs(*, project: str | None = None, runs: Runs = None, source: AnySource = None) -> list[str]:
     """Ids of runs (custom run ids), ascending."""
     return _labels(ContainerKind.RUN, project, runs, source)
 
@@ -98,14 +92,14 @@ def list_attributes(
     experiments: Runs = None,
     runs: Runs = None,
     attributes: Attributes = None,
-    source: Source | None = None,
+    source: AnySource = None,
 ) -> list[str]:
     """Names of the attributes that the experiments or runs have, ascending; without either, of all runs."""
     kind, chosen = (ContainerKind.RUN, None) if experiments is runs is None else _one_kind(experiments, runs)
     project = resolve_project(project)
     containers = questions.Containers.of(chosen, kind, f"{kind.value}s")
     selector = resolve_attributes(attributes, None, "attributes")
-    return questions.list_attributes(_or_default(source), project, containers, selector)
+    return questions.list_attributes(open_source(source), project, containers, selector)
 
 
 @public_call("fetch_metrics")
@@ -120,7 +114,7 @@ def fetch_metrics(
     lineage_to_the_root: bool = True,
     tail_limit: int | None = None,
     include_point_previews: bool = False,
-    source: Source | None = None,
+    source: AnySource = None,
 ) -> MetricsResult:
     """Points of float series, fetched now; the result becomes wide or long, Polars, Arrow or pandas.
 
@@ -148,7 +142,7 @@ def fetch_metrics(
         project, experiments, runs, attributes, include_time, step_range, lineage_to_the_root, tail_limit,
         include_point_previews,
     )  # fmt: skip
-    return questions.fetch_metrics(_or_default(source), question)
+    return questions.fetch_metrics(open_source(source), question)
 
 
 @public_call("scan_metrics")
@@ -163,7 +157,7 @@ def scan_metrics(
     lineage_to_the_root: bool = True,
     tail_limit: int | None = None,
     include_point_previews: bool = False,
-    source: Source | None = None,
+    source: AnySource = None,
 ) -> pl.LazyFrame:
     """Points of float series as a lazy long frame: a row per point, fetched when a query is collected.
 
@@ -183,7 +177,7 @@ def scan_metrics(
         project, experiments, runs, attributes, include_time, step_range, lineage_to_the_root, tail_limit,
         include_point_previews,
     )  # fmt: skip
-    return lazy_metrics.scan_metrics(_or_default(source), question)
+    return lazy_metrics.scan_metrics(open_source(source), question)
 
 
 @public_call("fetch_series")
@@ -197,7 +191,7 @@ def fetch_series(
     step_range: StepRange = (None, None),
     lineage_to_the_root: bool = True,
     tail_limit: int | None = None,
-    source: Source | None = None,
+    source: AnySource = None,
 ) -> ObjectSeries:
     """Series of strings, histograms and files, fetched now. Takes the arguments of `fetch_metrics`."""
     from neptune_frames.frames.object_series import fetch_object_series
@@ -214,7 +208,7 @@ def fetch_series(
         lineage=lineage_to_the_root,
         tail_limit=tail_limit,
     )
-    return fetch_object_series(_or_default(source), question)
+    return fetch_object_series(open_source(source), question)
 
 
 @public_call("fetch_metric_buckets")
@@ -227,7 +221,7 @@ def fetch_buckets(
     limit: int = 1000,
     lineage_to_the_root: bool = True,
     include_point_previews: bool = False,
-    source: Source | None = None,
+    source: AnySource = None,
 ) -> BucketedMetrics:
     """Float series in at most ``limit`` (1 to 1000) ranges of steps, one point per series and range."""
     from neptune_frames.frames import buckets
@@ -244,7 +238,7 @@ def fetch_buckets(
         previews=include_point_previews,
     )
     limit = check_bucket_limit(limit)
-    return buckets.fetch_buckets(_or_default(source), question, limit)
+    return buckets.fetch_buckets(open_source(source), question, limit)
 
 
 @public_call("fetch_table")
@@ -257,7 +251,7 @@ def fetch_table(
     sort_by: str | Attribute = Attribute("sys/creation_time", type="datetime"),  # noqa: B008  (copied, never changed)
     sort_direction: str = "desc",
     limit: int | None = None,
-    source: Source | None = None,
+    source: AnySource = None,
 ) -> RunTable:
     """A row per experiment or run, a column per attribute (all of them by default), last values in the cells.
 
@@ -283,7 +277,7 @@ def fetch_table(
         limit=check_limit(limit),
         descending=check_sort_direction(sort_direction),
     )
-    return fetch_run_table(_or_default(source), question)
+    return fetch_run_table(open_source(source), question)
 
 
 @public_call("download_files")
@@ -291,7 +285,7 @@ def download_files(
     *,
     files: File | Iterable[File] | pd.Series[Any] | pd.DataFrame,
     destination: str | Path | None = None,
-    source: Source | None = None,
+    source: AnySource = None,
 ) -> pd.DataFrame:
     """Download files found in a table or in file series; gives the documented frame of local paths.
 
@@ -306,7 +300,7 @@ def download_files(
     kind = ContainerKind.RUN if chosen and chosen[0].run_id else ContainerKind.EXPERIMENT
     file_frames.check_kind(chosen, kind)
     directory = file_frames.prepare_destination(destination)
-    return file_frames.download_files(_or_default(source), chosen, directory, kind)
+    return file_frames.download_files(open_source(source), chosen, directory, kind)
 
 
 def _metrics_question(
@@ -344,11 +338,7 @@ def _one_kind(experiments: Runs, runs: Runs) -> tuple[ContainerKind, Runs]:
     return (ContainerKind.EXPERIMENT, experiments) if runs is None else (ContainerKind.RUN, runs)
 
 
-def _labels(kind: ContainerKind, project: str | None, chosen: Runs, source: Source | None) -> list[str]:
+def _labels(kind: ContainerKind, project: str | None, chosen: Runs, source: AnySource) -> list[str]:
     project = resolve_project(project)
     containers = questions.Containers.of(chosen, kind, f"{kind.value}s")
-    return questions.list_labels(_or_default(source), project, containers)
-
-
-def _or_default(source: Source | None) -> Source:
-    return open_source() if source is None else source
+    return questions.list_labels(open_source(source), project, containers)

@@ -6,8 +6,8 @@ import random
 
 import polars as pl
 import pytest
-from memory_source import MemoryRun, MemorySource
 
+from memory_source import MemoryRun, MemorySource
 from neptune_frames.errors import NeptuneRetryError
 from neptune_frames.frames.lazy_metrics import scan_metrics
 from neptune_frames.frames.questions import Containers, MetricsQuestion, fetch_metrics
@@ -15,14 +15,14 @@ from neptune_frames.query.arguments import resolve_attributes
 from neptune_frames.query.selection import ContainerKind, SeriesOptions
 
 ENGINES = ("in-memory", "streaming")
-STEP, RUN, ATTRIBUTE = pl.col("step"), pl.col("run"), pl.col("attribute")
+step, run, attribute = pl.col("step"), pl.col("run"), pl.col("attribute")
 
 
 def source_of_three() -> MemorySource:
     runs = [
         MemoryRun(
             label,
-            series={name: [(float(step), place + step / 10, 1000 * step) for step in range(6)] for name in ("acc", "loss")},
+            series={name: [(float(at), place + at / 10, 1000 * at) for at in range(6)] for name in ("acc", "loss")},
         )
         for place, label in enumerate("ABC")
     ]
@@ -39,20 +39,20 @@ def check_source(lf: pl.LazyFrame, truth: pl.DataFrame) -> None:
     queries = [
         lambda q: q,
         lambda q: q.select("value"),
-        lambda q: q.filter(STEP > 3).select("run"),
-        lambda q: q.head(5).filter(STEP > 3),
-        lambda q: q.filter(STEP > 1).head(2),
-        lambda q: q.slice(2, 5).filter(RUN == "B"),
+        lambda q: q.filter(step > 3).select("run"),
+        lambda q: q.head(5).filter(step > 3),
+        lambda q: q.filter(step > 1).head(2),
+        lambda q: q.slice(2, 5).filter(run == "B"),
         lambda q: q.head(0),
         lambda q: q.select(pl.len()),
-        lambda q: q.filter((RUN == "B") & (ATTRIBUTE == "loss") & (STEP >= 2) & (pl.col("value") > 1.2)),
-        lambda q: q.filter(RUN.is_in(["A", "C"]), ATTRIBUTE.cast(pl.String).str.contains("^a"), STEP.is_between(1, 2)),
-        lambda q: q.filter((RUN == "A") | (STEP == 5)),
-        lambda q: q.filter(STEP.is_in([1.0, 4.0])).select("step"),
-        lambda q: q.filter(STEP > 4, STEP < 2),
+        lambda q: q.filter((run == "B") & (attribute == "loss") & (step >= 2) & (pl.col("value") > 1.2)),
+        lambda q: q.filter(run.is_in(["A", "C"]), attribute.cast(pl.String).str.contains("^a"), step.is_between(1, 2)),
+        lambda q: q.filter((run == "A") | (step == 5)),
+        lambda q: q.filter(step.is_in([1.0, 4.0])).select("step"),
+        lambda q: q.filter(step > 4, step < 2),
         lambda q: q.group_by("run").agg(pl.col("value").max()).sort("run"),
         lambda q: q.tail(3),
-        lambda q: q.filter(RUN.cat.starts_with("B")).select(pl.col("step").sum()),
+        lambda q: q.filter(run.cat.starts_with("B")).select(pl.col("step").sum()),
     ]
     for place, query in enumerate(queries):
         for engine in ENGINES:
@@ -76,19 +76,19 @@ def test_random_predicates_give_what_they_give_on_the_eager_frame() -> None:
     def leaf() -> pl.Expr:
         return chance.choice(
             [
-                STEP > chance.randint(-1, 6),
-                STEP <= chance.randint(-1, 6),
-                pl.lit(chance.randint(0, 5)) < STEP,
-                STEP.is_in([float(chance.randint(0, 6)), 2.0]),
-                STEP.is_between(chance.randint(0, 3), chance.randint(2, 6)),
-                STEP != 3,
-                STEP + 1 > 3,
-                RUN == chance.choice("ABCD"),
-                RUN.is_in(["A", "D"]),
-                RUN != "B",
-                ATTRIBUTE == "loss",
-                ATTRIBUTE.cat.ends_with("c"),
-                RUN.cast(pl.String) < ATTRIBUTE.cast(pl.String),
+                step > chance.randint(-1, 6),
+                step <= chance.randint(-1, 6),
+                pl.lit(chance.randint(0, 5)) < step,
+                step.is_in([float(chance.randint(0, 6)), 2.0]),
+                step.is_between(chance.randint(0, 3), chance.randint(2, 6)),
+                step != 3,
+                step + 1 > 3,
+                run == chance.choice("ABCD"),
+                run.is_in(["A", "D"]),
+                run != "B",
+                attribute == "loss",
+                attribute.cat.ends_with("c"),
+                run.cast(pl.String) < attribute.cast(pl.String),
                 pl.col("value") > 1,
                 pl.col("timestamp") >= pl.lit(3000).cast(pl.Datetime("ms", "UTC")),
             ]
@@ -124,7 +124,7 @@ def test_the_schema_is_known_without_asking() -> None:
 def test_conditions_reach_the_source(engine: str) -> None:
     source = source_of_three()
     query = scan_metrics(source, question(include_time=True)).filter(
-        RUN.is_in(["B", "C"]), ATTRIBUTE == "loss", STEP >= 2, STEP < 4
+        run.is_in(["B", "C"]), attribute == "loss", step >= 2, step < 4
     )
     assert query.select("value").collect(engine=engine).height == 4
     ((keys, options),) = source.called("float_points")
@@ -136,7 +136,7 @@ def test_conditions_reach_the_source(engine: str) -> None:
 
 def test_a_row_limit_keeps_conditions_from_the_source() -> None:
     source = source_of_three()
-    scan_metrics(source, question()).head(5).filter(STEP > 3).collect()
+    scan_metrics(source, question()).head(5).filter(step > 3).collect()
     ((_, options),) = source.called("float_points")
     assert options.step_range == (None, None)
 
@@ -144,7 +144,7 @@ def test_a_row_limit_keeps_conditions_from_the_source() -> None:
 def test_an_upper_bound_of_steps_does_not_move_a_tail() -> None:
     source = source_of_three()
     lf = scan_metrics(source, question(tail_limit=2))
-    assert lf.filter(STEP <= 4).collect()["step"].to_list() == [4.0] * 6
+    assert lf.filter(step <= 4).collect()["step"].to_list() == [4.0] * 6
     ((_, options),) = source.called("float_points")
     assert options.step_range == (None, None)
 
@@ -152,12 +152,12 @@ def test_an_upper_bound_of_steps_does_not_move_a_tail() -> None:
 def test_the_users_step_range_and_the_querys_meet() -> None:
     source = source_of_three()
     lf = scan_metrics(source, question(step_range=(1.0, None)))
-    assert lf.filter(STEP > 0, STEP <= 2).collect()["step"].unique().sort().to_list() == [1.0, 2.0]
+    assert lf.filter(step > 0, step <= 2).collect()["step"].unique().sort().to_list() == [1.0, 2.0]
     ((_, options),) = source.called("float_points")
     assert options.step_range == (1.0, 2.0)
 
 
-@pytest.mark.parametrize("condition", [STEP.is_between(5, 2), RUN == "Z", ATTRIBUTE == "z"])
+@pytest.mark.parametrize("condition", [step.is_between(5, 2), run == "Z", attribute == "z"])
 def test_no_points_are_asked_for_where_none_can_match(condition: pl.Expr) -> None:
     source = source_of_three()
     assert scan_metrics(source, question()).filter(condition).collect().height == 0

@@ -7,8 +7,8 @@ import pandas as pd
 import polars as pl
 import pyarrow as pa
 import pytest
-from memory_source import MemoryRun, MemorySource
 
+from memory_source import MemoryRun, MemorySource
 from neptune_frames.frames.metrics import MetricsResult
 from neptune_frames.frames.questions import Containers, MetricsQuestion, fetch_metrics
 from neptune_frames.query.arguments import resolve_attributes
@@ -16,7 +16,9 @@ from neptune_frames.query.selection import ContainerKind, SeriesOptions
 
 T0 = 1_700_000_000_000
 RUNS = [
-    MemoryRun("run-b", "exp-b", series={"loss": [(1.0, 0.5, T0), (2.0, 0.25, T0 + 1500, True, 0.5)], "acc": [(1.0, 0.9)]}),
+    MemoryRun(
+        "run-b", "exp-b", series={"loss": [(1.0, 0.5, T0), (2.0, 0.25, T0 + 1500, True, 0.5)], "acc": [(1.0, 0.9)]}
+    ),
     MemoryRun("run-a", "exp-a", series={"loss": [(2.0, np.inf, T0)]}),
     MemoryRun("run-none", "exp-none", series={}),
 ]

@@ -7,9 +7,9 @@ import sys
 
 import polars as pl
 import pytest
-from memory_source import MemoryRun, MemorySource
 
 import neptune_frames as nf
+from memory_source import MemoryRun, MemorySource
 
 
 @pytest.fixture
@@ -69,7 +69,8 @@ def test_selectors_of_experiments(source: MemorySource, chosen: dict[str, object
 
 
 @pytest.mark.parametrize(
-    "attributes", ["^lo", ["loss", "absent"], nf.AttributeFilter(name="ss"), nf.AttributeFilter(type="float_series", name=["loss"])]
+    "attributes",
+    ["^lo", ["loss", "absent"], nf.AttributeFilter(name="ss"), nf.AttributeFilter(type="float_series", name=["loss"])],
 )
 def test_selectors_of_attributes(source: MemorySource, attributes: object) -> None:
     frame = ask("fetch_metrics", source, runs="", attributes=attributes).collect()
@@ -151,9 +152,14 @@ def test_scan_is_lazy_and_collects_what_fetch_fetches(source: MemorySource) -> N
     assert lf.collect(engine="in-memory").equals(eager)
 
 
-def test_a_source_is_an_archive_or_a_server() -> None:
-    with pytest.raises(ValueError, match="not both"):
-        nf.open_source("somewhere", api_token="secret")
+def test_series_buckets_and_tables_ask_their_own_questions(source: MemorySource) -> None:
+    assert ask("fetch_table", source, experiments="", attributes=["config/lr"]).to_pandas().shape == (2, 1)
+    ask("fetch_buckets", source, runs="", attributes="loss", limit=3)
+    ((_, _, limit),) = source.called("buckets")
+    assert limit == 3
+    assert ask("fetch_series", source, runs="").to_pandas().shape == (0, 0)
+    with pytest.raises(ValueError, match="limit"):
+        ask("fetch_buckets", source, runs="", limit=1001)
 
 
 def test_public_calls_are_named_for_the_source_even_on_polars_threads(source: MemorySource) -> None:

@@ -48,9 +48,7 @@ class LongLayout:
             "attribute": attributes,
         }
         # Hashed into categories once; a batch only looks codes up.
-        self._categories = {
-            name: pl.Series(name, values, dtype=pl.Categorical) for name, values in self._names.items()
-        }
+        self._categories = {name: pl.Series(name, values, dtype=pl.Categorical) for name, values in self._names.items()}
 
     @staticmethod
     def arrow_schema(options: SeriesOptions) -> pa.Schema:

@@ -62,9 +62,7 @@ def read_batch(batch: pa.RecordBatch) -> PointBlock:
     offsets = points.offsets.to_numpy()
     first, last = (int(offsets[0]), int(offsets[-1])) if len(offsets) else (0, 0)
     flat = points.values.slice(first, last - first)
-    columns = {
-        field.name: _numpy_column(flat.field(position)) for position, field in enumerate(points.type.value_type)
-    }
+    columns = {field.name: _numpy_column(flat.field(position)) for position, field in enumerate(points.type.value_type)}
     run, attribute = batch.column("run").to_numpy(), batch.column("attribute").to_numpy()
     lengths = np.diff(offsets)
     if not lengths.all():

@@ -72,7 +72,7 @@ class Pivot:
         Where a series has several points at a step, the first one that is not missing (NaN) counts.
         """
         dtype, missing = _MATRICES[name]
-        matrix = np.full(self.shape, missing, dtype=dtype)
+        matrix: npt.NDArray[Any] = np.full(self.shape, missing, dtype=dtype)
         if not self.rows.repeated:
             for position in range(len(self._blocks)):
                 self._fill(matrix, position, self._blocks[position].columns[name])
@@ -81,7 +81,7 @@ class Pivot:
         cells = matrix.reshape(-1)
         for position in reversed(range(len(self._blocks))):
             values = self._blocks[position].columns[name]
-            there = np.flatnonzero(values == values if missing != missing else values != missing)[::-1]
+            there = np.flatnonzero(~_is_missing(values))[::-1]
             cells[self._cells(position)[there]] = values[there]
         return matrix
 
@@ -97,8 +97,10 @@ class Pivot:
         if span is None:
             matrix.reshape(-1)[self._cells(position)] = values
             return
-        by_container = matrix.reshape(self.shape[0], -1, self.rows.height)[:, :, span]
-        by_container[series.column, series.container] = values.reshape(len(series.column), -1) if values.ndim else values
+        by_container = matrix.reshape(self.shape[0], -1, self.rows.height or 1)[:, :, span]
+        by_container[series.column, series.container] = (
+            values.reshape(len(series.column), -1) if values.ndim else values
+        )
 
     def _cells(self, position: int) -> npt.NDArray[np.int64]:
         """Place of each point of a block in the flat matrix."""
@@ -106,6 +108,16 @@ class Pivot:
         cells = np.repeat(series.column * self.shape[1], series.lengths)
         cells += self.rows.of_block(position)
         return cells
+
+
+def _is_missing(values: npt.NDArray[Any]) -> npt.NDArray[np.bool_]:
+    """Which values pandas counts as missing."""
+    missing: npt.NDArray[np.bool_] = np.zeros(len(values), dtype=bool)
+    if values.dtype.kind == "f":
+        missing = np.isnan(values)
+    elif values.dtype.kind == "i":
+        missing = values == NO_TIMESTAMP
+    return missing
 
 
 def _places(names: pa.Array, used: Sequence[npt.NDArray[np.int32]]) -> tuple[npt.NDArray[np.int64], pa.Array]:

@@ -10,14 +10,15 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 if TYPE_CHECKING:
     import numpy.typing as npt
 
-    Ints = npt.NDArray[np.int64]
+    # Any width: rows and codes are kept in 4 bytes where they fit.
+    Ints = npt.NDArray[np.signedinteger[Any]]
     Floats = npt.NDArray[np.float64]
 
 #: A table with one entry per possible value is used while it has at most this many entries per point.
@@ -51,10 +52,10 @@ class Rows:
     copied piece by piece. ``repeated`` tells whether some series has several points at one step.
     """
 
-    container: npt.NDArray[np.integer]
+    container: Ints
     steps: Floats
-    step_codes: npt.NDArray[np.integer]
-    of_block: Callable[[int], npt.NDArray[np.integer]]
+    step_codes: Ints
+    of_block: Callable[[int], Ints]
     height: int | None = None
     span: Callable[[int], slice | None] = lambda _: None
     repeated: bool = False
@@ -167,7 +168,7 @@ def _rows_by_table(blocks: Sequence[SeriesBlock], containers: int, columns: int)
     if not cells <= _table_limit(points) or not all(_integral(block.step) for block in blocks):
         return None
     width = int(largest - smallest) + 1
-    place = np.int32 if cells < 2**31 else np.int64
+    place: type[np.signedinteger[Any]] = np.int32 if cells < 2**31 else np.int64
     present = np.zeros(width * containers, dtype=bool)
     places = []
     for block in blocks:
@@ -175,14 +176,14 @@ def _rows_by_table(blocks: Sequence[SeriesBlock], containers: int, columns: int)
         keys += (block.step - smallest).astype(place)
         present[keys] = True
         places.append(keys)
-    row_of_place = np.cumsum(present, dtype=place)
+    row_of_place: Ints = np.cumsum(present, dtype=place)
     row_of_place -= 1
     rows = [row_of_place[keys] for keys in places]
     container, offsets = np.divmod(np.flatnonzero(present), width)
     used = present.reshape(containers, width).any(axis=0)
     return Rows(
         container=container,
-        steps=np.flatnonzero(used) + smallest,
+        steps=np.flatnonzero(used).astype(np.float64) + smallest,
         step_codes=(np.cumsum(used) - 1)[offsets],
         of_block=rows.__getitem__,
         repeated=_any_repeated(blocks, rows, columns),
@@ -224,7 +225,7 @@ def _rows_by_sorting(blocks: Sequence[SeriesBlock], columns: int) -> Rows:
     )
 
 
-def _any_repeated(blocks: Sequence[SeriesBlock], rows: Sequence[npt.NDArray[np.integer]], columns: int) -> bool:
+def _any_repeated(blocks: Sequence[SeriesBlock], rows: Sequence[Ints], columns: int) -> bool:
     """True unless the rows of every series visibly ascend, within pieces and from piece to piece."""
     for block, block_rows in zip(blocks, rows, strict=True):
         rises = block_rows[1:] > block_rows[:-1]
@@ -248,7 +249,7 @@ def _distinct(steps: Floats) -> tuple[Floats, Ints]:
         places = (steps - smallest).astype(np.int64)
         used = np.zeros(int(places.max()) + 1, dtype=bool)
         used[places] = True
-        return np.flatnonzero(used) + smallest, (np.cumsum(used) - 1)[places]
+        return np.flatnonzero(used).astype(np.float64) + smallest, (np.cumsum(used) - 1)[places]
     order = np.argsort(steps)
     begins = _group_starts(steps[order])
     codes = np.empty(len(steps), dtype=np.int64)
@@ -286,7 +287,7 @@ def _starts(lengths: Ints) -> Ints:
     return starts
 
 
-def _group_starts(sorted_keys: Ints) -> npt.NDArray[np.bool_]:
+def _group_starts(sorted_keys: npt.NDArray[Any]) -> npt.NDArray[np.bool_]:
     """True where a key differs from the one before."""
     begins = np.ones(len(sorted_keys), dtype=bool)
     np.not_equal(sorted_keys[1:], sorted_keys[:-1], out=begins[1:])
