@@ -8,7 +8,7 @@ import pytest
 
 from neptune_frames.errors import QuerySyntaxError
 from neptune_frames.query.attributes import KNOWN_TYPES, WIRE_NAMES
-from neptune_frames.query.checks import OPERATORS, clause_tests
+from neptune_frames.query.checks import OPERATORS, readings
 from neptune_frames.query.evaluation import check
 from neptune_frames.query.expressions import And, Clause, Comparison, Exists, Or
 from neptune_frames.query.nql import parse
@@ -34,11 +34,11 @@ def clause(text: str) -> Clause:
 def test_operators_per_type(attribute_type: str, operator: str) -> None:
     text = f'x:{WIRE_NAMES[attribute_type]} {operator} "{LITERALS[attribute_type]}"'
     if operator.removeprefix("NOT ") in OPERATORS[attribute_type]:
-        (test,) = clause_tests(clause(text), NOW)
+        (test,) = readings(clause(text), NOW)
         assert test.type == attribute_type
     else:
         with pytest.raises(QuerySyntaxError, match="is not defined for"):
-            clause_tests(clause(text), NOW)
+            readings(clause(text), NOW)
 
 
 def test_every_type_has_operators() -> None:
@@ -76,7 +76,7 @@ def test_every_type_has_operators() -> None:
 )
 def test_errors(text: str, reason: str) -> None:
     with pytest.raises(QuerySyntaxError, match=reason):
-        clause_tests(clause(text), NOW)
+        readings(clause(text), NOW)
     whole = parse(f"a EXISTS OR NOT (b EXISTS AND {text})")
     assert whole is not None
     with pytest.raises(QuerySyntaxError, match=reason):
@@ -85,7 +85,7 @@ def test_errors(text: str, reason: str) -> None:
 
 def test_the_message_shows_the_clause() -> None:
     with pytest.raises(QuerySyntaxError, match=r'`x`:float > "abc": \'abc\' is not a number'):
-        clause_tests(clause("x:float > abc"), NOW)
+        readings(clause("x:float > abc"), NOW)
 
 
 @pytest.mark.parametrize(
@@ -108,17 +108,17 @@ def test_the_message_shows_the_clause() -> None:
     ],
 )
 def test_untyped_clauses(text: str, types: set[str]) -> None:
-    assert {test.type for test in clause_tests(clause(text), NOW)} == types
+    assert {test.type for test in readings(clause(text), NOW)} == types
 
 
 def test_aggregations_of_series() -> None:
     for aggregation in ("last", "min", "max", "average", "variance"):
-        assert clause_tests(clause(f"{aggregation}(x:floatSeries) > 1"), NOW)
-    assert clause_tests(clause("last(x:stringSeries) CONTAINS a"), NOW)
+        assert readings(clause(f"{aggregation}(x:floatSeries) > 1"), NOW)
+    assert readings(clause("last(x:stringSeries) CONTAINS a"), NOW)
 
 
 def test_literals_keep_their_kind() -> None:
-    (test,) = clause_tests(clause("x:string = 1"), NOW)
+    (test,) = readings(clause("x:string = 1"), NOW)
     assert test.value == "1"
     assert isinstance(clause("x = 1"), Comparison)
     assert isinstance(clause("x EXISTS"), Exists)

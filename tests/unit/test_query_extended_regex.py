@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
+import re
+
 import pytest
+import re2
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from neptune_frames.errors import QuerySyntaxError
-from neptune_frames.query.extended_regex import compile_regex, parse_extended_regex
+from neptune_frames.query.extended_regex import check_regex, literal_names, parse_extended_regex
 from neptune_frames.query.selection import NamePattern
 
 
@@ -80,5 +85,45 @@ def test_the_message_names_the_broken_part() -> None:
 
 def test_nothing_is_logged(capfd: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(QuerySyntaxError):
-        compile_regex("(unclosed")
+        check_regex("(unclosed")
     assert capfd.readouterr() == ("", "")
+
+
+def test_messages_stay_short() -> None:
+    with pytest.raises(QuerySyntaxError) as caught:
+        check_regex("(" * 5000)
+    assert len(str(caught.value)) < 1000
+
+
+@pytest.mark.parametrize(
+    ("pattern", "names"),
+    [
+        ("^a$", ("a",)),
+        ("^(a)$", ("a",)),
+        ("^(a|b c|d/e)$", ("a", "b c", "d/e")),
+        ("^(?:a|b)$", ("a", "b")),
+        (r"^(lr\ rate|a\-b\#c\~d\&e|\|\\)$", ("lr rate", "a-b#c~d&e", "|\\")),
+        ("^(ż|two\nlines)$", ("ż", "two\nlines")),
+        *(
+            (pattern, None)
+            for pattern in ["a", "^a", "a$", "^(a|b)", "^a|b$", "^(a|)$", "^()$", "^$", "^(a.b)$", "^(a*)$"]
+        ),
+        *(
+            (pattern, None)
+            for pattern in [r"^\d$", r"^(a|\w)$", r"^\_$", "^(?i)a$", "^(?i:a)$", "^[ab]$", "^a{2}$", "^(a|b)c$"]
+        ),
+        *((pattern, None) for pattern in [r"^a\$", r"^\ż$", "^a$b$", "^(a)(b)$", "^((a))$", "^a$\n"]),
+    ],
+)
+def test_literal_names(pattern: str, names: tuple[str, ...] | None) -> None:
+    assert literal_names(pattern) == names
+    for name in names or ():
+        assert re2.search(pattern, name)
+
+
+@settings(max_examples=100, deadline=None)
+@given(st.lists(st.text(st.characters(exclude_characters="\0", exclude_categories=["Cs"]), min_size=1), min_size=1))
+def test_escaped_names_are_found_again(names: list[str]) -> None:
+    pattern = "^(" + "|".join(map(re.escape, names)) + ")$"
+    assert literal_names(pattern) == tuple(names)
+    assert all(re2.search(pattern, name) for name in names)

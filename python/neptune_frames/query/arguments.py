@@ -16,7 +16,7 @@ from neptune_frames.query.attribute_filters import AttributeFilter, BaseAttribut
 from neptune_frames.query.attributes import KNOWN_TYPES, Attribute, type_name
 from neptune_frames.query.expressions import Expression, Operand
 from neptune_frames.query.extended_regex import parse_extended_regex
-from neptune_frames.query.filters import Filter, matching, one_of
+from neptune_frames.query.filters import Filter, literal_text, matching, one_of
 from neptune_frames.query.selection import AttributeAlternative, AttributeSelector, ContainerKind
 from neptune_frames.query.traversal import flatten
 
@@ -64,7 +64,7 @@ def resolve_run_filter(
                 f"{parameter}: expected text, a non-empty list of texts or a Filter, but got an empty list. "
                 "Leave it out (or pass None) to select everything."
             )
-        return one_of(label, value)
+        return one_of(label, dict.fromkeys(map(literal_text, value)))
     raise ValueError(f"{parameter}: expected text, a non-empty list of texts or a Filter, got {_shown(value)}")
 
 

@@ -12,7 +12,7 @@ from typing import Any
 from neptune_frames.errors import QuerySyntaxError
 from neptune_frames.query.attributes import AGGREGATIONS, SYSTEM_ATTRIBUTE_TYPES, WIRE_NAMES
 from neptune_frames.query.expressions import Clause, Comparison, Contains, Exists, Matches, Operand
-from neptune_frames.query.extended_regex import compile_regex
+from neptune_frames.query.extended_regex import check_regex
 from neptune_frames.query.literals import (
     is_non_finite,
     parse_bool,
@@ -21,7 +21,7 @@ from neptune_frames.query.literals import (
     parse_number,
     parse_state,
 )
-from neptune_frames.query.rendering import render_clause
+from neptune_frames.query.rendering import render_clause, shortened
 
 _EQUALITY = frozenset({"==", "!="})
 _ORDER = frozenset({"<", "<=", ">", ">="})
@@ -48,21 +48,19 @@ _AGGREGATIONS: dict[str, tuple[str, ...]] = {"float_series": AGGREGATIONS, "stri
 
 
 @dataclass(frozen=True)
-class Test:
-    """One type a clause can be tested as, with its literal as a value of that type.
+class Reading:
+    """One way to read a clause: as a test of attributes of one type, with the literal as a value of it.
 
     ``value`` is a float, a Decimal (int attributes compare exactly), a bool, text, milliseconds since
     1970, or None for EXISTS.
     """
 
-    __test__ = False  # not a test class
-
     type: str
     value: float | Decimal | bool | str | int | None
 
 
-def clause_tests(clause: Clause, now: datetime) -> tuple[Test, ...]:
-    """The types a clause can be tested as: the operand's own, or without one all for which it makes sense.
+def readings(clause: Clause, now: datetime) -> tuple[Reading, ...]:
+    """The ways to read a clause: as of the operand's own type, or without one as of every type that fits.
 
     Raises:
         QuerySyntaxError: there is none, since operator, literal, pattern or aggregation do not fit.
@@ -71,17 +69,18 @@ def clause_tests(clause: Clause, now: datetime) -> tuple[Test, ...]:
     operand = clause.operand
     try:
         if isinstance(clause, Matches):
-            compile_regex(clause.pattern)
+            check_regex(clause.pattern)
         attribute_type = operand_type(operand)
         if attribute_type is not None:
-            return (_test(clause, operator, attribute_type, now),)
+            return (_reading(clause, operator, attribute_type, now),)
         if operator in _ORDER and isinstance(clause, Comparison) and is_non_finite(clause.literal):
             raise ValueError(f"{clause.literal!r} is not a finite number; attributes cannot be compared with it")
-        return tuple(_fitting_tests(clause, operator, now))
+        return tuple(_fitting_readings(clause, operator, now))
     except QuerySyntaxError:
         raise
     except ValueError as error:
-        raise QuerySyntaxError(f"{render_clause(clause)}: {error}", query=render_clause(clause)) from None
+        text = render_clause(clause)
+        raise QuerySyntaxError(f"{shortened(text)}: {shortened(str(error))}", query=text) from None
 
 
 def operand_type(operand: Operand) -> str | None:
@@ -101,26 +100,26 @@ def operator_of(clause: Clause) -> str:
     return "MATCHES" if isinstance(clause, Matches) else "EXISTS"
 
 
-def _fitting_tests(clause: Clause, operator: str, now: datetime) -> list[Test]:
-    tests = []
+def _fitting_readings(clause: Clause, operator: str, now: datetime) -> list[Reading]:
+    found = []
     for attribute_type in OPERATORS:
         with suppress(ValueError):
-            tests.append(_test(clause, operator, attribute_type, now))
-    return tests
+            found.append(_reading(clause, operator, attribute_type, now))
+    return found
 
 
-def _test(clause: Clause, operator: str, attribute_type: str, now: datetime) -> Test:
+def _reading(clause: Clause, operator: str, attribute_type: str, now: datetime) -> Reading:
     aggregation = clause.operand.aggregation
     if aggregation is not None and aggregation not in _AGGREGATIONS.get(attribute_type, ()):
         raise ValueError(f"{WIRE_NAMES[attribute_type]} attributes have no {aggregation!r}; float series have")
     if isinstance(clause, Exists):
-        return Test(attribute_type, None)
+        return Reading(attribute_type, None)
     if operator not in OPERATORS[attribute_type]:
         defined = ", ".join((*sorted(OPERATORS[attribute_type]), "EXISTS"))
         raise ValueError(f"{operator} is not defined for {WIRE_NAMES[attribute_type]} attributes; defined: {defined}")
     if isinstance(clause, Comparison):
-        return Test(attribute_type, _parse(clause.literal, attribute_type, now))
-    return Test(attribute_type, clause.text if isinstance(clause, Contains) else clause.pattern)
+        return Reading(attribute_type, _parse(clause.literal, attribute_type, now))
+    return Reading(attribute_type, clause.text if isinstance(clause, Contains) else clause.pattern)
 
 
 _PARSERS: dict[str, Callable[[str], Any]] = {

@@ -16,7 +16,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from neptune_frames.query.checks import Test, clause_tests, operand_type, operator_of
+from neptune_frames.query.checks import Reading, operand_type, operator_of, readings
 from neptune_frames.query.expressions import And, Clause, Comparison, Exists, Expression, Not, Operand, Or
 from neptune_frames.query.literals import STATES
 from neptune_frames.query.masks import Mask, has_element, is_one_of, matches, where
@@ -53,7 +53,7 @@ class Columns(Protocol):
 def check(expression: Expression, now: datetime) -> None:
     """Raise the QuerySyntaxError that `evaluate` would raise, without any data."""
     for clause in clauses(expression):
-        clause_tests(clause, now)
+        readings(clause, now)
 
 
 def evaluate(expression: Expression | None, columns: Columns, now: datetime) -> Mask:
@@ -139,11 +139,11 @@ class _Evaluation:
         operand = clause.operand
         mask = np.zeros(self.columns.run_count, dtype=bool)
         present = self.columns.types_of(operand.name)
-        for test in clause_tests(clause, self.now):
-            if test.type not in present:
+        for reading in readings(clause, self.now):
+            if reading.type not in present:
                 continue
-            runs, values = self._column(operand, test.type)
-            mask[runs if isinstance(clause, Exists) else runs[_hits(operator, test, values)]] = True
+            runs, values = self._column(operand, reading.type)
+            mask[runs if isinstance(clause, Exists) else runs[_hits(operator, reading, values)]] = True
         negated = operator == "!=" if isinstance(clause, Comparison) else clause.negated
         return ~mask if negated else mask
 
@@ -186,21 +186,21 @@ def _members(group: And | Or | Not) -> Iterator[Expression | _OneOf]:
     return iter((*merged, *others))
 
 
-def _hits(operator: str, test: Test, values: pa.Array) -> Mask:
+def _hits(operator: str, reading: Reading, values: pa.Array) -> Mask:
     """Which values satisfy the positive form of an operator (for ``!=``: which are equal)."""
-    value = test.value
+    value = reading.value
     if isinstance(value, Decimal):
         return _compare_integers(operator, values, value)
-    if operator == "CONTAINS" and test.type == "string_set":
+    if operator == "CONTAINS" and reading.type == "string_set":
         return has_element(values, str(value))
     if operator == "CONTAINS":
         return where(lambda texts: pc.match_substring(texts, str(value)), values)
     if operator == "MATCHES":
         return matches(values, str(value))
-    if test.type == "experiment_state":
+    if reading.type == "experiment_state":
         spellings = pa.array([text for text, state in STATES.items() if state == value])
         return where(lambda states: pc.is_in(pc.utf8_lower(states), value_set=spellings), values)
-    if test.type == "datetime":
+    if reading.type == "datetime":
         values = values.cast(TIMESTAMP).cast(pa.int64())
     compare = _COMPARISONS[operator]
     return where(lambda plain: compare(plain, pa.scalar(value, plain.type)), values)

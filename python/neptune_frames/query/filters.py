@@ -190,8 +190,8 @@ def matching(operand: Operand, pattern: str) -> Expression:
 
 
 def one_of(operand: Operand, values: Iterable[Any]) -> Expression:
-    """The operand equals one of the values; duplicates are dropped."""
-    terms = tuple(Comparison(operand, "==", text) for text in dict.fromkeys(map(literal_text, values)))
+    """The operand equals one of the values."""
+    terms = tuple(Comparison(operand, "==", literal_text(value)) for value in values)
     # An OR of one renders with parentheses, as the official client writes it.
     return Or(terms)
 

@@ -10,6 +10,8 @@ import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from neptune_frames.query.extended_regex import literal_names
+
 Mask: TypeAlias = npt.NDArray[np.bool_]
 
 
@@ -29,6 +31,9 @@ def is_one_of(values: pa.Array, texts: Sequence[str]) -> Mask:
 
 def matches(values: pa.Array, pattern: str) -> Mask:
     """In which strings an RE2 search finds the pattern."""
+    names = literal_names(pattern)
+    if names is not None:
+        return is_one_of(values, names)
     return where(lambda plain: pc.match_substring_regex(plain, pattern), values)
 
 

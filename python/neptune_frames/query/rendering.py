@@ -80,3 +80,8 @@ _NEEDS_ESCAPE = re.compile(r"`|\\(?=[\\`]|\Z)")
 
 def quoted_name(name: str) -> str:
     return "`" + _NEEDS_ESCAPE.sub(r"\\\g<0>", name) + "`"
+
+
+def shortened(text: str, limit: int = 300) -> str:
+    """The beginning of a text, for messages."""
+    return text if len(text) <= limit else f"{text[:limit]}..."
