@@ -29,7 +29,7 @@ from neptune_frames.wire.pages import (
 )
 
 FORMATS = [JSON, ARROW_STREAM, PROTOBUF]
-relaxed = settings(max_examples=40, deadline=None)
+relaxed = settings(max_examples=20, deadline=None)
 
 NUMBERS = st.floats()
 STRINGS = st.text(max_size=12)
@@ -223,7 +223,7 @@ def test_buckets(media_type: str, rows: list[dict[str, Any]]) -> None:
     same(batch, wire.decode_buckets(wire.encode_buckets(batch, media_type), media_type))
 
 
-@pytest.mark.parametrize("media_type", [JSON, ARROW_STREAM])
+@pytest.mark.parametrize("media_type", FORMATS)
 @relaxed
 @given(rows=FLOAT_PAGES)
 def test_slices_encode_as_what_they_show(media_type: str, rows: list[dict[str, Any]]) -> None:
@@ -287,16 +287,16 @@ def _sample_bodies() -> dict[str, tuple[Callable[[str], bytes], Callable[[bytes,
     }
 
 
-@pytest.mark.parametrize("media_type", [JSON, ARROW_STREAM])
+@pytest.mark.parametrize("media_type", FORMATS)
 @pytest.mark.parametrize("message", ["float_series", "search", "object_series"])
 def test_damaged_bodies_decode_or_are_refused(media_type: str, message: str) -> None:
-    """Whatever the damage: a valid page or `WireDecodingError`, and no allocation beyond the body's size."""
+    """Whatever the damage: a valid page or `WireDecodingError`, and no memory for sizes that damage made up."""
     encode, decode = _sample_bodies()[message]
     body = encode(media_type)
     source = random.Random(20)
     refused = 0
-    before = pa.total_allocated_bytes()
-    for _ in range(400):
+    peak = pa.default_memory_pool().max_memory()
+    for _ in range(200):
         try:
             decoded = decode(damaged(body, source), media_type)
         except WireDecodingError:  # noqa: PERF203
@@ -305,5 +305,5 @@ def test_damaged_bodies_decode_or_are_refused(media_type: str, message: str) -> 
             batches = [decoded.entries, *decoded.values.values()] if isinstance(decoded, AttributesPage) else [decoded]
             for batch in batches:
                 batch.validate(full=True)
-    assert refused > 100
-    assert pa.total_allocated_bytes() - before < 10_000_000
+    assert refused > 50
+    assert pa.default_memory_pool().max_memory() - peak < 10_000_000

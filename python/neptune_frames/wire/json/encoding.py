@@ -68,11 +68,18 @@ def json_text(array: pa.Array) -> pa.Array:
 
 def quoted(strings: pa.Array) -> pa.Array:
     """Strings as JSON strings."""
+    return concatenated('"', escaped(strings), '"')
+
+
+def escaped(strings: pa.Array) -> pa.Array:
+    """Strings as they stand between the quotes of a JSON string."""
+    if pa.types.is_dictionary(strings.type):
+        return pc.take(escaped(strings.dictionary), strings.indices)
     text = strings.cast(_TEXT)
     if _needs_escapes(text):
         for character, escape in _ESCAPES.items():
             text = pc.replace_substring(text, character, escape)
-    return concatenated('"', text, '"')
+    return text
 
 
 def _needs_escapes(text: pa.LargeStringArray) -> bool:

@@ -2,11 +2,12 @@
 
 The client encodes with `encode_message` what the server decodes with `decode_message`: one definition
 per message. Series requests, which list up to 10,000 series each, are built and read as columns by
-``encode_float_series_request`` and its siblings. The buckets request is protobuf.
+``encode_float_series_request`` and its siblings. The buckets request is protobuf, and only named here.
 """
 
 from __future__ import annotations
 
+from neptune_frames.wire.protobuf.buckets import BucketsRequest, decode_buckets_request, encode_buckets_request
 from neptune_frames.wire.requests.account import (
     AccessTokens,
     ClientConfig,
@@ -51,6 +52,7 @@ __all__ = [
     "AccessTokens",
     "AttributePath",
     "AttributeTypeFilter",
+    "BucketsRequest",
     "ClientConfig",
     "DefinitionsRequest",
     "ErrorBody",
@@ -75,9 +77,11 @@ __all__ = [
     "SortBy",
     "Sorting",
     "ValuesRequest",
+    "decode_buckets_request",
     "decode_float_series_request",
     "decode_message",
     "decode_object_series_request",
+    "encode_buckets_request",
     "encode_float_series_request",
     "encode_message",
     "encode_object_series_request",

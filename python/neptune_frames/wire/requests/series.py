@@ -16,7 +16,7 @@ import pyarrow.compute as pc
 
 from neptune_frames.errors import NeptuneUserError
 from neptune_frames.wire.json.decoding import decode_object
-from neptune_frames.wire.json.encoding import JSON_TEXT, concatenated, encode_object, json_text, single_list
+from neptune_frames.wire.json.encoding import JSON_TEXT, concatenated, encode_object, escaped, json_text
 from neptune_frames.wire.requests.message import MAX_BYTES, check_size
 
 #: One row per requested series. ``after_step`` is for float series, ``finished`` and ``token`` for the others.
@@ -112,13 +112,10 @@ def encode_float_series_request(
         if pc.any(pc.invert(pc.is_finite(after_steps))).as_py():
             raise NeptuneUserError("A step to continue after is NaN or infinite; steps must be finite numbers.")
         pieces.append(_optional(',"afterStep":', json_text(after_steps), ""))
-    return encode_object(
-        {
-            "perSeriesPointsLimit": pa.array([per_series_points_limit], pa.int64()),
-            "requests": _request_list(pieces),
-            "order": pa.array([order]),
-            "stepRange": _step_range(step_range),
-        }
+    return _body(
+        {"perSeriesPointsLimit": pa.array([per_series_points_limit], pa.int64())},
+        pieces,
+        {"order": pa.array([order]), "stepRange": _step_range(step_range)},
     )
 
 
@@ -142,13 +139,9 @@ def encode_object_series_request(
     pieces = _series_pieces(request_ids, holders, attributes, "", lineage, entity_type)
     if search_after is not None:
         pieces.append(_optional(',"searchAfter":{"finished":false,"token":', json_text(search_after), "}"))
-    return encode_object(
-        {
-            "requests": _request_list(pieces),
-            "order": pa.array([order]),
-            "perSeriesPointsLimit": pa.array([per_series_points_limit], pa.int64()),
-            "stepRange": _step_range(step_range),
-        }
+    limit = pa.array([per_series_points_limit], pa.int64())
+    return _body(
+        {}, pieces, {"order": pa.array([order]), "perSeriesPointsLimit": limit, "stepRange": _step_range(step_range)}
     )
 
 
@@ -180,18 +173,18 @@ def _series_pieces(
     """The text of one request up to the end of its ``series``, in pieces."""
     entity = "" if entity_type is None else f',"lineageEntityType":{_constant_text(entity_type)}'
     return [
-        '{"requestId":',
+        '{"requestId":"',
         _text(request_ids),
-        ',"series":{"attribute":',
+        '","series":{"attribute":"',
         _text(attributes),
-        ',"holder":{"identifier":',
+        '","holder":{"identifier":"',
         _text(holders),
-        f',"type":"{_HOLDER_TYPE}"}}{preview},"lineage":{_constant_text(lineage)}{entity}}}',
+        f'","type":"{_HOLDER_TYPE}"}}{preview},"lineage":{_constant_text(lineage)}{entity}}}',
     ]
 
 
 def _text(strings: Strings) -> pa.Array:
-    return json_text(strings if isinstance(strings, pa.Array) else pa.array(strings, pa.string()))
+    return escaped(strings if isinstance(strings, pa.Array) else pa.array(strings, pa.string()))
 
 
 def _constant_text(text: str) -> str:
@@ -202,8 +195,13 @@ def _optional(before: str, text: pa.Array, after: str) -> pa.Array:
     return pc.fill_null(concatenated(before, text, after), "")
 
 
-def _request_list(pieces: list[pa.Array | str]) -> pa.Array:
-    return single_list(concatenated(*pieces, "}").cast(JSON_TEXT))
+def _body(before: dict[str, pa.Array], pieces: list[pa.Array | str], after: dict[str, pa.Array]) -> bytes:
+    """The object that lists the requests made of the pieces, with other members before and after them."""
+    texts = concatenated(*pieces, "},")
+    # The texts lie one after the other in one buffer, commas included: it is the list, up to the last comma.
+    requests = memoryview(texts.buffers()[2])[: pc.sum(pc.binary_length(texts)).as_py() - 1] if len(texts) else b""
+    head = encode_object(before)[:-1] + b"," if before else b"{"
+    return b"".join([head, b'"requests":[', requests, b"],", encode_object(after)[1:]])
 
 
 def _step_range(step_range: StepRange) -> pa.Array:
