@@ -34,7 +34,6 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     import pandas as pd
-    from neptune_frames.sources.choose import ApiTokenSetting
 
 __all__ = [
     "Attribute",
@@ -61,7 +60,7 @@ __all__ = [
 _warn_of_official_distribution("neptune-query")
 
 
-def set_api_token(api_token: str) -> ApiTokenSetting:
+def set_api_token(api_token: str) -> _calls.Context:
     """Use this API token from now on, in all threads of the process, instead of ``NEPTUNE_API_TOKEN``.
 
     Calls that are under way keep the token they started with.
@@ -70,10 +69,10 @@ def set_api_token(api_token: str) -> ApiTokenSetting:
         api_token: The token; whitespace around it does not matter.
 
     Returns:
-        A description of the new setting that does not show the token.
+        The new setting (``project``, ``api_token``); printing it does not show the token.
 
     Raises:
-        ValueError: If there is no text, or (`InvalidApiTokenError`) if it is not a token.
+        ValueError: If it is not text, or empty. Whether it is a valid token shows when it is used.
 
     Example:
         nq.set_api_token(getpass.getpass("API token: "))

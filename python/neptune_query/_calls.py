@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import functools
 from collections.abc import Callable
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, TypeVar, cast
 
 from neptune_frames.query.selection import ContainerKind
@@ -20,7 +21,6 @@ if TYPE_CHECKING:
 
     from neptune_frames.query.filters import Attribute, BaseAttributeFilter, Filter
     from neptune_frames.sources.base import Source
-    from neptune_frames.sources.choose import ApiTokenSetting
     from neptune_frames.types import File
 
     Runs = str | list[str] | Filter | None
@@ -61,10 +61,22 @@ def _warn_experimental(function: Callable[..., Any]) -> None:
     )
 
 
-def set_api_token(api_token: str) -> ApiTokenSetting:
+@dataclass(frozen=True)
+class Context:
+    """What calls use where they are not told otherwise. The token is an attribute, but never shown."""
+
+    project: str | None
+    api_token: str = field(repr=False)
+
+
+def set_api_token(api_token: str) -> Context:
+    from neptune_frames import config
     from neptune_frames.sources.choose import set_api_token
 
-    return set_api_token(api_token)
+    if not isinstance(api_token, str) or not api_token.strip():
+        raise ValueError("api_token must be an API token, as text; to use NEPTUNE_API_TOKEN, do not set another one.")
+    set_api_token(api_token)
+    return Context(config.PROJECT.get(), api_token)
 
 
 def list_containers(kind: ContainerKind, project: str | None, runs: Runs) -> list[str]:
