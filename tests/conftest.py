@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import warnings
 from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -46,7 +47,12 @@ def _clean_environment(monkeypatch: pytest.MonkeyPatch) -> None:
 @pytest.fixture(scope="session")
 def data_server(shared_data: Path) -> Iterator[RunningServer]:
     """Our server over both data sets, in this process: ``url``, ``api_token``, ``state``."""
+    from neptune_frames.errors import NeptuneWarning
     from neptune_frames.server.testing import serve_in_thread
 
     with serve_in_thread(shared_data) as server:
+        with warnings.catch_warnings():
+            # The lineage set holds leftovers of an unfinished export on purpose; the first look says so.
+            warnings.simplefilter("ignore", NeptuneWarning)
+            server.state.source.projects()
         yield server
