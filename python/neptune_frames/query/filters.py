@@ -41,6 +41,8 @@ class Filter:
 
     Filters are compared by identity and can be pickled. ``str()`` shows the query (NQL) they stand for.
     An attribute is given by name, or as `Attribute` with its type; without a type it is looked up.
+    Values are bool, int, float, str or datetime (without a zone: local time); NaN and infinities can be
+    written, but no source compares with them. Everything else is a TypeError at once.
 
     Example:
         >>> recent = Filter.name("^heron") & Filter.lt(Attribute("lr", type="float"), 0.01)
