@@ -84,25 +84,37 @@ class Buffer:
             sizes[long] = np.where(has_tenth, np.where(tenth < 0x80, _LONGEST_VARINT, 0), _LONGEST_VARINT - 1)
         return values, sizes
 
-    def binary(self, starts: Positions, stops: Positions, chosen: npt.NDArray[np.integer] | None = None) -> pa.Array:
+    def binary(
+        self,
+        starts: Positions,
+        stops: Positions,
+        chosen: Positions | None = None,
+        *,
+        missing_is_null: bool = False,
+    ) -> pa.Array:
         """The byte strings between ascending, disjoint starts and stops, as Arrow binary.
 
-        ``chosen`` picks and orders them; -1 stands for the empty string.
+        ``chosen`` picks and orders them; -1 stands for null or for the empty string.
         """
         # The strings and the gaps between them are neighbouring slots of one binary array over the
         # body, from which Arrow copies the chosen slots.
         wide = self.size > _INT32_OFFSETS_REACH
         offsets = np.empty(2 * len(starts) + 2, np.int64 if wide else np.int32)
         offsets[:-2:2], offsets[1:-2:2] = starts, stops
-        offsets[-2:] = offsets[-3] if len(starts) else 0
+        offsets[-2:] = stops[-1] if len(stops) else 0
         slots = pa.Array.from_buffers(
             pa.large_binary() if wide else pa.binary(),
             len(offsets) - 1,
             [None, pa.py_buffer(offsets), self.arrow],
         )
-        picked = np.arange(len(starts)) if chosen is None else chosen
-        empty_slot = 2 * len(starts)
-        taken = slots.take(pa.array(np.where(picked < 0, empty_slot, 2 * picked)))
+        if chosen is None:
+            picked = pa.array(np.arange(0, 2 * len(starts), 2))
+        elif missing_is_null:
+            picked = pa.array(2 * chosen, mask=chosen < 0)
+        else:
+            empty_slot = 2 * len(starts)
+            picked = pa.array(np.where(chosen < 0, empty_slot, 2 * chosen))
+        taken = slots.take(picked)
         return taken.cast(pa.binary()) if wide else taken
 
 

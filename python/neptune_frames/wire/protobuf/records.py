@@ -130,7 +130,17 @@ class Records:
                 last[other_owners] = other_starts
                 np.maximum(last_other, last, out=last_other)
         stays = starts > last_other[owners]
-        return (owners, starts, stops) if stays.all() else (owners[stays], starts[stays], stops[stays])
+        if stays.all():
+            return owners, starts, stops
+        self._check_dropped(field, starts[~stays], stops[~stays])
+        return owners[stays], starts[stays], stops[stays]
+
+    def _check_dropped(self, field: Field, starts: Positions, stops: Positions) -> None:
+        """What a later field replaces must be well-formed too."""
+        if field.message is not None:
+            Records(self._buffer, field.message, len(starts), np.arange(len(starts)), starts, stops).struct()
+        elif field.kind.wire_type is WireType.LENGTH:
+            text(self._buffer.binary(starts, stops), starts)
 
     def _offsets(self, owners: Positions, lengths: Positions | None = None) -> Positions:
         offsets = np.zeros(self.count + 1, np.int64)
@@ -164,13 +174,10 @@ class Records:
             return self._as_text(field, self._buffer.binary(starts, stops), starts)
         chosen = np.full(self.count, -1)
         chosen[owners] = np.arange(len(owners))
-        positions = np.append(starts, 0)[chosen]
-        texts = self._as_text(field, self._buffer.binary(starts, stops, chosen), positions)
-        return (
-            texts.filter(pa.array(chosen >= 0)).take(_indices(np.flatnonzero(chosen >= 0), self.count))
-            if field.nullable
-            else texts
-        )
+        if np.count_nonzero(chosen >= 0) < len(owners):
+            text(self._buffer.binary(starts, stops), starts)  # texts that were overwritten must be texts too
+        binary = self._buffer.binary(starts, stops, chosen, missing_is_null=field.nullable)
+        return self._as_text(field, binary, np.append(starts, 0)[chosen])
 
     def _as_text(self, field: Field, binary: pa.Array, positions: Positions) -> pa.Array:
         if field.kind is not Kind.NAME:
