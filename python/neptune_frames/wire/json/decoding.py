@@ -2,7 +2,8 @@
 
 The text is checked by msgspec (syntax, depth) and read by Polars with every number as text, so that
 ``"NaN"``, ``"Infinity"`` and 64-bit integers given as text read like numbers, and a boolean or an object in
-the place of a number is an error. Unknown keys are ignored, null counts as absent.
+the place of a number is an error (a number in the place of text is read as text). Unknown keys are
+ignored, null counts as absent. Depth is bounded by Python's recursion limit, which msgspec heeds.
 """
 
 from __future__ import annotations
