@@ -15,7 +15,8 @@ import polars as pl
 from polars.io.plugins import register_io_source
 
 #: Rows in the frames handed to Polars: enough to be fast, few enough to bound what is in flight.
-_BATCH_ROWS = 200_000
+_FEWEST_ROWS = 50_000
+_MOST_ROWS = 200_000
 
 
 @dataclass(frozen=True)
@@ -59,7 +60,9 @@ def scan_frames(
         )
         if rows == 0:
             return
-        for frame in _obey(_bounded(_within(callers_context.copy(), frames(wanted))), columns, predicate, rows):
+        made = _within(callers_context.copy(), frames(wanted))
+        # Under a row limit nothing is held back: the first rows may be all.
+        for frame in _obey(made if rows is not None else _even(made), columns, predicate, rows):
             if frame.height:
                 yield frame
 
@@ -72,9 +75,20 @@ def _within(context: Context, frames: Iterable[pl.DataFrame]) -> Iterator[pl.Dat
         yield frame
 
 
-def _bounded(frames: Iterable[pl.DataFrame]) -> Iterator[pl.DataFrame]:
+def _even(frames: Iterable[pl.DataFrame]) -> Iterator[pl.DataFrame]:
+    """The same rows in frames of a good size: large ones cut, small ones joined."""
+    small: list[pl.DataFrame] = []
     for frame in frames:
-        yield from frame.iter_slices(_BATCH_ROWS)
+        small.append(frame)
+        if sum(each.height for each in small) >= _FEWEST_ROWS:
+            yield from _joined(small).iter_slices(_MOST_ROWS)
+            small = []
+    if small:
+        yield _joined(small)
+
+
+def _joined(frames: list[pl.DataFrame]) -> pl.DataFrame:
+    return frames[0] if len(frames) == 1 else pl.concat(frames)
 
 
 def _obey(

@@ -233,6 +233,8 @@ def _any_repeated(blocks: Sequence[SeriesBlock], rows: Sequence[Ints], columns: 
         if not rises.all():
             return True
     series = np.concatenate([block.container * columns + block.column for block in blocks])
+    if _all_different(series, int(series.max()) + 1):
+        return False
     order = np.argsort(series, kind="stable")
     first = np.concatenate([part[block.offsets[:-1]] for block, part in zip(blocks, rows, strict=True)])[order]
     last = np.concatenate([part[block.offsets[1:] - 1] for block, part in zip(blocks, rows, strict=True)])[order]
