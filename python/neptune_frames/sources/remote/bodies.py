@@ -66,6 +66,8 @@ def read_body(response: httpx.Response, check_cancelled: Callable[[], None] = la
     httpx.RemoteProtocolError
         The body ended early, or is not compressed as it claims.
     """
+    if response.is_stream_consumed:
+        return response.content
     decompress = _decompressor(response.headers.get("Content-Encoding", ""))
     if decompress is not None:
         return _read_compressed(response, decompress, check_cancelled)
