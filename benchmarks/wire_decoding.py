@@ -22,7 +22,14 @@ import pyarrow as pa
 
 from neptune_frames.schemas import OBJECT_POINT, TIMESTAMP, float_point, values_schema
 from neptune_frames.wire import protobuf
-from neptune_frames.wire.pages import BUCKET, BUCKETS_PAGE, ENTRIES, FLOAT_SERIES_PAGE, OBJECT_SERIES_PAGE, AttributesPage
+from neptune_frames.wire.pages import (
+    BUCKET,
+    BUCKETS_PAGE,
+    ENTRIES,
+    FLOAT_SERIES_PAGE,
+    OBJECT_SERIES_PAGE,
+    AttributesPage,
+)
 
 _START_MS = 1_700_000_000_000
 _RANDOM = np.random.default_rng(0)
@@ -82,6 +89,8 @@ def buckets(series: int, count: int) -> bytes:
     for field in BUCKET:
         if field.name == "index":
             columns.append(pa.array(np.tile(np.arange(count), series)))
+        elif field.name in ("nan_count", "positive_inf_count", "negative_inf_count"):
+            columns.append(pa.array(np.zeros(total, np.int64)))
         else:
             columns.append(_values(field.type, total))
     items = pa.StructArray.from_arrays(columns, fields=list(BUCKET))
@@ -206,7 +215,9 @@ def main() -> None:
         copy = fastest(np.frombuffer(body, np.uint8).copy)
         ours = fastest(lambda decode=decode, body=body: decode(body))  # type: ignore[misc]
         official = f"{1000 * official_parse(arguments.official, body, message):15.1f} ms" if arguments.official else ""
-        print(f"{name:38}{len(body) / 1e6:6.1f} MB{1000 * copy:7.2f} ms{1000 * ours:8.1f} ms{ours / copy:7.1f}{official}")
+        print(
+            f"{name:38}{len(body) / 1e6:6.1f} MB{1000 * copy:7.2f} ms{1000 * ours:8.1f} ms{ours / copy:7.1f}{official}"
+        )
 
 
 def official_parse(python: str, body: bytes, message: str) -> float:

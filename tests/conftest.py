@@ -56,3 +56,16 @@ def data_server(shared_data: Path) -> Iterator[RunningServer]:
             warnings.simplefilter("ignore", NeptuneWarning)
             server.state.source.projects()
         yield server
+
+
+@pytest.fixture(scope="session")
+def official_python() -> str:
+    """The interpreter of an environment with the official neptune-query; skips where there is none."""
+    here = Path(__file__).resolve().parents[1] / ".venvs" / "neptune-query" / "bin" / "python"
+    python = Path(os.environ.get("NEPTUNE_FRAMES_OFFICIAL_PYTHON", here))
+    if not python.exists():
+        pytest.skip(
+            f"the official client's Python is not at {python}; set NEPTUNE_FRAMES_OFFICIAL_PYTHON to the interpreter of "
+            "an environment with neptune-query"
+        )
+    return str(python)

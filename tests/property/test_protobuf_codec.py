@@ -76,7 +76,9 @@ def number(field: Field, payload: Any) -> Any:
     return value - 2**bits if field.kind is not Kind.UINT32 and value >> (bits - 1) else value
 
 
-def read_message(body: bytes, position: int, end: int, message: Message, into: dict[str, Any] | None = None) -> dict[str, Any]:
+def read_message(
+    body: bytes, position: int, end: int, message: Message, into: dict[str, Any] | None = None
+) -> dict[str, Any]:
     result = {field.name: default(field) for field in message.fields} if into is None else into
     while position < end:
         tag, position = read_varint(body, position, end)
@@ -361,7 +363,17 @@ def test_invalid_text_is_found_where_it_is() -> None:
 
 @pytest.mark.parametrize(
     "content",
-    [b"\x0a\x00", b"\x12\x00", b"\x08\x01", b"\x78\x01", b"\x7a\x01x", b"\x0a\x01", b"\x3a\x02\x0a\x00", b"\x12\x80\x01" + b"\x00" * 128, b"\x80"],
+    [
+        b"\x0a\x00",
+        b"\x12\x00",
+        b"\x08\x01",
+        b"\x78\x01",
+        b"\x7a\x01x",
+        b"\x0a\x01",
+        b"\x3a\x02\x0a\x00",
+        b"\x12\x80\x01" + b"\x00" * 128,
+        b"\x80",
+    ],
     ids=lambda content: content[:4].hex(),
 )
 def test_memory_stays_near_the_size_of_the_body(content: bytes) -> None:
