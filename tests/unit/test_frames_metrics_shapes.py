@@ -13,6 +13,7 @@ from neptune_frames.frames.metrics import MetricsResult
 from neptune_frames.frames.questions import Containers, MetricsQuestion, fetch_metrics
 from neptune_frames.query.arguments import resolve_attributes
 from neptune_frames.query.selection import ContainerKind, SeriesOptions
+from neptune_frames.sources.base import SeriesKeys
 
 T0 = 1_700_000_000_000
 RUNS = [
@@ -175,3 +176,26 @@ def test_repr_shows_a_preview_and_is_quiet_when_empty() -> None:
     assert "4 points" in repr(ask(include_previews=True))
     assert "exp-b" in ask()._repr_html_()
     assert "0 points" in repr(ask(attributes=["absent"]))
+
+
+def test_slices_of_batches_hold_their_own_points() -> None:
+    source = MemorySource(RUNS)
+    runs = source.resolve_custom_ids("ws/proj", ["run-b", "run-a"])
+    names = pa.array(["loss", "acc"])
+    options = SeriesOptions(include_time=True)
+    (batch,) = source.float_points(SeriesKeys(runs, names), options)
+    whole = MetricsResult([batch], runs=runs, attributes=names, options=options)
+    cut = MetricsResult(
+        [batch.slice(1, 1), batch.slice(0, 1), batch.slice(2)], runs=runs, attributes=names, options=options
+    )
+    assert len(cut) == len(whole) == 3
+    pd.testing.assert_frame_equal(cut.to_pandas(), whole.to_pandas())
+
+
+def test_timestamps_keep_their_milliseconds_in_every_shape() -> None:
+    result = ask([MemoryRun("r", "e", series={"m": [(1.0, 2.0, T0 + 7), (2.0, 3.0, None)]})], include_time=True)
+    expected = [pd.Timestamp(T0 + 7, unit="ms", tz="UTC"), None]
+    assert result.to_arrow()["timestamp"].to_pylist() == expected
+    assert result.long().collect()["timestamp"].to_list() == expected
+    assert result.collect()["m"].struct.field("timestamp").to_list() == expected
+    assert result.to_pandas()[("m", "absolute_time")].tolist() == [expected[0], pd.NaT]

@@ -35,7 +35,7 @@ class LongLayout:
 
     Example:
         >>> from neptune_frames.query.selection import ContainerKind, SeriesOptions
-        >>> LongLayout.schema(SeriesOptions(kind=ContainerKind.RUN)).names
+        >>> LongLayout.schema(SeriesOptions(kind=ContainerKind.RUN)).names()
         ['project', 'run', 'attribute', 'step', 'value']
     """
 
