@@ -12,6 +12,7 @@ from neptune_frames.errors import NeptuneRetryError
 from neptune_frames.frames.lazy_metrics import scan_metrics
 from neptune_frames.frames.questions import Containers, MetricsQuestion, fetch_metrics
 from neptune_frames.query.arguments import resolve_attributes
+from neptune_frames.query.rendering import render
 from neptune_frames.query.selection import ContainerKind, SeriesOptions
 
 ENGINES = ("in-memory", "streaming")
@@ -132,6 +133,28 @@ def test_conditions_reach_the_source(engine: str) -> None:
     assert keys.attributes.to_pylist() == ["loss"]
     assert options.step_range == (2.0, 4.0)
     assert options.include_time is False
+
+
+def test_labels_are_part_of_the_search_and_of_a_list() -> None:
+    source = source_of_three()
+    lf = scan_metrics(source, question())
+    assert lf.filter(run.is_in(["A", "Z"]), run != "Z", step == 1).collect().height == 2
+    assert lf.filter(run == "B").filter(run.is_in(["A", "B"])).select("step").collect().height == 12
+    searches = [render(query.filter) for query in source.called("search")]
+    assert ["A" in text and "Z" in text for text in searches] == [True, False]
+    assert ["B" in text for text in searches] == [False, True]
+
+    source.calls.clear()
+    listed = MetricsQuestion(
+        "ws/proj",
+        Containers.of(["A", "B"], ContainerKind.RUN, "runs"),
+        resolve_attributes(["loss"], ("float_series",), "attributes"),
+        SeriesOptions(),
+    )
+    assert scan_metrics(source, listed).filter(run == "B").collect().height == 6
+    assert scan_metrics(source, listed).filter(run == "C").collect().height == 0
+    assert source.called("resolve_custom_ids") == [("B",), ("A", "B")]
+    assert len(source.called("float_points")) == 1
 
 
 def test_a_row_limit_keeps_conditions_from_the_source() -> None:

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeGuard
 
 import polars as pl
 import pyarrow as pa
 
-from neptune_frames.frames.lazy_predicates import keep_candidates, step_range
+from neptune_frames.frames.lazy_predicates import equal_texts, keep_candidates, step_range
 from neptune_frames.frames.lazy_source import Wanted, scan_frames
 from neptune_frames.frames.metrics_long import LongLayout
 from neptune_frames.frames.metrics_points import read_points
@@ -21,13 +21,17 @@ if TYPE_CHECKING:
     from neptune_frames.sources.base import Source
 
 
+#: More labels than this are not named in a search, which then finds more runs than needed.
+_MOST_LABELS = 1000
+
+
 def scan_metrics(source: Source, question: MetricsQuestion) -> pl.LazyFrame:
     """A lazy long frame (columns: `neptune_frames.frames.metrics_long`) of the points asked for.
 
     Each query that is collected asks the source anew. Work that is left out:
 
     - runs and attributes that a condition on ``project``, ``experiment``/``run`` or ``attribute`` excludes
-      (any condition on one of these columns alone);
+      (any condition on these columns; ``==`` and ``is_in`` on labels are part of the search itself);
     - steps that a comparison of ``step`` with numbers excludes;
     - timestamps, if the column is not used;
     - what comes after the last row needed (``head``).
@@ -40,7 +44,9 @@ def scan_metrics(source: Source, question: MetricsQuestion) -> pl.LazyFrame:
         start, end = options.step_range
         if start is not None and end is not None and start > end:
             return
-        keys = series_keys(source, question, _Needed(options.kind, wanted.predicate))
+        labels = equal_texts(wanted.predicate, options.kind.value)
+        asked = replace(question, containers=question.containers.among(labels)) if _searchable(labels) else question
+        keys = series_keys(source, asked, _Needed(options.kind, wanted.predicate))
         layout = LongLayout(keys.runs, keys.attributes, options)
         for block in read_points(float_points(source, keys, options)):
             yield layout.frame(block, wanted.columns)
@@ -69,6 +75,10 @@ def narrow_options(options: SeriesOptions, wanted: Wanted) -> SeriesOptions:
         ),
         include_time=time,
     )
+
+
+def _searchable(labels: Collection[str] | None) -> TypeGuard[Collection[str]]:
+    return labels is not None and 0 < len(labels) <= _MOST_LABELS
 
 
 @dataclass(frozen=True)

@@ -61,12 +61,24 @@ def step_range(predicate: pl.Expr | None) -> StepRange:
     return (None if start == -math.inf else start), (None if end == math.inf else end)
 
 
+def equal_texts(predicate: pl.Expr | None, column: str) -> frozenset[str] | None:
+    """Texts of which every row satisfying the predicate has one in the column; None if any will do.
+
+    Example:
+        >>> sorted(equal_texts(pl.col("run").is_in(["a", "b"]) & (pl.col("step") > 3), "run"))
+        ['a', 'b']
+    """
+    found: frozenset[str] | None = None
+    for part in conjuncts(predicate):
+        term = _known_comparison(part) if _is_about(part, (column,)) else None
+        if term is not None and term[0] in ("Eq", "IsIn") and all(isinstance(value, str) for value in term[1]):
+            found = frozenset(term[1]) if found is None else found & frozenset(term[1])
+    return found
+
+
 def _bounds(part: pl.Expr) -> tuple[float, float]:
     anything = (-math.inf, math.inf)
-    try:
-        term = _comparison(part)
-    except (pl.exceptions.PolarsError, ValueError, TypeError, KeyError, AttributeError):
-        return anything
+    term = _known_comparison(part)
     if term is None:
         return anything
     operator, values = term
@@ -79,6 +91,13 @@ def _bounds(part: pl.Expr) -> tuple[float, float]:
     if operator == "IsBetween":
         return float(values[0]), float(values[1])
     return float(min(values)), float(max(values))
+
+
+def _known_comparison(expression: pl.Expr) -> tuple[str, list[Any]] | None:
+    try:
+        return _comparison(expression)
+    except (pl.exceptions.PolarsError, ValueError, TypeError, KeyError, AttributeError):
+        return None
 
 
 def _comparison(expression: pl.Expr) -> tuple[str, list[Any]] | None:
