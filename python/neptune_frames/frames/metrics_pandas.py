@@ -8,7 +8,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from neptune_frames.frames.pandas_values import import_pandas, string_index, timestamp_values
+from neptune_frames.frames.pandas_values import frame_of_blocks, import_pandas, string_index, timestamp_values
 
 if TYPE_CHECKING:
     import numpy.typing as npt
@@ -77,13 +77,5 @@ def _is_preview(pivot: Pivot) -> npt.NDArray[Any]:
 
 def interleave(blocks: list[Any], index: pd.Index, columns: pd.MultiIndex) -> pd.DataFrame:
     """A frame whose column ``i * len(blocks) + k`` is row ``i`` of block ``k``, one pandas block each."""
-    count = len(blocks)
-    try:
-        from pandas.api.internals import create_dataframe_from_blocks
-    except ImportError:  # pandas 2: the same through public calls, with one more copy
-        pandas = import_pandas()
-        frame = pandas.concat([pandas.DataFrame(block.T, copy=False) for block in blocks], axis=1)
-        frame = frame.take(np.arange(len(columns)).reshape(count, -1).T.reshape(-1), axis=1)
-        return frame.set_axis(index, axis=0).set_axis(columns, axis=1)
-    placed = [(block, np.arange(part, len(columns), count)) for part, block in enumerate(blocks)]
-    return create_dataframe_from_blocks(placed, index=index, columns=columns)
+    placed = ((block, np.arange(part, len(columns), len(blocks))) for part, block in enumerate(blocks))
+    return frame_of_blocks(placed, index, columns)

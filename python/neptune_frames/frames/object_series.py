@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field, replace
 from functools import cached_property
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 import pyarrow as pa
@@ -15,10 +15,11 @@ from neptune_frames.frames.metrics_pandas import row_index, two_levels
 from neptune_frames.frames.metrics_points import PointBlock
 from neptune_frames.frames.pandas_values import (
     NO_TIMESTAMP,
-    import_pandas,
+    Block,
+    frame_of_blocks,
     string_index,
     string_objects,
-    string_values,
+    text_blocks,
     timestamp_values,
 )
 from neptune_frames.frames.questions import series_keys
@@ -101,20 +102,18 @@ class ObjectSeries(Exports):
         or `File`; the dtype is ``str`` if all values of the frame are text. With time, columns have a
         second level ``value``, ``absolute_time``. Where a series has two points at one step, the first is kept.
         """
-        pandas = import_pandas()
         flat = self._flat
         pivot = Pivot([flat.block] if len(flat.points) else [], self._labels, self.keys.attributes)
         places = pivot.matrix("place")
         index, columns = row_index(pivot, self.kind.value), string_index(pivot.names)
-        values = self._pandas_values(places)
+        depth = 2 if self.include_time else 1
+        blocks = self._pandas_values(places, np.arange(0, depth * len(places), depth))
         if self.include_time:
             milliseconds = flat.points.field("timestamp").cast(pa.int64()).fill_null(NO_TIMESTAMP).to_numpy()
-            times = [timestamp_values(row) for row in gather(milliseconds, NO_TIMESTAMP, places)]
-            values = [column for pair in zip(values, times, strict=True) for column in pair]
+            instants = timestamp_values(gather(milliseconds, NO_TIMESTAMP, places.reshape(-1)))
+            blocks.append((instants.array.reshape(places.shape), np.arange(1, 2 * len(places), 2)))
             columns = two_levels(columns, ["value", "absolute_time"])
-        frame = pandas.DataFrame(dict(enumerate(values)), copy=False)
-        frame.index, frame.columns = index, columns
-        return frame
+        return frame_of_blocks(blocks, index, columns)
 
     @property
     def _labels(self) -> pa.Array:
@@ -124,16 +123,21 @@ class ObjectSeries(Exports):
     def _flat(self) -> _FlatPoints:
         return _FlatPoints.of(self.points)
 
-    def _pandas_values(self, places: npt.NDArray[np.int64]) -> list[Any]:
-        """The value columns: for each attribute the values of the points at ``places``."""
+    def _pandas_values(
+        self, places: npt.NDArray[np.int64], positions: npt.NDArray[np.int64]
+    ) -> list[tuple[Block, npt.NDArray[np.int64]]]:
+        """The value columns: for each attribute the values of the points at ``places``, and its position."""
         flat = self._flat
         strings = flat.points.field("string")
         has_histograms, has_files = (
             flat.points.field(name).null_count < len(flat.points) for name in ("histogram", "file")
         )
+        if not len(places):
+            return []
         if not has_histograms and not has_files:
-            strings = strings.cast(pa.large_string())
-            return [string_values(strings.take(pa.array(row, mask=row == MISSING))) for row in places]
+            cells = places.reshape(-1)
+            texts = strings.cast(pa.large_string()).take(pa.array(cells, mask=cells == MISSING))
+            return list(text_blocks(texts, positions))
         objects = string_objects(strings)
         if has_histograms:
             histograms = flat.points.field("histogram")
@@ -142,9 +146,7 @@ class ObjectSeries(Exports):
         if has_files:
             found = flat.points.field("file").is_valid().to_numpy(zero_copy_only=False)
             objects[found] = self._files(flat, found)
-        # As Series, because pandas 3 would turn bare arrays that happen to hold only text into ``str``.
-        series = import_pandas().Series
-        return [series(row, dtype=object, copy=False) for row in gather(objects, np.nan, places)]
+        return [(gather(objects, np.nan, places), positions)]
 
     def _files(self, flat: _FlatPoints, found: npt.NDArray[np.bool_]) -> npt.NDArray[np.object_]:
         runs = pa.array(flat.run[found])

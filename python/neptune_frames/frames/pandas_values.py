@@ -17,6 +17,7 @@ import pyarrow.compute as pc
 from neptune_frames.errors import MissingDependencyError
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator
     from types import ModuleType
     from typing import TypeAlias
 
@@ -95,3 +96,39 @@ def timestamp_values(milliseconds: npt.NDArray[np.int64]) -> Any:
 
 #: Milliseconds that stand for "no timestamp".
 NO_TIMESTAMP = np.iinfo(np.int64).min
+
+
+def text_blocks(cells: pa.Array, positions: npt.NDArray[np.int64]) -> Iterator[tuple[Block, npt.NDArray[np.int64]]]:
+    """Text of several columns, one after the other, as blocks for `frame_of_blocks`."""
+    rows = len(cells) // len(positions)
+    texts = string_values(cells)
+    if texts.dtype == object:
+        yield texts.reshape(len(positions), rows), positions
+        return
+    for place in range(len(positions)):
+        yield texts[place * rows : (place + 1) * rows], positions[place : place + 1]
+
+
+#: Columns of one dtype: rows of a two-dimensional array, or one column of an extension array.
+Block = Any
+
+
+def frame_of_blocks(
+    blocks: Iterable[tuple[Block, npt.NDArray[np.int64]]], index: pd.Index, columns: pd.Index
+) -> pd.DataFrame:
+    """A frame from blocks of columns, each with the positions its columns take; no block is copied by pandas 3.
+
+    Nothing is inferred from the values: objects stay objects. The positions together are ``range(len(columns))``.
+    """
+    placed = list(blocks)
+    try:
+        from pandas.api.internals import create_dataframe_from_blocks
+    except ImportError:  # pandas 2: the same through public calls, with one more copy
+        pandas = import_pandas()
+        if not placed:
+            return pandas.DataFrame(index=index, columns=columns)
+        parts = [pandas.DataFrame(block.T if block.ndim == 2 else {0: block}, copy=False) for block, _ in placed]
+        frame = pandas.concat(parts, axis=1)
+        frame = frame.take(np.argsort(np.concatenate([positions for _, positions in placed])), axis=1)
+        return frame.set_axis(index, axis=0).set_axis(columns, axis=1)
+    return create_dataframe_from_blocks(placed, index=index, columns=columns)

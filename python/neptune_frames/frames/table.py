@@ -22,11 +22,13 @@ from neptune_frames.errors import ConflictingAttributeTypes
 from neptune_frames.frames import values_objects
 from neptune_frames.frames.pandas_values import (
     NO_TIMESTAMP,
+    Block,
     empty_index,
+    frame_of_blocks,
     import_pandas,
     name_index,
     string_index,
-    string_values,
+    text_blocks,
     timestamp_values,
 )
 from neptune_frames.frames.questions import known_types
@@ -190,23 +192,10 @@ class RunTable(Exports):
             return pandas.DataFrame(index=self._pandas_index(), columns=empty_index("attribute"))
         names = self.column_names(type_suffix=type_suffix)
         order = sorted(range(len(names)), key=names.__getitem__)
-        blocks: list[pd.DataFrame] = []
-        positions: list[npt.NDArray[np.int64]] = []
-        start = 0
-        for grid in self.grids:
-            for attributes, block in self._pandas_blocks(grid):
-                blocks.append(block)
-                positions.append(attributes + start)
-            start += len(grid.attributes)
-        if not blocks:
-            return pandas.DataFrame(index=self._pandas_index(), columns=name_index([], "attribute"))
-        # Where each name went when columns were grouped by dtype.
-        place = np.argsort(np.concatenate(positions))
-        frame = blocks[0] if len(blocks) == 1 else pandas.concat(blocks, axis=1, ignore_index=True)
-        frame = frame.iloc[:, place[order]]
-        frame.columns = name_index([names[position] for position in order], "attribute")
-        frame.index = self._pandas_index()
-        return frame
+        position = np.empty(len(names), dtype=np.int64)
+        position[order] = np.arange(len(names))
+        columns = name_index([names[place] for place in order], "attribute")
+        return frame_of_blocks(self._pandas_blocks(position), self._pandas_index(), columns)
 
     def to_polars(self, *, type_suffix: bool = False) -> pl.DataFrame:
         """A frame with typed, nullable columns; the keys (``experiment`` or ``run``) come first.
@@ -239,28 +228,22 @@ class RunTable(Exports):
             levels = [empty_index(name) for name in self.key_columns]
         return levels[0] if len(levels) == 1 else pandas.MultiIndex.from_arrays(levels)
 
-    def _pandas_blocks(self, grid: TypeGrid) -> Iterator[tuple[npt.NDArray[np.int64], pd.DataFrame]]:
-        """Attributes of a grid (positions) with their columns, grouped so that a group has one dtype."""
-        everything = np.arange(len(grid.attributes))
-        if grid.type in _DTYPE_WITH_GAPS:
-            numbers = grid.values.fill_null(pa.scalar(False).cast(grid.values.type)).to_numpy(zero_copy_only=False)
-            with_gaps = numbers.astype(_DTYPE_WITH_GAPS[grid.type], copy=False)
-            complete = grid.is_complete & (numbers.dtype != with_gaps.dtype)
-            if complete.any():
-                yield everything[complete], _block(numbers[grid.places[complete]])
-            if not complete.all():
-                yield everything[~complete], _block(gather(with_gaps, np.nan, grid.places[~complete]))
-        elif grid.type == "datetime":
-            milliseconds = grid.values.cast(pa.int64()).fill_null(0).to_numpy(zero_copy_only=False)
-            instants = gather(milliseconds, NO_TIMESTAMP, grid.places)
-            yield everything, _frame([timestamp_values(row) for row in instants])
-        elif grid.type in _OBJECTS:
-            objects = _OBJECTS[grid.type](self, grid)
-            yield everything, _block(gather(objects, np.nan, grid.places))
-        else:
-            texts = string_values(grid.arrow_cells())
-            rows = self.runs.num_rows
-            yield everything, _frame([texts[start : start + rows] for start in range(0, len(texts), rows)])
+    def _pandas_blocks(self, position: npt.NDArray[np.int64]) -> Iterator[tuple[Block, npt.NDArray[np.int64]]]:
+        """Columns of one dtype each, with their positions in the frame; ``position`` has them grid after grid."""
+        start = 0
+        for grid in self.grids:
+            of_grid = position[start : start + len(grid.attributes)]
+            start += len(grid.attributes)
+            if grid.type in _DTYPE_WITH_GAPS:
+                yield from _number_blocks(grid, of_grid)
+            elif grid.type in _OBJECTS:
+                yield gather(_OBJECTS[grid.type](self, grid), np.nan, grid.places), of_grid
+            elif grid.type == "datetime":
+                milliseconds = grid.values.cast(pa.int64()).fill_null(0).to_numpy(zero_copy_only=False)
+                cells = gather(milliseconds, NO_TIMESTAMP, grid.places)
+                yield timestamp_values(cells.reshape(-1)).array.reshape(cells.shape), of_grid
+            else:
+                yield from text_blocks(grid.arrow_cells(), of_grid)
 
     def _files(self, grid: TypeGrid) -> npt.NDArray[np.object_]:
         """The `File` of each value, with the run and attribute it belongs to."""
@@ -295,10 +278,14 @@ _OBJECTS: dict[str, Callable[[RunTable, TypeGrid], npt.NDArray[np.object_]]] = {
 }
 
 
-def _block(grid: npt.NDArray[Any]) -> pd.DataFrame:
-    """A frame of one dtype whose columns are the rows of ``grid``, without a copy."""
-    return import_pandas().DataFrame(grid.T, dtype=grid.dtype, copy=False)
-
-
-def _frame(columns: list[Any]) -> pd.DataFrame:
-    return import_pandas().DataFrame(dict(enumerate(columns)), copy=False)
+def _number_blocks(
+    grid: TypeGrid, position: npt.NDArray[np.int64]
+) -> Iterator[tuple[npt.NDArray[Any], npt.NDArray[np.int64]]]:
+    """Attributes that every run has, and those with gaps, which may need another dtype."""
+    numbers = grid.values.fill_null(pa.scalar(False).cast(grid.values.type)).to_numpy(zero_copy_only=False)
+    with_gaps = numbers.astype(_DTYPE_WITH_GAPS[grid.type], copy=False)
+    complete = grid.is_complete & (numbers.dtype != with_gaps.dtype)
+    if complete.any():
+        yield numbers[grid.places[complete]], position[complete]
+    if not complete.all():
+        yield gather(with_gaps, np.nan, grid.places[~complete]), position[~complete]

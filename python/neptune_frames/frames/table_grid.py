@@ -7,6 +7,7 @@ columns of any result: numbers, text, timestamps or Python objects.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -85,7 +86,7 @@ def _one_chunk(column: pa.ChunkedArray) -> pa.Array:
     return column.chunk(0) if column.num_chunks == 1 else pa.concat_arrays(column.chunks)
 
 
-def gather(values: npt.NDArray[np.generic], missing: object, places: npt.NDArray[np.int64]) -> npt.NDArray[np.generic]:
+def gather(values: npt.NDArray[Any], missing: object, places: npt.NDArray[np.int64]) -> npt.NDArray[Any]:
     """``values[places]``, and ``missing`` where there is no place. The dtype stays that of ``values``."""
     with_missing = np.empty(len(values) + 1, dtype=values.dtype)
     with_missing[:-1] = values
