@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from neptune_frames.query.attributes import CLIENT_NAMES
+from neptune_frames.query.extended_regex import check_regex
 from neptune_frames.query.selection import AttributeAlternative, AttributeSelector, NamePattern
 from neptune_frames.server.errors import bad_request
 from neptune_frames.wire.requests import AttributeTypeFilter, NameFilter
@@ -51,7 +52,10 @@ def _patterns(name_filter: NameFilter) -> tuple[NamePattern, ...] | None:
 
 
 def _conjunction(name_filter: NameFilter) -> NamePattern:
-    return NamePattern(
+    pattern = NamePattern(
         must_match=tuple(name_filter.must_match_regexes or ()),
         must_not_match=tuple(name_filter.must_not_match_regexes or ()),
     )
+    for regex in (*pattern.must_match, *pattern.must_not_match):
+        check_regex(regex)
+    return pattern
