@@ -205,8 +205,10 @@ def random_message(source: random.Random, message: Message, depth: int = 0) -> b
     """Fields in any order, several times or not at all, with unknown ones between them."""
     parts = []
     for field in message.fields:
-        for _ in range(source.choice([0, 1, 1, 1, 2 if source.random() < 0.2 else 1, 12 if field.repeated else 1])):
-            parts.append(random_field(source, field, depth))
+        parts += [
+            random_field(source, field, depth)
+            for _ in range(source.choice([0, 1, 1, 1, 2 if source.random() < 0.2 else 1, 12 if field.repeated else 1]))
+        ]
     if source.random() < 0.3:
         parts.append(write_varint(source.choice([16, 77, 2**29 - 1]) << 3 | WireType.VARINT) + random_varint(source))
         parts.append(write_varint(15 << 3 | WireType.FIXED32) + source.randbytes(4))
@@ -288,6 +290,11 @@ def float_point(source: random.Random) -> bytes:
     return b"".join(parts)
 
 
+def values_of(source: random.Random, size: int) -> bytes:
+    count = b"\x08" + write_varint(size) if size else b""
+    return count + b"".join(delimited(2, float_point(source)) for _ in range(size))
+
+
 def delimited(number: int, content: bytes) -> bytes:
     return write_varint(number << 3 | WireType.LENGTH) + write_varint(len(content)) + content
 
@@ -296,11 +303,9 @@ def delimited(number: int, content: bytes) -> bytes:
 def test_reads_long_and_many_series_like_a_plain_reader(sizes: list[int]) -> None:
     source = random.Random(len(sizes))
     body = b"".join(
-        delimited(1, delimited(1, str(i).encode()) + delimited(2, (b"\x08" + write_varint(size) if size else b"") + b"".join(
-            delimited(2, float_point(source)) for _ in range(size)
-        )))
+        delimited(1, delimited(1, str(i).encode()) + delimited(2, values_of(source, size)))
         for i, size in enumerate(sizes)
-    )  # fmt: skip
+    )
     check_same(body, messages.FLOAT_SERIES_RESPONSE)
     page = protobuf.decode_float_series(body, time=True, preview=True)
     assert [len(points) for points in page.column("points")] == sizes

@@ -59,8 +59,7 @@ def random_body(source: random.Random, message: Message) -> bytes:
     """A message with fields in any order, some of them several times, some unknown."""
     parts = []
     for field in message.fields:
-        for _ in range(source.choice([0, 1, 1, 2, 5 if field.repeated else 1])):
-            parts.append(random_field(source, field))
+        parts += [random_field(source, field) for _ in range(source.choice([0, 1, 1, 2, 5 if field.repeated else 1]))]
     if source.random() < 0.3:
         parts.append(varint(100 << 3) + varint(source.getrandbits(64)))
     if source.random() < 0.5:
@@ -77,7 +76,7 @@ def random_field(source: random.Random, field: Field) -> bytes:
         if source.random() < 0.3:
             return varint(field.number << 3 | field.kind.wire_type) + source.randbytes(8)
         content = source.randbytes(8 * source.randrange(4))
-    elif field.kind is Kind.ENUM or field.kind is Kind.BOOL:
+    elif field.kind is Kind.BOOL:
         return varint(field.tag) + bytes([source.randrange(2)])
     elif field.kind.wire_type is WireType.VARINT:
         return varint(field.tag) + varint(source.getrandbits(source.choice([1, 7, 31, 33, 64])))

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 import numpy as np
+import numpy.typing as npt
 import pyarrow as pa
 
 from neptune_frames.query.attributes import CLIENT_NAMES, WIRE_NAMES
@@ -127,7 +128,9 @@ def _decode_entries(
     )
 
 
-def _decode_values(attributes: Records, runs: np.ndarray) -> tuple[dict[str, pa.RecordBatch], frozenset[str]]:  # type: ignore[type-arg]
+def _decode_values(
+    attributes: Records, runs: npt.NDArray[np.int32]
+) -> tuple[dict[str, pa.RecordBatch], frozenset[str]]:
     names, types = attributes.array("name"), attributes.array("type")
     codes = types.indices.to_numpy()
     values = {}
@@ -152,10 +155,7 @@ def _value_columns(attributes: Records, client_type: str, rows: Positions) -> It
     name, fields = _VALUE_FIELDS[client_type]
     have_value, values = attributes.child(name)
     for field in list(schema)[2:]:
-        if client_type == "file":
-            column = renamed(values.struct(), FILE)
-        else:
-            column = values.array(fields[field.name])
+        column = values.struct() if client_type == "file" else values.array(fields[field.name])
         if field.type in (FILE, HISTOGRAM):
             column = renamed(column, field.type)
         yield expand(column.cast(field.type), have_value, rows)

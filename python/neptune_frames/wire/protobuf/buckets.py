@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
+import numpy.typing as npt
 import pyarrow as pa
 
 from neptune_frames.errors import WireDecodingError
@@ -117,11 +118,11 @@ def _check_view(view: dict[str, object]) -> None:
         raise WireDecodingError("view.pointFilters.stepRange is not supported; give view.from and view.to")
 
 
-def _common(values: np.ndarray, name: str) -> int:  # type: ignore[type-arg]
+def _common(values: npt.NDArray[np.generic], name: str) -> int:
     """The value all expressions share; 0 if there is none."""
     if len(values) and bool((values != values[0]).any()):
         raise WireDecodingError(f"the expressions of one request differ in {name!r}, which is not supported")
-    return int(values[0]) if len(values) else 0
+    return int(values.item(0)) if len(values) else 0
 
 
 def _enum(names: tuple[str, ...], number: int, field: str) -> str:

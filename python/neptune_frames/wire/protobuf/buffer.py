@@ -38,17 +38,18 @@ class Buffer:
         self.bytes: npt.NDArray[np.uint8] = np.frombuffer(self.arrow, np.uint8)
         readable = self.bytes if self.size >= _WORD else np.concatenate([self.bytes, np.zeros(_WORD, np.uint8)])
         self._last_word = len(readable) - _WORD
-        self._words = np.ndarray(self._last_word + 1, "<u8", readable, 0, (1,))
+        self._words: Words = np.ndarray(self._last_word + 1, "<u8", readable, 0, (1,))
 
     def words(self, positions: Positions) -> Words:
         """The 8 bytes from each position on, little-endian; bytes after the end read as zero."""
         if len(positions) == 0 or int(positions.max()) <= self._last_word:
             return self._words[positions]
         inside = np.minimum(positions, self._last_word)
-        return self._words[inside] >> ((positions - inside) * 8).astype(np.uint64)
+        beyond: Words = ((positions - inside) * 8).astype(np.uint64)
+        return self._words[inside] >> beyond
 
     def numbers(self, starts: Positions, dtype: type[np.generic], stride: int | None = None) -> npt.NDArray[np.generic]:
-        """Little-endian numbers at each start, all within the body; ``stride`` is that of the starts, if they have one."""
+        """Little-endian numbers at each start, all within the body; ``stride`` is that of the starts, if any."""
         kind = np.dtype(dtype).newbyteorder("<")
         if len(starts) == 0:
             return np.empty(0, kind)

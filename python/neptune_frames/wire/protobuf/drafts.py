@@ -173,7 +173,8 @@ def _places(part: _Part, tag_size: int, positions: Positions) -> Positions:
     before = np.cumsum(part.sizes + tag_size) - (part.sizes + tag_size)
     counts = np.bincount(part.owners, minlength=len(positions))
     firsts = np.minimum(np.cumsum(counts) - counts, len(before) - 1)
-    return np.repeat(positions - before[firsts], counts) + before
+    places: Positions = np.repeat(positions - before[firsts], counts) + before
+    return places
 
 
 def _distinct(owners: Positions) -> bool:

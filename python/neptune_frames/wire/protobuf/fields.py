@@ -33,9 +33,9 @@ class Kind(Enum):
     DOUBLE = (WireType.FIXED64, np.float64, pa.float64())
     FLOAT = (WireType.FIXED32, np.float32, pa.float32())
     INT64 = (WireType.VARINT, np.int64, pa.int64())
+    #: Enumerations too: in proto3 they hold any number.
     INT32 = (WireType.VARINT, np.int32, pa.int32())
     UINT32 = (WireType.VARINT, np.uint32, pa.uint32())
-    ENUM = (WireType.VARINT, np.int32, pa.int32())
     BOOL = (WireType.VARINT, np.bool_, pa.bool_())
     STRING = (WireType.LENGTH, None, pa.string())
     #: A string with few distinct values: read into a dictionary column.
@@ -43,15 +43,9 @@ class Kind(Enum):
     MESSAGE = (WireType.LENGTH, None, None)
 
     def __init__(self, wire_type: WireType, numpy_type: type[np.generic] | None, arrow_type: pa.DataType | None):
-        # Members with equal values would become aliases of one another; they are told apart by name.
         self.wire_type = wire_type
         self.numpy_type = numpy_type
         self.arrow_type = arrow_type
-
-    def __new__(cls, *_: object) -> Kind:
-        member = object.__new__(cls)
-        member._value_ = len(cls.__members__)
-        return member
 
 
 @dataclass(frozen=True)
@@ -78,10 +72,7 @@ class Field:
 
     @property
     def arrow_field(self) -> pa.Field:
-        if self.message is not None:
-            value = self.message.arrow_type
-        else:
-            value = self.kind.arrow_type
+        value = self.kind.arrow_type if self.message is None else self.message.arrow_type
         if self.repeated:
             # Positions in a list of doubles or strings are small; lists of messages may be long.
             value = pa.large_list(value) if self.message is not None else pa.list_(value)

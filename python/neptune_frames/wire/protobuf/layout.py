@@ -45,7 +45,8 @@ def take_uniform(
         lengths = stops - starts
         shortest, longest = int(lengths.min()), int(lengths.max())
         if longest == shortest:
-            length, alike = shortest, slice(None)
+            length = shortest
+            alike: Positions | slice = slice(None)
         else:
             counts = np.bincount(np.minimum(lengths, _LONGEST_MESSAGE))
             length = int(np.argmax(counts))
@@ -117,7 +118,7 @@ def _fits(
 
 def _word_tests(layout: _Layout, length: int) -> list[tuple[int, np.uint64, np.uint64]]:
     """(offset, mask, expected) of the words that cover every byte with something to test."""
-    tests = []
+    tests: list[tuple[int, np.uint64, np.uint64]] = []
     offset = 0
     while True:
         ahead = np.flatnonzero(layout.mask[offset:])

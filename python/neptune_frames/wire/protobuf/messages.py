@@ -267,8 +267,8 @@ VIEW = Message(
         _scalar(2, "to", Kind.DOUBLE, optional=True),
         _message(3, "pointFilters", Message("ProtoPointFilters", (_message(1, "stepRange", OPEN_RANGE),))),
         _scalar(4, "maxBuckets", Kind.INT32),
-        _scalar(5, "xScale", Kind.ENUM),
-        _scalar(6, "yScale", Kind.ENUM),
+        _scalar(5, "xScale", Kind.INT32),
+        _scalar(6, "yScale", Kind.INT32),
         _message(7, "xAxis", X_AXIS),
     ),
 )
@@ -280,8 +280,8 @@ EXPRESSION = Message(
         _scalar(2, "runId", Kind.STRING),
         _scalar(3, "customYFormula", Kind.STRING),
         _scalar(4, "includePreview", Kind.BOOL, optional=True),
-        _scalar(5, "lineage", Kind.ENUM),
-        _scalar(6, "entityType", Kind.ENUM),
+        _scalar(5, "lineage", Kind.INT32),
+        _scalar(6, "entityType", Kind.INT32),
     ),
 )
 

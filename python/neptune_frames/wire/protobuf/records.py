@@ -164,7 +164,7 @@ class Records:
         words = None if chunk.stride is None else self._buffer.strided_words(int(starts[0]), chunk.stride, len(starts))
         values, _ = self._buffer.varints(starts, words)
         if kind is Kind.BOOL:
-            return values != 0
+            return values.astype(np.bool_)
         # Narrower integers are cut off, as every protobuf reader does.
         return values.view(np.int64) if kind is Kind.INT64 else values.astype(kind.numpy_type)
 

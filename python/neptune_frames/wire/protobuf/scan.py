@@ -187,18 +187,17 @@ class _Strides:
         tested = int(repeats.sum())
         if tested == 0:
             return stops
+        if len(repeats) == 1:
+            return stops + lengths * self._extend_one(
+                int(owners[0]), int(positions[0]), int(tags[0]), int(header_sizes[0]), int(lengths[0]), tested
+            )
         masks = np.uint64(0xFFFFFFFFFFFFFFFF) >> (64 - 8 * header_sizes).astype(np.uint64)
         expected = self._buffer.words(positions) & masks
         rows = np.repeat(np.arange(len(repeats)), repeats)
         # Number of each test within its message, from 1 on.
         ordinals = np.arange(1, tested + 1) - np.repeat(np.cumsum(repeats) - repeats, repeats)
-        if len(repeats) == 1:
-            heads = int(stops[0]) + int(lengths[0]) * np.arange(tested)
-            words = self._buffer.strided_words(int(stops[0]), int(lengths[0]), tested)
-            alike = ((self._buffer.words(heads) if words is None else words) & masks[0]) == expected[0]
-        else:
-            heads = np.repeat(positions, repeats) + ordinals * np.repeat(lengths, repeats)
-            alike = (self._buffer.words(heads) & np.repeat(masks, repeats)) == np.repeat(expected, repeats)
+        heads = np.repeat(positions, repeats) + ordinals * np.repeat(lengths, repeats)
+        alike = (self._buffer.words(heads) & np.repeat(masks, repeats)) == np.repeat(expected, repeats)
         accepted = repeats
         if not alike.all():
             different = np.flatnonzero(~alike)[::-1]
@@ -209,11 +208,22 @@ class _Strides:
             rows, heads = rows[kept], heads[kept]
         self._learn(tested, len(rows))
         if len(rows):
-            heads_start = heads + (int(header_sizes[0]) if len(repeats) == 1 else header_sizes[rows])
-            heads_stop = heads + (int(lengths[0]) if len(repeats) == 1 else lengths[rows])
-            row_tags = tags[rows] if len(repeats) > 1 else np.broadcast_to(tags, len(rows))
-            self._found.add(owners[rows], row_tags, heads_start, heads_stop)
-        return stops + accepted * lengths
+            self._found.add(owners[rows], tags[rows], heads + header_sizes[rows], heads + lengths[rows])
+        following: Positions = stops + accepted * lengths
+        return following
+
+    def _extend_one(self, owner: int, position: int, tag: int, header_size: int, length: int, tested: int) -> int:
+        """How many fields like that at the position follow it in its message: the same without index columns."""
+        mask = np.uint64(0xFFFFFFFFFFFFFFFF) >> np.uint64(64 - 8 * header_size)
+        expected = self._buffer.words(np.array([position]))[0] & mask
+        heads = position + length * np.arange(1, tested + 1)
+        words = self._buffer.strided_words(position + length, length, tested)
+        alike = ((self._buffer.words(heads) if words is None else words) & mask) == expected
+        accepted = tested if alike.all() else int(np.argmin(alike))
+        self._learn(tested, accepted)
+        if accepted:
+            self._found.add_chunk(tag, Chunk(np.full(accepted, owner), heads[:accepted], header_size, length, length))
+        return accepted
 
     def _learn(self, tested: int, right: int) -> None:
         """Reach further after a good guess; pause longer and longer after bad ones."""
