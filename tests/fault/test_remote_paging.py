@@ -115,9 +115,9 @@ def test_projected_values_count_their_rows_over_all_pages(server, monkeypatch):
     server.on(SEARCH, searching(10, total=10))
     answer = server.source().search(query(), ["lr"])
     assert set(answer.values) == {"float"}
-    assert sorted(zip(answer.values["float"]["run"].to_pylist(), answer.values["float"]["value"].to_pylist())) == [
-        (index, index / 10) for index in range(10)
-    ]
+    assert sorted(
+        zip(answer.values["float"]["run"].to_pylist(), answer.values["float"]["value"].to_pylist(), strict=True)
+    ) == [(index, index / 10) for index in range(10)]
 
 
 def definition_pages(pages: list[tuple[list[tuple[str, str]], str | None]]) -> Any:
@@ -166,7 +166,10 @@ def collect(batches: Any) -> list[tuple[str, int, str, Any]]:
         (kind, run, name, value)
         for kind, batch in batches
         for run, name, value in zip(
-            batch.column("run").to_pylist(), batch.column("attribute").to_pylist(), batch.column("value").to_pylist()
+            batch.column("run").to_pylist(),
+            batch.column("attribute").to_pylist(),
+            batch.column("value").to_pylist(),
+            strict=True,
         )
     )
 
@@ -253,7 +256,9 @@ def steps_by_series(batches: Any) -> dict[tuple[int, int], list[float]]:
     """Steps in the order of arrival, pieces put together."""
     found: dict[tuple[int, int], list[float]] = {}
     for batch in batches:
-        for run, attribute, points in zip(*(batch.column(name).to_pylist() for name in batch.schema.names)):
+        for run, attribute, points in zip(
+            *(batch.column(name).to_pylist() for name in batch.schema.names), strict=True
+        ):
             assert all(point["value"] == point["step"] * 2 for point in points)
             found.setdefault((run, attribute), []).extend(point["step"] for point in points)
     return found
@@ -360,7 +365,9 @@ def object_answer(*entries: tuple[str, list[float], bool | None, str | None]) ->
 def object_steps(batches: Any) -> dict[tuple[int, int], list[float]]:
     found: dict[tuple[int, int], list[float]] = {}
     for batch in batches:
-        for run, attribute, points in zip(*(batch.column(name).to_pylist() for name in batch.schema.names)):
+        for run, attribute, points in zip(
+            *(batch.column(name).to_pylist() for name in batch.schema.names), strict=True
+        ):
             assert [point["string"] for point in points] == [f"at {point['step']}" for point in points]
             found.setdefault((run, attribute), []).extend(point["step"] for point in points)
     return found
