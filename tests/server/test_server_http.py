@@ -61,6 +61,13 @@ def client(small_server: RunningServer, connect: Any) -> httpx.Client:
     return connected
 
 
+@pytest.fixture(scope="module")
+def strict_client(tmp_path_factory: pytest.TempPathFactory, connect: Any) -> Iterator[httpx.Client]:
+    """A client of a server that reads bodies of at most 1000 bytes."""
+    with serve_in_thread(tmp_path_factory.mktemp("strict"), limits=Limits(body_bytes=1000)) as server:
+        yield connect(server)
+
+
 def good(answer: httpx.Response) -> httpx.Response:
     assert answer.status_code == 200, answer.text
     return answer
@@ -610,10 +617,9 @@ def test_expired_access_token_is_401(tmp_path: Path, connect: Any) -> None:
 
 @pytest.mark.parametrize("length_declared", [True, False])
 @pytest.mark.parametrize("path", POSTS)
-def test_oversized_bodies_are_413(tmp_path_factory: Any, connect: Any, path: str, length_declared: bool) -> None:
-    with serve_in_thread(tmp_path_factory.mktemp("none"), limits=Limits(body_bytes=1000)) as server:
-        content: Any = b" " * 1001 if length_declared else iter([b" " * 600, b" " * 600])
-        refused(connect(server).post(path, content=content), 413)
+def test_oversized_bodies_are_413(strict_client: httpx.Client, path: str, length_declared: bool) -> None:
+    content: Any = b" " * 1001 if length_declared else iter([b" " * 600, b" " * 600])
+    refused(strict_client.post(path, content=content), 413)
 
 
 def test_paths_and_methods(client: httpx.Client) -> None:

@@ -8,6 +8,7 @@ import math
 import re
 from datetime import datetime, timezone
 from http import HTTPStatus
+from pathlib import Path
 from urllib.parse import urlencode
 
 from starlette.concurrency import run_in_threadpool
@@ -68,11 +69,16 @@ async def download(request: Request) -> Response:
     """FILE: the payload behind a signed URL, whole or in ranges; 400 once the URL has expired."""
     state = ServerState.of(request)
     project, path = _verified(state.authority, request)
-    payload = await run_in_threadpool(state.source.payload, project, path)
+    payload = await run_in_threadpool(_payload, state, project, path)
     if payload is None:
         raise ApiError(HTTPStatus.NOT_FOUND, "FILE_NOT_FOUND", f"The payload of {path!r} is not in this archive.")
     _drop_malformed_range(request)
     return FileResponse(payload, media_type=mime_type(payload.name), headers={"X-Content-Type-Options": "nosniff"})
+
+
+def _payload(state: ServerState, project: str, path: str) -> Path | None:
+    """The payload on disk. An unknown project has none: a refusal would make clients try again."""
+    return state.source.payload(project, path) if state.source.has_project(project) else None
 
 
 def _signed_path(state: ServerState, project: str, path: str, date: str) -> str:
