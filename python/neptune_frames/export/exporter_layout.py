@@ -1,11 +1,11 @@
 """Writing runs in the layout of neptune-exporter, one run at a time, from whole columns.
 
-    >>> import tempfile
-    >>> from pathlib import Path
-    >>> with tempfile.TemporaryDirectory() as root:
-    ...     rows = [parameter_rows({"sys/name": "first", "lr": 0.1}), float_series_rows({"loss": ([0, 1], [3.0, 2.5])})]
-    ...     [path.name for path in write_run(Path(root) / "data", "ws/proj", "run-1", rows)]
-    ['run-1-26b88ecaac29b387_part_0.parquet']
+>>> import tempfile
+>>> from pathlib import Path
+>>> with tempfile.TemporaryDirectory() as root:
+...     rows = [parameter_rows({"sys/name": "first", "lr": 0.1}), float_series_rows({"loss": ([0, 1], [3.0, 2.5])})]
+...     [path.name for path in write_run(Path(root) / "data", "ws/proj", "run-1", rows)]
+['run-1-26b88ecaac29b387_part_0.parquet']
 """
 
 from __future__ import annotations
@@ -45,7 +45,9 @@ def parameter_rows(parameters: Mapping[str | tuple[str, str], Any]) -> pa.Table:
     Keys are paths, or (path, type) where the type does not follow from the value; a None value with a
     type gives the padding row of an attribute that the run lacks. A file's value is its payload path.
     """
-    typed = {(key if isinstance(key, tuple) else (key, _type_of(key, value))): value for key, value in parameters.items()}
+    typed = {
+        (key if isinstance(key, tuple) else (key, _type_of(key, value))): value for key, value in parameters.items()
+    }
     keys = sorted(typed, key=":".join)
     types = [attribute_type for _, attribute_type in keys]
     columns: dict[str, list[Any]] = {VALUE_COLUMNS[kind]: [None] * len(keys) for kind in set(types)}
@@ -180,8 +182,10 @@ def _rows(columns: Mapping[str, Any], count: int) -> pa.Table:
     """A table in EXPORT_SCHEMA, null where no column is given."""
     return pa.table(
         [
-            columns[field.name] if isinstance(columns.get(field.name), (pa.Array, pa.ChunkedArray))
-            else pa.array(columns[field.name], field.type) if field.name in columns
+            columns[field.name]
+            if isinstance(columns.get(field.name), (pa.Array, pa.ChunkedArray))
+            else pa.array(columns[field.name], field.type)
+            if field.name in columns
             else pa.nulls(count, field.type)
             for field in EXPORT_SCHEMA
         ],

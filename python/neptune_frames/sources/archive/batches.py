@@ -12,7 +12,6 @@ import pyarrow as pa
 from neptune_frames.query.selection import SeriesOptions
 from neptune_frames.schemas import FILE, HISTOGRAM, OBJECT_POINT, TIMESTAMP, float_point, series_points_schema
 from neptune_frames.sources.archive.catalog import Catalog
-from neptune_frames.sources.archive.grouping import Indices
 from neptune_frames.sources.archive.layout import FLOAT_SERIES, VALUE_COLUMNS
 from neptune_frames.sources.archive.payloads import describe
 from neptune_frames.sources.archive.series import SeriesPoints
@@ -50,11 +49,6 @@ def point_structs(
     if attribute_type == FLOAT_SERIES:
         return _float_points(points, options)
     return _object_points(catalog, points, attribute_type)
-
-
-def take_slices(structs: pa.StructArray, positions: Indices) -> pa.StructArray:
-    """Some of the points."""
-    return structs.take(pa.array(positions))
 
 
 def _float_points(points: SeriesPoints, options: SeriesOptions) -> pa.StructArray:

@@ -92,9 +92,7 @@ def _buckets(
         return pa.RecordBatch.from_pylist([], schema=BUCKETS)
     series = np.repeat(np.arange(len(runs)), np.diff(offsets))
     numbers = view.numbers(steps)
-    starts = np.flatnonzero(
-        np.concatenate(([True], (series[1:] != series[:-1]) | (numbers[1:] != numbers[:-1])))
-    )
+    starts = np.flatnonzero(np.concatenate(([True], (series[1:] != series[:-1]) | (numbers[1:] != numbers[:-1]))))
     finite = np.isfinite(values)
     counts = _sum(finite, starts)
     at = np.arange(len(steps))
@@ -122,9 +120,7 @@ def _buckets(
         "positive_inf_count": _sum(values == np.inf, starts),
         "negative_inf_count": _sum(values == -np.inf, starts),
     }
-    arrays = [
-        pa.array(columns[field.name], field.type, mask=empty if field.nullable else None) for field in BUCKETS
-    ]
+    arrays = [pa.array(columns[field.name], field.type, mask=empty if field.nullable else None) for field in BUCKETS]
     return pa.record_batch(arrays, schema=BUCKETS)
 
 

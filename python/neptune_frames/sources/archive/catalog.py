@@ -70,15 +70,15 @@ class Catalog:
 
     def types_of(self, attribute: int) -> tuple[str, ...]:
         """The types an attribute has in any run."""
-        return tuple(
-            kind for kind, offsets in self._offsets.items() if offsets[attribute + 1] > offsets[attribute]
-        )
+        return tuple(kind for kind, offsets in self._offsets.items() if offsets[attribute + 1] > offsets[attribute])
 
     @cached_property
     def definitions(self) -> pl.DataFrame:
         """All (``attribute`` number, ``type``) pairs of the project, sorted by name then type."""
         found = [
-            pl.DataFrame({"attribute": np.flatnonzero(np.diff(offsets)).astype(np.int32)}).with_columns(type=pl.lit(kind))
+            pl.DataFrame({"attribute": np.flatnonzero(np.diff(offsets)).astype(np.int32)}).with_columns(
+                type=pl.lit(kind)
+            )
             for kind, offsets in self._offsets.items()
         ]
         empty = pl.DataFrame(schema={"attribute": pl.Int32, "type": pl.String})
@@ -165,7 +165,9 @@ class Catalog:
         rows = self.rows(attribute_type, code) if code[0] >= 0 else pl.DataFrame()
         if not rows.height:
             dtypes = {"string": pl.String, "bool": pl.Boolean, "int": pl.Int64, "float": pl.Float64}
-            return pl.repeat(None, self.run_count, dtype=dtypes.get(attribute_type, pl.Datetime("ms", "UTC")), eager=True)
+            return pl.repeat(
+                None, self.run_count, dtype=dtypes.get(attribute_type, pl.Datetime("ms", "UTC")), eager=True
+            )
         position = np.full(self.run_count, -1)
         position[rows["run"].to_numpy()] = np.arange(rows.height)
         return rows["value"].gather(pl.Series(position).replace(-1, None))
@@ -192,9 +194,7 @@ def complete(inventory: Inventory) -> Inventory:
         code = codes_in(pl.Series([name]), inventory.attributes)[0]
         return strings.filter(pl.col("attribute") == code)
 
-    everyone = pl.DataFrame(
-        {"run": np.arange(len(inventory.runs), dtype=np.int32), "value": inventory.runs}
-    )
+    everyone = pl.DataFrame({"run": np.arange(len(inventory.runs), dtype=np.int32), "value": inventory.runs})
     named = values_of(_EXPERIMENT_NAME)
     sources = {_CUSTOM_RUN_ID: everyone, _SYS_ID: everyone, _NAME: named if named.height else everyone.clear()}
     added = pl.concat(

@@ -63,7 +63,8 @@ def stable_order(keys: npt.NDArray[np.integer], count: int) -> Indices:
         return np.argsort(keys.astype(np.uint16), kind="stable")
     low = np.argsort((keys % _RADIX).astype(np.uint16), kind="stable")
     high = keys[low] // _RADIX
-    return low[stable_order(high, -(-count // _RADIX))]
+    order: Indices = low[stable_order(high, -(-count // _RADIX))]
+    return order
 
 
 def offsets_of(lengths: npt.NDArray[np.integer]) -> Indices:

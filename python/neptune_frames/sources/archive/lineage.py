@@ -38,7 +38,11 @@ class Lineage:
         levels = [(target, run, limit)]
         while options.lineage or options.kind is ContainerKind.EXPERIMENT:
             forked = (self.parent[run] >= 0) & ~np.isnan(self.fork_step[run])
-            target, limit, run = target[forked], np.minimum(limit, self.fork_step[run])[forked], self.parent[run[forked]]
+            target, limit, run = (
+                target[forked],
+                np.minimum(limit, self.fork_step[run])[forked],
+                self.parent[run[forked]],
+            )
             if not len(run):
                 break
             levels.append((target, run, limit))

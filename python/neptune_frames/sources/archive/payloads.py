@@ -57,7 +57,9 @@ def describe(root: Path, paths: pl.Series) -> pa.Array:
         }
     )
     described = pl.DataFrame({"path": paths.cast(pl.String)}).join(facts, on="path", how="left", maintain_order="left")
-    children = [described[name].to_arrow().cast(field.type) for name, field in zip(described.columns, FILE, strict=True)]
+    children = [
+        described[name].to_arrow().cast(field.type) for name, field in zip(described.columns, FILE, strict=True)
+    ]
     return pa.StructArray.from_arrays(children, fields=list(FILE), mask=pa.array(paths.is_null()))
 
 

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import polars as pl
 
-from neptune_frames.errors import NeptuneProjectInaccessible, NeptuneWarning
+from neptune_frames.errors import DamagedFileError, NeptuneProjectInaccessible, NeptuneWarning
 from neptune_frames.sources.archive.catalog import Catalog, complete
 from neptune_frames.sources.archive.identity import project_uuid
 from neptune_frames.sources.archive.inventory import Inventory, merge, read_inventory
@@ -118,17 +118,25 @@ class _Project:
         self._named_by: tuple[str, FileState] | None = None
 
     def name(self) -> str | None:
-        """The project's name, read from the first part that has a row; None without such a part."""
+        """The project's name, read from the first part that can be read and has a row; None without such a part."""
         with self._lock:
             if self._named_by is not None and state_of(self._named_by[0]) == self._named_by[1]:
                 return self._name
             self._name, self._named_by = None, None
+            damage: DamagedFileError | None = None
             for path, state in self._current().parts.items():
-                rows = read_rows([path], ["project_id"], pl.col("project_id").is_not_null())
+                try:
+                    rows = read_rows([path], ["project_id"], pl.col("project_id").is_not_null())
+                except DamagedFileError as error:
+                    # Whoever asks for this project will be told; the others need not suffer.
+                    damage = damage or error
+                    continue
                 if rows.height:
                     self._name, self._named_by = rows["project_id"][0], (path, state)
-                    break
-            return self._name
+                    return self._name
+            if damage is not None:
+                raise damage
+            return None
 
     def catalog(self) -> Catalog:
         """The catalog of the files as they are now; only new and changed files are read."""

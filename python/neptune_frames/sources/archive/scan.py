@@ -27,6 +27,7 @@ FILE_COLUMN = "__file__"
 _DTYPES: pl.Schema = pl.from_arrow(EXPORT_SCHEMA.empty_table()).schema  # type: ignore[union-attr]
 _EXACT_MICROSTEPS = 2**53
 _STEP_LIMIT = 999_999_999_999.0
+_REQUIRED = frozenset(("project_id", "run_id", "attribute_path", "attribute_type"))
 _UNREADABLE = (pl.exceptions.PolarsError, pl.exceptions.PanicException, OSError)
 
 #: Lowest and highest step, both included; infinite where open.
@@ -101,6 +102,9 @@ def _read_alike(files: Sequence[str], request: _Request) -> pl.DataFrame:
     added = FILE_COLUMN if request.with_file else None
     rows = pl.scan_parquet(list(files), glob=False, hive_partitioning=False, include_file_paths=added)
     stored = rows.collect_schema()
+    missing = _REQUIRED.difference(stored)
+    if missing:
+        raise pl.exceptions.SchemaError(f"it has no column {', '.join(sorted(missing))}")
     odd = {name: _canonical(name, stored.get(name)) for name in _DTYPES if not _is_canonical(name, stored.get(name))}
     if odd:
         rows = rows.with_columns(**odd)
@@ -110,7 +114,7 @@ def _read_alike(files: Sequence[str], request: _Request) -> pl.DataFrame:
 
 def _step_conditions(steps: StepRange, dtype: pl.DataType | None) -> list[pl.Expr]:
     """The range as conditions in the stored type, wide enough that rounding never loses a row."""
-    literals = []
+    literals: list[pl.Expr | None] = []
     for bound, margin in zip(steps, (-2, 2), strict=True):
         if not math.isfinite(bound) or dtype is None:
             literals.append(None)
@@ -178,10 +182,7 @@ def _schema_text(file: str) -> str:
     except (pa.ArrowException, OSError) as error:
         reason = "it is empty" if Path(file).stat().st_size == 0 else _first_line(error)
         raise DamagedFileError(file, reason) from error
-    missing = {"project_id", "run_id", "attribute_path", "attribute_type"}.difference(schema.names)
-    if missing:
-        raise DamagedFileError(file, f"it has no column {', '.join(sorted(missing))}")
-    return schema.remove_metadata().to_string()
+    return str(schema.remove_metadata())
 
 
 def _first_line(error: BaseException) -> str:

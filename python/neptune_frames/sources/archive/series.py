@@ -166,9 +166,8 @@ def _series_numbers(frame: pl.DataFrame, stored: pl.DataFrame, catalog: Catalog)
     width = len(attributes)
     if stored.height == len(runs) * width:
         return np.where((run >= 0) & (attribute >= 0), run * width + attribute, -1)
-    known = (
-        np.searchsorted(runs.to_numpy(), stored["run"].to_numpy()) * width
-        + np.searchsorted(attributes.to_numpy(), stored["attribute"].to_numpy())
+    known = np.searchsorted(runs.to_numpy(), stored["run"].to_numpy()) * width + np.searchsorted(
+        attributes.to_numpy(), stored["attribute"].to_numpy()
     )
     keys = np.where((run >= 0) & (attribute >= 0), run * width + attribute, len(runs) * width)
     if len(runs) * width < _DENSE_LOOKUP:
@@ -186,9 +185,13 @@ def _stitched(
     parts = wanted.select("target", "attribute", "run", "limit", "depth").unique(
         ["target", "attribute", "depth"], maintain_order=True
     )
-    source = parts.join(
-        stored.with_row_index("source"), on=["run", "attribute"], how="left", maintain_order="left"
-    )["source"].to_numpy().astype(np.int64)
+    source = (
+        parts.join(stored.with_row_index("source"), on=["run", "attribute"], how="left", maintain_order="left")[
+            "source"
+        ]
+        .to_numpy()
+        .astype(np.int64)
+    )
     starts, stops = _bounded(grouped, source, parts["limit"].to_numpy(), steps_between(options))
     target, attribute = parts["target"].to_numpy(), parts["attribute"].to_numpy()
     new = np.concatenate(([True], (target[1:] != target[:-1]) | (attribute[1:] != attribute[:-1])))

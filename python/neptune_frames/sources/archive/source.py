@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -13,14 +13,15 @@ import polars as pl
 import pyarrow as pa
 
 from neptune_frames.errors import NeptuneProjectInaccessible
-from neptune_frames.query.selection import ContainerKind
+from neptune_frames.query.selection import SeriesOptions
 from neptune_frames.query.selectors import match_names
-from neptune_frames.schemas import ATTRIBUTES, BUCKETS, RUNS, SERIES_TYPES, series_points_schema
+from neptune_frames.schemas import ATTRIBUTES, BUCKETS, RUNS, SERIES_TYPES
 from neptune_frames.sources.archive import batches, buckets, payloads, search
 from neptune_frames.sources.archive.catalog import Catalog
-from neptune_frames.sources.archive.grouping import bisect_slices, offsets_of, ranges
 from neptune_frames.sources.archive.identity import project_uuid
 from neptune_frames.sources.archive.layout import FLOAT_SERIES, OBJECT_SERIES_COLUMNS
+from neptune_frames.sources.archive.lookup import RunLookup, find_runs, projects_named
+from neptune_frames.sources.archive.pages import PageBuilder
 from neptune_frames.sources.archive.projects import Projects
 from neptune_frames.sources.archive.series import SeriesPoints, SeriesRequest, read_series, stretches
 from neptune_frames.sources.archive.values import CatalogColumns, attribute_values, values_batch
@@ -29,21 +30,12 @@ from neptune_frames.sources.base import FileRequest, SearchAnswer, SeriesKeys
 if TYPE_CHECKING:
     import numpy.typing as npt
 
-    from neptune_frames.query.selection import AttributeSelector, RunQuery, SeriesOptions
+    from neptune_frames.query.selection import AttributeSelector, RunQuery
 
 _POINTS_PER_BATCH = 1_000_000
-_CUSTOM = "CUSTOM/"
 
 #: Columns of `ArchiveSource.projects`.
 PROJECTS = pa.schema([("project", pa.string()), ("directory", pa.string()), ("uuid", pa.string())])
-
-
-@dataclass(frozen=True)
-class RunLookup:
-    """Runs found by identifiers: ``runs`` (RUNS, no duplicates) and, per identifier, a position in it or -1."""
-
-    runs: pa.Table
-    positions: npt.NDArray[np.int32]
 
 
 class ArchiveSource:
@@ -83,20 +75,7 @@ class ArchiveSource:
         UUIDs are looked for in ``projects`` (names or UUIDs; default: all of them).
         """
         wanted = pl.Series("identifier", identifiers, dtype=pl.String)
-        positions = np.full(len(wanted), -1, dtype=np.int64)
-        found: list[pa.Table] = []
-        start = 0
-        for catalog in self._catalogs(wanted, projects):
-            number = _find_in(catalog, wanted)
-            hits = np.flatnonzero(number >= 0)
-            if not len(hits):
-                continue
-            runs, rows = np.unique(number[hits], return_inverse=True)
-            found.append(catalog.runs.take(pa.array(runs)))
-            positions[hits] = start + rows
-            start += len(runs)
-        runs_found = pa.concat_tables(found).combine_chunks() if found else RUNS.empty_table()
-        return RunLookup(runs_found, positions.astype(np.int32))
+        return find_runs(self._named_by(wanted, projects), wanted)
 
     def run_uuids(self, runs: pa.Table) -> pa.Array:
         """The UUID of each run of a RUNS table, null for an unknown one."""
@@ -148,14 +127,10 @@ class ArchiveSource:
         """See `Source.resolve_custom_ids`; known runs come with their other identities."""
         wanted = pl.Series("run_id", run_ids, dtype=pl.String).unique(maintain_order=True)
         catalog = self._projects.catalog(project)
-        known = catalog.runs.take(pa.array(catalog.find_by("run_id", wanted)).cast(pa.int64()).filter(
-            pa.array(catalog.find_by("run_id", wanted) >= 0)
-        ))
-        rows = pl.DataFrame({"run_id": wanted}).join(
-            pl.from_arrow(known.drop_columns("project")), on="run_id", how="left", maintain_order="left"  # type: ignore[arg-type]
-        )
-        columns = {"project": pa.repeat(catalog.project, rows.height)}
-        columns |= {name: rows[name].to_arrow().cast(pa.string()) for name in RUNS.names[1:]}
+        number = catalog.find_by("run_id", wanted)
+        known = catalog.runs.take(pa.array(number, mask=number < 0))
+        columns = {name: known[name] for name in RUNS.names}
+        columns |= {"project": pa.repeat(catalog.project, len(wanted)), "run_id": wanted.to_arrow().cast(pa.string())}
         return pa.table(columns, schema=RUNS)
 
     def float_points(self, keys: SeriesKeys, options: SeriesOptions) -> Iterator[pa.RecordBatch]:
@@ -184,32 +159,11 @@ class ArchiveSource:
         """
         full = replace(options, include_time=True, include_previews=True)
         kinds = tuple(OBJECT_SERIES_COLUMNS) if objects else (FLOAT_SERIES,)
-        run_of, attribute_of = keys.positions()
-        width = max(len(keys.attributes), 1)
-        wanted = pl.DataFrame({"key": run_of.astype(np.int64) * width + attribute_of}).with_row_index("row")
-        rows: list[npt.NDArray[np.int64]] = []
-        totals: list[npt.NDArray[np.int64]] = []
-        lengths: list[npt.NDArray[np.int64]] = []
-        pieces: list[pa.StructArray] = []
+        page = PageBuilder(keys, batches.point_type(kinds[0], full), limit, descending, after)
         for kind in kinds:
             for catalog, points, runs, attributes in self._series(keys, full, kind):
-                series = pl.DataFrame({"key": runs.astype(np.int64) * width + attributes}).with_row_index("series")
-                hits = wanted.join(series, on="key", maintain_order="left")
-                row, number = (hits[name].to_numpy().astype(np.int64) for name in ("row", "series"))
-                starts, stops = points.offsets[number], points.offsets[number + 1]
-                totals.append(stops - starts)
-                if after is not None:
-                    starts, stops = _beyond(points, starts, stops, after[row], descending)
-                count = np.minimum(stops - starts, limit)
-                positions = ranges(stops - count if descending else starts, count)
-                if descending:
-                    ends = np.cumsum(count)
-                    positions = positions[np.repeat(ends + (ends - count) - 1, count) - np.arange(len(positions))]
-                structs = batches.point_structs(catalog, points, kind, full)
-                rows.append(row)
-                lengths.append(count)
-                pieces.append(structs.take(pa.array(positions)))
-        return _page(len(keys), rows, lengths, totals, pieces, batches.point_type(kinds[0], full))
+                page.add(points, runs, attributes, batches.point_structs(catalog, points, kind, full))
+        return page.table()
 
     def buckets(self, keys: SeriesKeys, options: SeriesOptions, limit: int) -> pa.Table:
         return self.view_buckets(keys, options, limit + 1)
@@ -236,9 +190,7 @@ class ArchiveSource:
         """See `Source.fetch_files`. Payloads are copied; a path that leaves the payload root counts as missing."""
         projects = self._projects.find({file.project for file in files})
         roots = {catalog.project: catalog.payloads for catalog in projects}
-        found = [
-            payloads.locate(roots[file.project], file.path) if file.project in roots else None for file in files
-        ]
+        found = [payloads.locate(roots[file.project], file.path) if file.project in roots else None for file in files]
         return payloads.copy_out(found, [file.target for file in files])
 
     def payload(self, project: str, path: str) -> Path | None:
@@ -266,17 +218,14 @@ class ArchiveSource:
             raise NeptuneProjectInaccessible(projects[0])
         return found
 
-    def _catalogs(self, identifiers: pl.Series, projects: Sequence[str] | None) -> list[Catalog]:
+    def _named_by(self, identifiers: pl.Series, projects: Sequence[str] | None) -> list[Catalog]:
         """The projects that the identifiers can name."""
-        named = identifiers.filter(identifiers.str.contains("/", literal=True))
-        if len(named) == len(identifiers):
-            parts = named.str.strip_prefix(_CUSTOM).str.extract(r"^([^/]*/[^/]*)/").drop_nulls().unique()
-            return self._projects.find(parts.sort())
+        named = projects_named(identifiers)
+        if named is not None:
+            return self._projects.find(named)
         return self._projects.catalogs() if projects is None else self._known(projects)
 
-    def _located(
-        self, runs: pa.Table
-    ) -> Iterator[tuple[Catalog, npt.NDArray[np.int64], npt.NDArray[np.int64]]]:
+    def _located(self, runs: pa.Table) -> Iterator[tuple[Catalog, npt.NDArray[np.int64], npt.NDArray[np.int64]]]:
         """Project by project: its catalog, the rows of ``runs`` that are known runs of it, and their numbers."""
         names = pl.Series(runs["project"], dtype=pl.String)
         for catalog in self._projects.find(names.unique().sort()):
@@ -306,9 +255,7 @@ class ArchiveSource:
                 first = last
 
 
-def _pairs(
-    keys: SeriesKeys, rows: npt.NDArray[np.int64], codes: npt.NDArray[np.int32]
-) -> pl.DataFrame | None:
+def _pairs(keys: SeriesKeys, rows: npt.NDArray[np.int64], codes: npt.NDArray[np.int32]) -> pl.DataFrame | None:
     """The pairs of the keys as targets (positions in ``rows``) and attribute numbers."""
     if keys.pairs is None:
         return None
@@ -317,22 +264,6 @@ def _pairs(
     run, attribute = keys.pairs
     pairs = pl.DataFrame({"target": target[run], "attribute": codes[attribute]})
     return pairs.filter(pl.col("target") >= 0, pl.col("attribute") >= 0)
-
-
-def _find_in(catalog: Catalog, identifiers: pl.Series) -> npt.NDArray[np.int64]:
-    """The number of the run that each identifier names, -1 where it is none of this project."""
-    by_custom = catalog.find_by("run_id", _after(identifiers, f"{_CUSTOM}{catalog.project}/"))
-    by_id = catalog.find_by("sys_id", _after(identifiers, f"{catalog.project}/"))
-    number = np.where(by_custom >= 0, by_custom, by_id)
-    plain = identifiers.set(identifiers.str.contains("/", literal=True), None)
-    if plain.null_count() < len(plain):
-        number = np.where(number >= 0, number, catalog.find_by("uuid", plain))
-    return number
-
-
-def _after(texts: pl.Series, prefix: str) -> pl.Series:
-    """What follows the prefix, null where a text does not start with it."""
-    return texts.str.slice(len(prefix)).set(~texts.str.starts_with(prefix), None)
 
 
 def _selected(catalog: Catalog, selector: AttributeSelector) -> pl.DataFrame:
@@ -345,8 +276,6 @@ def _selected(catalog: Catalog, selector: AttributeSelector) -> pl.DataFrame:
 
 def _held(catalog: Catalog, runs: npt.NDArray[np.int64], definitions: pl.DataFrame) -> pl.DataFrame:
     """The definitions that any of the runs has, by itself or by inheritance."""
-    from neptune_frames.query.selection import SeriesOptions
-
     member = np.zeros(catalog.run_count, dtype=bool)
     member[runs] = True
     found = [definitions.clear()]
@@ -379,41 +308,3 @@ def _values(
         if found.height:
             placed = found.with_columns(pl.Series("target", rows[found["target"].to_numpy()]))
             yield kind, values_batch(catalog, kind, placed)
-
-
-def _beyond(
-    points: SeriesPoints,
-    starts: npt.NDArray[np.int64],
-    stops: npt.NDArray[np.int64],
-    after: npt.NDArray[np.float64],
-    descending: bool,
-) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.int64]]:
-    """The part of each series that lies beyond a step, in the direction asked for; NaN means all of it."""
-    known = np.flatnonzero(~np.isnan(after))
-    cut = bisect_slices(points.steps, starts[known], stops[known], after[known], right=not descending)
-    starts, stops = starts.copy(), stops.copy()
-    (stops if descending else starts)[known] = cut
-    return starts, stops
-
-
-def _page(
-    count: int,
-    rows: Sequence[npt.NDArray[np.int64]],
-    lengths: Sequence[npt.NDArray[np.int64]],
-    totals: Sequence[npt.NDArray[np.int64]],
-    pieces: Sequence[pa.StructArray],
-    point: pa.StructType,
-) -> pa.Table:
-    """Pages of series put into the order of their rows; a row that came for two types keeps the first."""
-    row = np.concatenate([np.empty(0, dtype=np.int64), *rows])
-    length, total = (np.concatenate([np.empty(0, dtype=np.int64), *parts]) for parts in (lengths, totals))
-    structs = pa.concat_arrays(pieces) if pieces else pa.array([], point)
-    distinct, first = np.unique(row, return_index=True)
-    row_lengths, row_totals = np.zeros(count, dtype=np.int64), np.zeros(count, dtype=np.int64)
-    row_lengths[distinct], row_totals[distinct] = length[first], total[first]
-    positions = ranges(offsets_of(length)[:-1][first], length[first])
-    schema = series_points_schema(point)
-    points = pa.LargeListArray.from_arrays(
-        pa.array(offsets_of(row_lengths)), structs.take(pa.array(positions)), type=schema.field("points").type
-    )
-    return pa.table({"points": points, "total": pa.array(row_totals)})

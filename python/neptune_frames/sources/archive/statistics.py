@@ -11,7 +11,9 @@ from neptune_frames.sources.archive.grouping import Indices, Steps
 STATISTICS = ("last", "min", "max", "average", "variance")
 
 
-def series_statistics(offsets: Indices, steps: Steps, values: npt.NDArray[np.float64]) -> dict[str, npt.NDArray[np.generic]]:
+def series_statistics(
+    offsets: Indices, steps: Steps, values: npt.NDArray[np.float64]
+) -> dict[str, npt.NDArray[np.generic]]:
     """Statistics of each series: ``count``, ``first_step``, ``last_step``, and `STATISTICS`.
 
     No series may be empty. ``last`` is the true last value; the others leave NaN out, are NaN where

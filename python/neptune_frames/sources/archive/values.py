@@ -123,9 +123,7 @@ class CatalogColumns:
         return rows
 
 
-def _float_summaries(
-    catalog: Catalog, runs: npt.NDArray[np.int64], attributes: npt.NDArray[np.int32]
-) -> pl.DataFrame:
+def _float_summaries(catalog: Catalog, runs: npt.NDArray[np.int64], attributes: npt.NDArray[np.int32]) -> pl.DataFrame:
     request = SeriesRequest(catalog, FLOAT_SERIES, runs, attributes, SeriesOptions())
     parts = stretches(request)
     columns = ["target", "attribute", *_SUMMARY]
