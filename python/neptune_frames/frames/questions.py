@@ -114,6 +114,7 @@ def series_question(
     """
     project = resolve_project(project)
     containers = Containers.of(runs, kind, f"{kind.value}s")
+    selector = resolve_attributes(attributes, types, "attributes")
     options = SeriesOptions(
         kind=kind,
         step_range=check_step_range(step_range),
@@ -122,7 +123,7 @@ def series_question(
         include_time=check_include_time(include_time),
         include_previews=bool(previews),
     )
-    return MetricsQuestion(project, containers, resolve_attributes(attributes, types, "attributes"), options)
+    return MetricsQuestion(project, containers, selector, options)
 
 
 class Narrowing:
