@@ -16,6 +16,7 @@ from neptune_frames.sources.remote.definitions import fetch_definitions
 from neptune_frames.sources.remote.files import Downloads
 from neptune_frames.sources.remote.float_series import fetch_float_points
 from neptune_frames.sources.remote.object_series import fetch_object_points
+from neptune_frames.sources.remote.projects import fetch_project_name
 from neptune_frames.sources.remote.retries import RetryPolicy
 from neptune_frames.sources.remote.search import search
 from neptune_frames.sources.remote.session import Session
@@ -93,6 +94,9 @@ class RemoteSource:
 
     def fetch_files(self, files: Sequence[FileRequest], *, progress: bool = True) -> list[bool]:
         return self._downloads.fetch(files, progress=progress)
+
+    def project_name(self, identifier: str) -> str:
+        return fetch_project_name(self._session, identifier)
 
     def close(self) -> None:
         self._downloads.close()
