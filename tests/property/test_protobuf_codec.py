@@ -241,6 +241,7 @@ def strategy(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) ->
         monkeypatch.setattr(scan, "_windows_pay", lambda *_: True)
     if request.param == "small windows":
         monkeypatch.setattr(scan, "_WINDOW", 16)
+        monkeypatch.setattr(scan, "_LONG_FIELD", 24)
 
 
 @pytest.mark.usefixtures("strategy")

@@ -26,6 +26,9 @@ _BLOCK = 32_768
 
 _WINDOW = 262_144
 
+#: Fields from this length on are read one by one: that costs less than to look at their bytes.
+_LONG_FIELD = 512
+
 #: Tags from here on are told apart one by one.
 _LARGE_TAG = 128
 
@@ -33,6 +36,7 @@ _LARGE_TAG = 128
 _COST_OF_ROUND = 150.0
 _COST_OF_WINDOW = 500.0
 _COST_OF_WINDOW_BYTE = 0.008
+_COST_OF_LONG_FIELD = 1.5
 _ROUNDS_BEFORE_CHOICE = 8
 
 #: Which bytes may start a field of any number: those whose low bits are a wire type that is read.
@@ -127,15 +131,15 @@ def _lockstep(
     buffer: Buffer, owners: Positions, positions: Positions, ends: Positions, found: Found, message: Message
 ) -> None:
     strides = _Strides(buffer, found, message)
-    consumed = 0
-    rounds = 0
+    rounds = consumed = consumed_by_single_fields = 0
     while True:
         pending = positions < ends
         if not pending.all():
             owners, positions, ends = owners[pending], positions[pending], ends[pending]
         if not len(owners):
             return
-        if rounds and rounds % _ROUNDS_BEFORE_CHOICE == 0 and _windows_pay(positions, ends, consumed / rounds):
+        choose = rounds > 0 and rounds % _ROUNDS_BEFORE_CHOICE == 0
+        if choose and _windows_pay(positions, ends, consumed / rounds, consumed_by_single_fields / rounds):
             for owner, position, end in zip(owners.tolist(), positions.tolist(), ends.tolist(), strict=True):
                 _read_by_windows(buffer, owner, position, end, found, message)
             return
@@ -146,14 +150,16 @@ def _lockstep(
         found.add(owners, headers.tags, headers.starts, headers.stops)
         following = strides.extend(owners, positions, headers.tags, headers.starts, headers.stops, ends)
         consumed += int((following - positions).max())
+        consumed_by_single_fields += int((headers.stops - positions).max())
         rounds += 1
         positions = following
 
 
-def _windows_pay(positions: Positions, ends: Positions, bytes_per_round: float) -> bool:
+def _windows_pay(positions: Positions, ends: Positions, bytes_per_round: float, field_size: float) -> bool:
     remaining = ends - positions
     lockstep = _COST_OF_ROUND * float(remaining.max()) / bytes_per_round
-    windows = _COST_OF_WINDOW * len(remaining) + _COST_OF_WINDOW_BYTE * float(remaining.sum())
+    byte = _COST_OF_WINDOW_BYTE if field_size < _LONG_FIELD else _COST_OF_LONG_FIELD / field_size
+    windows = _COST_OF_WINDOW * len(remaining) + byte * float(remaining.sum())
     return windows < lockstep
 
 
@@ -241,7 +247,10 @@ def _read_by_windows(buffer: Buffer, owner: int, position: int, end: int, found:
     """Find the fields of one long message."""
     declared = [field.tag & 0x7F | (0x80 if field.tag >= 0x80 else 0) for field in message.by_number.values()]
     only_declared = True
-    while position < end:
+    while True:
+        position = _skim_long_fields(buffer, owner, position, end, found)
+        if position == end:
+            return
         window = min(end, position + _WINDOW)
         content = buffer.bytes[position:window]
         may_start = _any_of(content, declared) if only_declared else _ANY_FIELD[content]
@@ -256,6 +265,30 @@ def _read_by_windows(buffer: Buffer, owner: int, position: int, end: int, found:
         elif reached == position:
             raise explain(buffer, position, end)
         position = reached
+
+
+def _skim_long_fields(buffer: Buffer, owner: int, position: int, end: int, found: Found) -> int:
+    """Find long length-delimited fields from the position on; return the position of what is none."""
+    content = memoryview(buffer.arrow)
+    columns: tuple[list[int], list[int], list[int]] = ([], [], [])
+    while position < end and content[position] & 0x87 == WireType.LENGTH:
+        start, length, shift = position + 1, 0, 0
+        while start < end and content[start] >= 0x80 and shift < 28:
+            length |= (content[start] & 0x7F) << shift
+            start, shift = start + 1, shift + 7
+        if start >= end or content[start] >= 0x80:
+            break
+        length |= content[start] << shift
+        stop = start + 1 + length
+        if length < _LONG_FIELD or stop > end:
+            break
+        for column, value in zip(columns, (content[position], start + 1, stop), strict=True):
+            column.append(value)
+        position = stop
+    if columns[0]:
+        tags, starts, stops = (np.array(column) for column in columns)
+        found.add(np.full(len(tags), owner), tags.view(np.uint64), starts, stops)
+    return position
 
 
 def _any_of(content: npt.NDArray[np.uint8], values: list[int]) -> npt.NDArray[np.bool_]:
