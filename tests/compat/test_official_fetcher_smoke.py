@@ -81,9 +81,10 @@ def test_table_criteria(peer: PeerProcess) -> None:
     assert all("rerun" in str(cell) and "track_1_short" in str(cell) for cell in tags)
 
 
-def test_states_match_nothing_in_an_export(peer: PeerProcess) -> None:
-    frame = result_of(peer, "speedrun.fetch_runs_df(columns=['sys/id'], states=['inactive'])")
-    assert frame["index"]["items"] == []
+@pytest.mark.parametrize(("state", "runs"), [("inactive", 118), ("active", 0)])
+def test_archived_runs_are_inactive(peer: PeerProcess, state: str, runs: int) -> None:
+    frame = result_of(peer, f"speedrun.fetch_runs_df(columns=['sys/id'], states=[{state!r}])")
+    assert len(frame["index"]["items"]) == runs
 
 
 def test_values_of_one_run(peer: PeerProcess) -> None:

@@ -114,11 +114,19 @@ def test_token_needs_no_server_dependencies() -> None:
 
 
 def test_greeting_never_shows_the_secret(data_directory: Path) -> None:
-    text = greeting("http://0.0.0.0:8600", ServeOptions(data_directory, host="0.0.0.0", token="s3cret"))
+    text = greeting("http://0.0.0.0:8600", ServeOptions(data_directory, host="0.0.0.0", token="s3cret"), [])
     assert "s3cret" not in text
     assert "--secret SECRET" in text
     # A wildcard address is nothing to connect to.
     assert f"token http://{socket.gethostname()}:8600" in text
+    assert "none yet" in text
+
+
+def test_greeting_names_the_projects(data_directory: Path) -> None:
+    text = greeting("http://127.0.0.1:8600", ServeOptions(data_directory), [f"team/p{n}" for n in range(13)])
+    assert "export NEPTUNE_PROJECT=team/p0" in text
+    assert "  team/p9\n" in text
+    assert "... and 3 more" in text
 
 
 def test_server_in_a_thread_ends_with_its_context(data_directory: Path) -> None:

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import ipaddress
+import shlex
 import socket
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -17,6 +18,12 @@ from neptune_frames.server.api_tokens import PUBLIC_SECRET, make_api_token
 
 DEFAULT_HOST = "127.0.0.1"
 DEFAULT_PORT = 8600
+
+_PROJECTS_SHOWN = 10
+#: Longer than any pause between two requests of a client, so that its next one does not meet a closing connection.
+_KEEP_ALIVE_SECONDS = 75
+#: How long Ctrl-C waits for answers under way.
+_FAREWELL_SECONDS = 5
 
 
 @dataclass(frozen=True)
@@ -44,7 +51,7 @@ def serve(options: ServeOptions) -> None:
     app = _make_app(options)
     listening = listen(options.host, options.port)
     url = url_of(listening)
-    print(greeting(url, options), flush=True)
+    print(greeting(url, options, _project_names(app)), flush=True)
     server = uvicorn.Server(_configuration(uvicorn, app))
     try:
         server.run(sockets=[listening])
@@ -134,22 +141,27 @@ def url_of(listening: socket.socket) -> str:
     return f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
 
 
-def greeting(url: str, options: ServeOptions) -> str:
-    """What `serve` prints: where it is and the lines to paste into another shell."""
+def greeting(url: str, options: ServeOptions, projects: Sequence[str]) -> str:
+    """What `serve` prints: where it is, what it holds, and the lines to paste into another shell."""
     reach = _reachable(url)
-    if options.token is None:
-        token_command, note = f"neptune-frames token {reach}", ""
-    else:
-        token_command = f"neptune-frames token {reach} --secret SECRET"
-        note = "\n  (SECRET is what you passed with --token)"
+    secret = "" if options.token is None else " --secret SECRET"
+    note = "" if options.token is None else "\n  (SECRET is what you passed with --token)"
+    shown = "\n".join(f"  {name}" for name in projects[:_PROJECTS_SHOWN])
+    more = f"\n  ... and {len(projects) - _PROJECTS_SHOWN} more" if len(projects) > _PROJECTS_SHOWN else ""
     return (
         f"Serving {options.data} at {url} (read-only; Ctrl-C stops it).\n"
+        f"Projects:\n{shown or '  none yet; they are picked up when they appear'}{more}\n"
         f"\n"
         f"In another shell:\n"
-        f'  export NEPTUNE_API_TOKEN="$({token_command})"{note}\n'
-        f"  export NEPTUNE_PROJECT=workspace/project\n"
+        f'  export NEPTUNE_API_TOKEN="$(neptune-frames token {reach}{secret})"{note}\n'
+        f"  export NEPTUNE_PROJECT={shlex.quote(projects[0]) if projects else 'workspace/project'}\n"
         f"  python -c 'import neptune_query as nq; print(nq.list_experiments())'\n"
     )
+
+
+def _project_names(app: Any) -> list[str]:
+    names: list[str] = app.state.server.source.projects()["project"].to_pylist()
+    return names
 
 
 def _reachable(url: str) -> str:
@@ -184,7 +196,14 @@ def _api_token(url: str, token: str | None) -> str:
 
 
 def _configuration(uvicorn: ModuleType, app: Any) -> Any:
-    return uvicorn.Config(app, log_level="warning", access_log=False, lifespan="on", server_header=False)
+    return uvicorn.Config(
+        app,
+        log_level="warning",
+        access_log=False,
+        server_header=False,
+        timeout_keep_alive=_KEEP_ALIVE_SECONDS,
+        timeout_graceful_shutdown=_FAREWELL_SECONDS,
+    )
 
 
 def _announcing_server(uvicorn: ModuleType, configuration: Any, ready: threading.Event) -> Any:
