@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 import threading
 from collections.abc import Mapping
 from datetime import datetime, timezone
@@ -14,7 +15,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from neptune_frames.errors import ArchiveError, DamagedFileError, NeptuneProjectInaccessible
+from neptune_frames.errors import ArchiveError, DamagedFileError, NeptuneProjectInaccessible, NeptuneWarning
 from neptune_frames.export.exporter_layout import (
     float_series_rows,
     object_series_rows,
@@ -176,6 +177,23 @@ class TestRows:
         assert [point["string"] for point in found["log"]] == ["x", "two\nlines"]
         assert [point["file"]["path"] for point in found["img"]] == ["a/img/0.png"]
         assert values_of(source, "histogram_series") == {("a", "h"): wider}
+
+    def test_types_of_older_exports_are_named_once_and_left_out(self, tmp_path: Path) -> None:
+        rows = parameter_rows({("artifacts", "file"): "a/files_list.json", "x": 1})
+        kinds = pa.array(["artifact" if kind == "file" else kind for kind in rows["attribute_type"].to_pylist()])
+        write(tmp_path, "a", {}, rows.set_column(3, EXPORT_SCHEMA.field(3), kinds))
+        source = ArchiveSource(tmp_path)
+        with pytest.warns(NeptuneWarning, match="artifact"):
+            assert values_of(source, "int") == {("a", "x"): 1}
+        assert values_of(source, "file") == {}
+
+    def test_a_project_in_two_directories_is_read_once(self, tmp_path: Path) -> None:
+        (path,) = write(tmp_path, "a", {"x": 1})
+        shutil.copytree(path.parent, tmp_path / "data" / "a copy")
+        source = ArchiveSource(tmp_path)
+        with pytest.warns(NeptuneWarning, match="two directories"):
+            assert values_of(source, "int") == {("a", "x"): 1}
+        assert source.projects().num_rows == 1
 
 
 class TestIdentity:
@@ -365,7 +383,7 @@ VARIANTS = {
     "float64 steps": {"step": pa.float64()},
     "large strings": {name: pa.large_string() for name in ("project_id", "run_id", "attribute_path", "string_value")},
     "dictionaries": {
-        name: pa.dictionary(pa.int32(), pa.string()) for name in ("project_id", "run_id", "attribute_path", "attribute_type")
+        name: pa.dictionary(pa.int32(), pa.string()) for name in ("project_id", "run_id", "attribute_path")
     },
     "nanoseconds": {"timestamp": pa.timestamp("ns", "UTC"), "datetime_value": pa.timestamp("ns", "UTC")},
     "microseconds without zone": {"timestamp": pa.timestamp("us"), "datetime_value": pa.timestamp("us")},

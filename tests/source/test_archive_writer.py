@@ -121,6 +121,15 @@ def test_a_root_a_directory_of_projects_and_one_project_are_the_same_archive(tmp
         assert directory.files.resolve() == tmp_path / "files" / project
 
 
+def test_a_directory_of_archives(tmp_path: Path) -> None:
+    for archive in ("first", "second"):
+        write_run(tmp_path / archive / "data", f"ws/{archive}", "run-1", [parameter_rows({"a": 1})])
+    (tmp_path / ".hidden").mkdir()
+    found = project_directories(tmp_path, None)
+    assert [directory.data.name for directory in found] == [encoded_name("ws/first"), encoded_name("ws/second")]
+    assert found[1].files.resolve() == tmp_path / "second" / "files" / encoded_name("ws/second")
+
+
 def test_the_type_of_a_parameter_must_be_known() -> None:
     with pytest.raises(TypeError, match="'a'"):
         parameter_rows({"a": None})

@@ -60,7 +60,8 @@ def group_rows(series: npt.NDArray[np.integer], steps: Steps, count: int) -> Gro
 def stable_order(keys: npt.NDArray[np.integer], count: int) -> Indices:
     """``argsort(keys, kind="stable")`` for keys in 0..count-1, by radix: numpy has it for 16-bit keys only."""
     if count <= _RADIX:
-        return np.argsort(keys.astype(np.uint16), kind="stable")
+        short: Indices = np.argsort(keys.astype(np.uint16), kind="stable")
+        return short
     low = np.argsort((keys % _RADIX).astype(np.uint16), kind="stable")
     high = keys[low] // _RADIX
     order: Indices = low[stable_order(high, -(-count // _RADIX))]
@@ -86,7 +87,9 @@ def ranges(starts: Indices, lengths: Indices) -> Indices:
     """
     ends = np.cumsum(lengths)
     total = int(ends[-1]) if len(ends) else 0
-    return np.arange(total, dtype=np.int64) + np.repeat(starts - (ends - lengths), lengths)
+    positions: Indices = np.arange(total, dtype=np.int64)
+    positions += np.repeat(starts - (ends - lengths), lengths)
+    return positions
 
 
 def bisect_slices(steps: Steps, starts: Indices, stops: Indices, bounds: Steps, *, right: bool) -> Indices:

@@ -7,7 +7,8 @@ or changed files cost no more than reading them.
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from itertools import pairwise
 from typing import cast
 
 import numpy as np
@@ -40,7 +41,8 @@ class Inventory:
     ``runs``, ``attributes`` and ``files`` are sorted distinct texts; the integer columns ``run``,
     ``attribute`` and ``file`` of the tables are positions in them. ``owners`` has a row for each file
     and run with rows in it. ``tables`` has one table per attribute type, sorted by attribute and run:
-    parameters with a ``value``, series with their statistics.
+    parameters with a ``value``, series with their statistics. ``ignored_types`` are attribute types that
+    were found but have no place in the library (``file_set`` and ``artifact`` of 2.x exports).
     """
 
     project: str | None
@@ -49,6 +51,7 @@ class Inventory:
     attributes: pl.Series
     owners: pl.DataFrame
     tables: Mapping[str, pl.DataFrame]
+    ignored_types: frozenset[str] = frozenset()
 
 
 def read_inventory(files: Mapping[str, FileState]) -> list[Inventory]:
@@ -81,7 +84,8 @@ def merge(inventories: Sequence[Inventory], *, without: Collection[str] = ()) ->
         for kind in types
     }
     owners = pl.concat([pl.DataFrame(schema={"file": pl.Int32, "run": pl.Int32}), *(i.owners for i in recoded)])
-    return Inventory(projects[0] if projects else None, files, runs, attributes, owners, tables)
+    ignored = frozenset[str]().union(*(inventory.ignored_types for inventory in inventories))
+    return Inventory(projects[0] if projects else None, files, runs, attributes, owners, tables, ignored)
 
 
 def codes_in(texts: pl.Series, known: pl.Series) -> npt.NDArray[np.int32]:
@@ -95,7 +99,7 @@ def _chunks(files: Mapping[str, FileState]) -> list[list[str]]:
     numbers = sizes // _CHUNK_BYTES
     paths = list(files)
     bounds = [0, *(np.flatnonzero(np.diff(numbers)) + 1), len(paths)]
-    return [paths[start:stop] for start, stop in zip(bounds[:-1], bounds[1:], strict=True) if stop > start]
+    return [paths[start:stop] for start, stop in pairwise(bounds) if stop > start]
 
 
 def _read_chunk(files: list[str]) -> Inventory:
@@ -129,6 +133,7 @@ def _read_chunk(files: list[str]) -> Inventory:
         attribute_names,
         owners,
         {name: table for name, table in tables.items() if table.height},
+        frozenset(others["attribute_type"].drop_nulls().unique()).difference(VALUE_COLUMNS),
     )
 
 
@@ -206,7 +211,7 @@ def _without(inventory: Inventory, files: Collection[str]) -> Inventory:
     owners = inventory.owners.filter(kept)
     used = inventory.runs.gather(owners["run"].unique())
     return _recoded(
-        Inventory(inventory.project, inventory.files, inventory.runs, inventory.attributes, owners, tables),
+        replace(inventory, owners=owners, tables=tables),
         used.sort(),
         inventory.attributes,
         inventory.files.filter(~inventory.files.is_in(list(files))),
@@ -227,4 +232,6 @@ def _recoded(inventory: Inventory, runs: pl.Series, attributes: pl.Series, files
         )
 
     tables = {name: recode(table) for name, table in inventory.tables.items() if table.height}
-    return Inventory(inventory.project, files, runs, attributes, recode(inventory.owners), tables)
+    return replace(
+        inventory, files=files, runs=runs, attributes=attributes, owners=recode(inventory.owners), tables=tables
+    )

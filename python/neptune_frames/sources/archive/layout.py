@@ -169,13 +169,18 @@ def list_parts(directory: Path) -> Listing:
 def state_of(path: str) -> FileState | None:
     """The state of one file; None where it is gone."""
     try:
-        return _state(os.stat(path))
+        return _state(Path(path).stat())
     except FileNotFoundError:
         return None
 
 
 def _state(status: os.stat_result) -> FileState:
     return FileState(status.st_size, status.st_mtime_ns)
+
+
+def _is_root(directory: Path) -> bool:
+    nested = directory / "data"
+    return nested.is_dir() and not _holds_parts(nested)
 
 
 def _holds_parts(directory: Path) -> bool:

@@ -16,6 +16,7 @@ from stat import S_ISREG
 import polars as pl
 import pyarrow as pa
 
+from neptune_frames.progress import progress_bar
 from neptune_frames.schemas import FILE
 
 _DEFAULT_TYPE = "application/octet-stream"
@@ -73,9 +74,14 @@ def mime_type(path: str) -> str:
     return _COMPRESSED_TYPES.get(encoding, _DEFAULT_TYPE) if encoding else guessed or _DEFAULT_TYPE
 
 
-def copy_out(sources: Sequence[Path | None], targets: Sequence[Path]) -> list[bool]:
+def copy_out(sources: Sequence[Path | None], targets: Sequence[Path], *, progress: bool) -> list[bool]:
     """Copy payloads to their targets, each written aside and renamed; False where there is no payload."""
-    return [source is not None and _copy(source, target) for source, target in zip(sources, targets, strict=True)]
+    copied = []
+    with progress_bar(len(sources), "files", enabled=progress) as advance:
+        for source, target in zip(sources, targets, strict=True):
+            copied.append(source is not None and _copy(source, target))
+            advance(1)
+    return copied
 
 
 def _copy(source: Path, target: Path) -> bool:

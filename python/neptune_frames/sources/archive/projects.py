@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import os
 import threading
 import time
-import warnings
 from collections.abc import Iterable
 from pathlib import Path
 
@@ -24,6 +22,7 @@ from neptune_frames.sources.archive.layout import (
     state_of,
 )
 from neptune_frames.sources.archive.scan import read_rows
+from neptune_frames.warnings import warn
 
 #: A directory with more files than this is listed again only when its own time changed, or after
 #: `_RECHECK_SECONDS`: files replaced in place are then seen that much later.
@@ -41,6 +40,7 @@ class Projects:
         self._files = files
         self._known: dict[Path, _Project] = {}
         self._lock = threading.Lock()
+        self._copies: set[Path] = set()
         project_directories(data, files)
 
     def directories(self) -> dict[str, Path]:
@@ -85,15 +85,17 @@ class Projects:
                 continue
             if name in named:
                 other = named[name].directory.data
-                warnings.warn(
-                    NeptuneWarning(
-                        f"Project {name!r} is in two directories; {project.directory.data} is left out, {other} is read."
-                    ),
-                    stacklevel=2,
-                )
+                self._warn_of_copy(name, project.directory.data, other)
                 continue
             named[name] = _NamedProject(name, project)
         return [named[name] for name in sorted(named)]
+
+    def _warn_of_copy(self, name: str, copy: Path, read: Path) -> None:
+        with self._lock:
+            if copy in self._copies:
+                return
+            self._copies.add(copy)
+        warn(f"Project {name!r} is in two directories: {read} is read, {copy} is left out.", NeptuneWarning)
 
 
 class _NamedProject:
@@ -114,6 +116,7 @@ class _Project:
         self._read = Listing({}, ())
         self._inventory: Inventory | None = None
         self._catalog: Catalog | None = None
+        self._ignored: frozenset[str] = frozenset()
         self._name: str | None = None
         self._named_by: tuple[str, FileState] | None = None
 
@@ -147,9 +150,10 @@ class _Project:
                 stale = {path for path, state in self._read.parts.items() if listing.parts.get(path) != state}
                 kept = [] if self._inventory is None else [merge([self._inventory], without=stale)]
                 self._inventory = merge([*kept, *read_inventory(changed)])
-                self._read = listing
                 name = self._inventory.project or ""
                 self._catalog = Catalog(name, complete(self._inventory), self.directory.files)
+                self._read = listing
+                self._warn_of_ignored(self._inventory.ignored_types)
             return self._catalog
 
     def _current(self) -> Listing:
@@ -169,13 +173,17 @@ class _Project:
                 self._warn_of_leftovers(set(listing.interrupted).difference(before.interrupted))
         return self._listing
 
+    def _warn_of_ignored(self, types: frozenset[str]) -> None:
+        new = sorted(types.difference(self._ignored))
+        self._ignored = types
+        if new:
+            warn(f"Attributes of type {', '.join(new)} in {self.directory.data} are ignored.", NeptuneWarning)
+
     def _warn_of_leftovers(self, new: set[str]) -> None:
         if new:
             shown = ", ".join(sorted(new)[:5]) + (" ..." if len(new) > 5 else "")
-            warnings.warn(
-                NeptuneWarning(
-                    f"{os.fspath(self.directory.data)} holds leftovers of an unfinished export, which are ignored: "
-                    f"{shown}. Export those runs again."
-                ),
-                stacklevel=2,
+            warn(
+                f"{self.directory.data} holds leftovers of an unfinished export, which are ignored: {shown}. "
+                "Export those runs again.",
+                NeptuneWarning,
             )

@@ -157,13 +157,17 @@ def _read_by_schema(files: Sequence[str], request: _Request) -> pl.DataFrame:
         alike.setdefault(_schema_text(file), []).append(file)
     frames = []
     for group in alike.values():
-        try:
-            frames.append(_read_alike(group, request))
-        except _UNREADABLE:
-            frames.extend(_read_single(file, request) for file in group)
+        frames.extend(_read_group(group, request))
     if "step" in request.columns:
         frames = [frame.with_columns(pl.Series("step", steps_of(frame["step"]))) for frame in frames]
     return pl.concat(frames)
+
+
+def _read_group(files: Sequence[str], request: _Request) -> list[pl.DataFrame]:
+    try:
+        return [_read_alike(files, request)]
+    except _UNREADABLE:
+        return [_read_single(file, request) for file in files]
 
 
 def _read_single(file: str, request: _Request) -> pl.DataFrame:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 
 import numpy as np
 import numpy.typing as npt
@@ -70,7 +71,7 @@ class SeriesPoints:
         if len(bounds) == 2:
             yield self
             return
-        for first, last in zip(bounds[:-1], bounds[1:], strict=True):
+        for first, last in pairwise(bounds):
             start, stop = int(self.offsets[first]), int(self.offsets[last])
             yield SeriesPoints(
                 self.target[first:last],
@@ -119,7 +120,7 @@ def read_series(request: SeriesRequest, columns: Sequence[str]) -> Iterator[Seri
     points = np.cumsum(wanted["count"].to_numpy())[np.searchsorted(number, number)]
     chunk = points // _POINTS_PER_READ + number // _SERIES_PER_READ
     bounds = [0, *(np.flatnonzero(np.diff(chunk)) + 1).tolist(), wanted.height]
-    for first, last in zip(bounds[:-1], bounds[1:], strict=True):
+    for first, last in pairwise(bounds):
         read = _read(request, wanted[first:last], columns)
         if len(read.target):
             yield read

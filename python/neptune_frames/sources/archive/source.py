@@ -42,8 +42,8 @@ class ArchiveSource:
     """Implements `neptune_frames.sources.base.Source` over an archive in the exporter's layout.
 
     Parameters:
-        data: An archive root that holds ``data/`` (and ``files/``), a directory of projects, or one
-            project's directory.
+        data: An archive root that holds ``data/`` (and ``files/``), a directory of projects or of archive
+            roots, or one project's directory.
         files: The root of file payloads; by default ``files`` beside the data.
 
     Files are looked at again on each call: what was added, changed or removed counts at once. Runs that
@@ -64,6 +64,10 @@ class ArchiveSource:
         found = self._projects.directories()
         columns = [list(found), [str(path) for path in found.values()], [project_uuid(name) for name in found]]
         return pa.table([pa.array(column, pa.string()) for column in columns], schema=PROJECTS)
+
+    def project_name(self, identifier: str) -> str:
+        """See `Source.project_name`."""
+        return self._projects.catalog(identifier).project
 
     def has_project(self, name: str) -> bool:
         """Whether there is a project of that name (``workspace/name``) or UUID."""
@@ -191,7 +195,7 @@ class ArchiveSource:
         projects = self._projects.find({file.project for file in files})
         roots = {catalog.project: catalog.payloads for catalog in projects}
         found = [payloads.locate(roots[file.project], file.path) if file.project in roots else None for file in files]
-        return payloads.copy_out(found, [file.target for file in files])
+        return payloads.copy_out(found, [file.target for file in files], progress=progress)
 
     def payload(self, project: str, path: str) -> Path | None:
         """The payload of a file attribute on disk; None where it is missing or would lie outside the root."""

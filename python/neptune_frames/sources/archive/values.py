@@ -26,6 +26,8 @@ from neptune_frames.sources.archive.payloads import describe
 from neptune_frames.sources.archive.series import SeriesRequest, read_series, stretches
 from neptune_frames.sources.archive.statistics import STATISTICS, series_statistics
 
+#: Exports leave it out. Nobody logs to an archived run, so that all of them are inactive.
+_STATE = "sys/state"
 _SUMMARY = ("last_step", *STATISTICS)
 #: Attributes whose computed columns are kept, per catalog.
 _KEPT_COLUMNS = 64
@@ -89,10 +91,14 @@ class CatalogColumns:
         return self.catalog.run_count
 
     def types_of(self, name: str) -> tuple[str, ...]:
+        if name == _STATE:
+            return ("experiment_state",)
         code = int(self.catalog.attribute_codes([name])[0])
         return self.catalog.types_of(code) if code >= 0 else ()
 
     def column(self, name: str, type: str, aggregation: str | None) -> tuple[npt.NDArray[np.int32], pa.Array]:
+        if name == _STATE and type == "experiment_state":
+            return np.arange(self.run_count, dtype=np.int32), pa.repeat("inactive", self.run_count)
         code = self.catalog.attribute_codes([name])
         if code[0] < 0 or type not in VALUE_COLUMNS:
             return np.empty(0, dtype=np.int32), pa.array([], VALUE_TYPES.get(type, pa.null()))
