@@ -103,6 +103,15 @@ def test_first_buckets_without_a_finite_point_and_a_gap() -> None:
     assert cells(frame) == [("(5.0, 10.0]", 6.0, 0.3)]
 
 
+def test_only_the_first_step_is_finite() -> None:
+    assert cells(one(OPEN, (0.0, 5.0, NONE, NONE))) == [("[0.0, 0.0]", 0.0, 1.0)]
+
+
+def test_lone_bucket_with_a_width_is_an_interval_index() -> None:
+    frame = one(OPEN, (0.0, 5.0, (2.0, 0.8), (5.0, 0.7)))
+    pd.testing.assert_index_equal(frame.index, pd.IntervalIndex.from_tuples([(0.0, 5.0)], closed="both"))
+
+
 def test_series_without_a_finite_point_keeps_its_columns() -> None:
     frame = bucketed({("a", "x"): [], ("b", "x"): [OPEN], ("c", "y"): [(-math.inf, 0.0, NONE, NONE)]}, RUN).to_pandas()
     assert frame.shape == (1, 6)

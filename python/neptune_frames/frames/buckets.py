@@ -106,17 +106,9 @@ class BucketedMetrics(Exports):
         the right; columns are (label, metric, ``x`` or ``y``) and float64. A series without a finite point
         keeps its columns; a bucket without one in any series has no row.
         """
-        pandas = import_pandas()
         bounds, row = _rows(self.buckets)
-        cells = self._cells(row, len(bounds))
-        intervals = _intervals(bounds[:0], first_is_closed=False)
-        if len(bounds):
-            bounds, cells, first_is_closed = _join_first(bounds, cells)
-            filled = ~np.isnan(cells).all(axis=0)
-            intervals = _intervals(bounds, first_is_closed=first_is_closed)[filled]
-            cells = cells if filled.all() else cells[:, filled]
-        index = pandas.Index(intervals, dtype=object)
-        return pandas.DataFrame(cells.T, index=index, columns=self._columns(), copy=False)
+        index, cells = _labelled(bounds, self._cells(row, len(bounds)))
+        return import_pandas().DataFrame(cells.T, index=index, columns=self._columns(), copy=False)
 
     @property
     def _labels(self) -> pa.ChunkedArray:
@@ -194,11 +186,34 @@ def _rows(buckets: pa.Table) -> tuple[Floats, npt.NDArray[np.int64]]:
     return bounds[order], rank[both.indices.to_numpy()]
 
 
+def _labelled(bounds: Floats, cells: Floats) -> tuple[pd.Index, Floats]:
+    """The rows that are shown: those in which some series has a point, with an interval for each."""
+    if len(bounds) and _is_empty(cells[:, 0]):
+        # An open bucket without a point still says where the one after it starts.
+        bounds, cells, is_closed = _join_first(bounds, cells)
+        is_closed = is_closed and not _is_empty(cells[:, 0])
+        bounds, cells = _filled(bounds, cells)
+    else:
+        bounds, cells, is_closed = _join_first(*_filled(bounds, cells))
+    return _intervals(bounds, first_is_closed=is_closed), cells
+
+
+def _is_empty(column: Floats) -> bool:
+    return bool(np.isnan(column).all())
+
+
+def _filled(bounds: Floats, cells: Floats) -> tuple[Floats, Floats]:
+    filled = ~np.isnan(cells).all(axis=0)
+    return (bounds, cells) if filled.all() else (bounds[filled], cells[:, filled])
+
+
 def _join_first(bounds: Floats, cells: Floats) -> tuple[Floats, Floats, bool]:
     """Give the open bucket at the start a left end, together with the bucket after it where they touch.
 
     Returns bounds, cells, and whether the first bucket is closed on both sides.
     """
+    if not len(bounds):
+        return bounds, cells, False
     start, end = bounds[0]
     if len(bounds) == 1:
         point = end if np.isfinite(end) else start
@@ -218,12 +233,18 @@ def _join_first(bounds: Floats, cells: Floats) -> tuple[Floats, Floats, bool]:
     return np.vstack([[[end, end + width]], bounds[1:]]), cells, True
 
 
-def _intervals(bounds: Floats, *, first_is_closed: bool) -> npt.NDArray[np.object_]:
-    interval = import_pandas().Interval
-    return object_array(
+def _intervals(bounds: Floats, *, first_is_closed: bool) -> pd.Index:
+    """``pandas.Interval`` objects, closed on the right, the first one possibly on both sides.
+
+    A lone bucket with a width makes an ``IntervalIndex``: so it does in the official frame, where pandas infers it.
+    """
+    pandas = import_pandas()
+    intervals = object_array(
         (
-            interval(start, end, closed="both" if first_is_closed and not position else "right")
+            pandas.Interval(start, end, closed="both" if first_is_closed and not position else "right")
             for position, (start, end) in enumerate(bounds.tolist())
         ),
         len(bounds),
     )
+    is_inferred = first_is_closed and len(bounds) == 1 and bounds[0, 0] < bounds[0, 1]
+    return pandas.IntervalIndex(intervals) if is_inferred else pandas.Index(intervals, dtype=object)
