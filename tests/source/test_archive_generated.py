@@ -271,6 +271,14 @@ class TestOrder:
         values = {row["run"]: row["value"] for row in answer.values["string"].to_pylist()}
         assert [values[run] for run in range(len(names))] == sorted(names)
 
+    def test_an_attribute_that_one_project_lacks(self, tmp_path: Path) -> None:
+        write(tmp_path, "a", {}, project="ws/without")
+        write(tmp_path, "b", {"x": 1.0, "s": "t"}, float_series_rows({"m": ([0], [1.0])}))
+        source = ArchiveSource(tmp_path)
+        for sort in (SortKey("x", "float"), SortKey("s", "string"), SortKey("m", "float_series", True, "average")):
+            found = source.search(RunQuery(None, ContainerKind.RUN, sort=sort))
+            assert found.runs["run_id"].to_pylist() == ["b", "a"]
+
     def test_unsortable_types_keep_the_order_of_ties(self, tmp_path: Path) -> None:
         for run_id in "cab":
             write(tmp_path, run_id, {"x": {run_id}})
@@ -289,6 +297,15 @@ class TestForks:
         ((_, batch),) = source.values(runs_of(source), AttributeSelector((AttributeAlternative(("float_series",)),)))
         averages = {row["last_step"]: row["average"] for row in batch.to_pylist()}
         assert averages == {3.0: 1.5, 4.0: -0.75}
+
+    def test_definitions_of_a_fork_end_at_its_step(self, tmp_path: Path) -> None:
+        series = float_series_rows({"early": ([0], [0.0]), "late": ([9], [0.0])})
+        write(tmp_path, "root", {"config": 1}, series)
+        write(tmp_path, "child", {"sys/forking/parent": "root", "sys/forking/step": 5.0})
+        source = ArchiveSource(tmp_path)
+        child = source.resolve_custom_ids(PROJECT, ["child"])
+        names = source.definitions([PROJECT], child, EVERYTHING)["attribute"].to_pylist()
+        assert [name for name in names if not name.startswith("sys/")] == ["early"]
 
     def test_a_fork_without_a_step_inherits_nothing(self, tmp_path: Path) -> None:
         write(tmp_path, "root", {}, float_series_rows({"m": ([0], [0.0])}))

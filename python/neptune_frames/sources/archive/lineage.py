@@ -60,6 +60,13 @@ class Lineage:
         own = self.experiment[runs[table["target"].to_numpy()]]
         return table.filter(pl.Series((experiment == own) & (own >= 0)) | (pl.col("depth") == 0))
 
+    def reach(self, runs: Runs) -> npt.NDArray[np.float64]:
+        """For every run of the project the last step that any of ``runs`` has from it, -inf for none."""
+        taken = self.contributions(runs, SeriesOptions())
+        reach = np.full(len(self.parent), -np.inf)
+        np.maximum.at(reach, taken["run"].to_numpy(), taken["limit"].to_numpy())
+        return reach
+
 
 def lineage_of(parent: Runs, fork_step: npt.NDArray[np.float64], experiment: Runs) -> Lineage:
     """Parents of all runs. Runs on a cycle, which only a damaged archive has, count as having no parent."""

@@ -23,7 +23,7 @@ from neptune_frames.sources.archive.layout import FLOAT_SERIES, OBJECT_SERIES_CO
 from neptune_frames.sources.archive.lookup import RunLookup, find_runs, projects_named
 from neptune_frames.sources.archive.pages import PageBuilder
 from neptune_frames.sources.archive.projects import Projects
-from neptune_frames.sources.archive.series import SeriesPoints, SeriesRequest, read_series, stretches
+from neptune_frames.sources.archive.series import SeriesPoints, SeriesRequest, read_series
 from neptune_frames.sources.archive.values import CatalogColumns, attribute_values, values_batch
 from neptune_frames.sources.base import FileRequest, SearchAnswer, SeriesKeys
 
@@ -282,18 +282,14 @@ def _held(catalog: Catalog, runs: npt.NDArray[np.int64], definitions: pl.DataFra
     """The definitions that any of the runs has, by itself or by inheritance."""
     member = np.zeros(catalog.run_count, dtype=bool)
     member[runs] = True
+    reach = catalog.lineage.reach(runs)
     found = [definitions.clear()]
     for (kind,), group in definitions.group_by("type"):
-        attributes = group["attribute"].sort().to_numpy()
-        if kind in SERIES_TYPES:
-            request = SeriesRequest(catalog, str(kind), runs, attributes, SeriesOptions())
-            rows = stretches(request)
-        else:
-            rows = catalog.rows(str(kind), attributes)
-            rows = rows.filter(pl.Series(member[rows["run"].to_numpy()]))
-        if rows.height:
-            held = rows.select(pl.col("attribute").unique())
-            found.append(held.with_columns(type=pl.lit(kind)))
+        rows = catalog.rows(str(kind), group["attribute"].sort().to_numpy())
+        run = rows["run"].to_numpy()
+        held = rows["first_step"].to_numpy() <= reach[run] if kind in SERIES_TYPES else member[run]
+        attributes = rows.filter(pl.Series(held)).select(pl.col("attribute").unique())
+        found.append(attributes.with_columns(type=pl.lit(kind, pl.String)))
     return pl.concat(found)
 
 
