@@ -9,7 +9,7 @@ import os
 from dataclasses import dataclass
 from typing import Any, Callable, Generic, TypeVar
 
-from neptune_frames.errors import NeptuneUserError
+from neptune_frames.errors import InvalidSettingError
 
 T = TypeVar("T")
 
@@ -39,7 +39,7 @@ class Setting(Generic[T]):
             try:
                 return self.parse(text.strip())
             except ValueError as error:
-                raise NeptuneUserError(f"The environment variable {name}={text!r} cannot be used: {error}") from None
+                raise InvalidSettingError(name, text, error) from None
         return self.default
 
 
@@ -91,16 +91,32 @@ MAX_WORKERS = Setting(
     "NEPTUNE_QUERY_MAX_WORKERS", 32, _positive_int, "requests in flight at most", ("NEPTUNE_FETCHER_MAX_WORKERS",)
 )
 SEARCH_PAGE_SIZE = Setting(
-    "NEPTUNE_QUERY_EXPERIMENT_SYS_ATTRS_BATCH_SIZE", 10_000, _positive_int, "runs in one search page"
+    "NEPTUNE_QUERY_EXPERIMENT_SYS_ATTRS_BATCH_SIZE",
+    10_000,
+    _positive_int,
+    "runs in one search page",
+    ("NEPTUNE_FETCHER_EXPERIMENT_SYS_ATTRS_BATCH_SIZE",),
 )
 DEFINITIONS_PAGE_SIZE = Setting(
-    "NEPTUNE_QUERY_ATTRIBUTE_DEFINITIONS_BATCH_SIZE", 10_000, _positive_int, "definitions in one page"
+    "NEPTUNE_QUERY_ATTRIBUTE_DEFINITIONS_BATCH_SIZE",
+    10_000,
+    _positive_int,
+    "definitions in one page",
+    ("NEPTUNE_FETCHER_ATTRIBUTE_DEFINITIONS_BATCH_SIZE",),
 )
 VALUES_PAGE_SIZE = Setting(
-    "NEPTUNE_QUERY_ATTRIBUTE_VALUES_BATCH_SIZE", 10_000, _positive_int, "attribute values in one page and request"
+    "NEPTUNE_QUERY_ATTRIBUTE_VALUES_BATCH_SIZE",
+    10_000,
+    _positive_int,
+    "attribute values in one page and request",
+    ("NEPTUNE_FETCHER_ATTRIBUTE_VALUES_BATCH_SIZE", "NEPTUNE_FETCH_COLUMNS_BATCH_SIZE"),
 )
 MAX_REQUEST_SIZE = Setting(
-    "NEPTUNE_QUERY_MAX_REQUEST_SIZE", 220_000, _positive_int, "bytes of ids and names in one request"
+    "NEPTUNE_QUERY_MAX_REQUEST_SIZE",
+    220_000,
+    _positive_int,
+    "bytes of ids and names in one request",
+    ("NEPTUNE_FETCHER_QUERY_SIZE_LIMIT",),
 )
 MAX_NAME_FILTER_SIZE = Setting(
     "NEPTUNE_QUERY_MAX_ATTRIBUTE_FILTER_SIZE", 60_000, _positive_int, "bytes of exact names in one name filter"
@@ -111,7 +127,19 @@ MAX_PROJECTED_ATTRIBUTES = Setting(
     _positive_int,
     "longest list of names asked for within the search itself",
 )
-SERIES_BATCH_SIZE = Setting("NEPTUNE_QUERY_SERIES_BATCH_SIZE", 10_000, _positive_int, "series in one request")
+SERIES_BATCH_SIZE = Setting(
+    "NEPTUNE_QUERY_SERIES_BATCH_SIZE",
+    10_000,
+    _positive_int,
+    "series in one request",
+    ("NEPTUNE_FETCHER_SERIES_BATCH_SIZE",),
+)
+LONGEST_FIELD_NAME = Setting(
+    "NEPTUNE_MAX_ACCEPTABLE_PATH_SIZE", 1024, _positive_int, "bytes of the longest name that `field_names` lists"
+)
+LARGE_TABLE = Setting(
+    "NEPTUNE_WARN_AT_DATAFRAME_SIZE", 1_000_000, int, "cells from which neptune_fetcher warns of a large table; 0: never"
+)
 FILES_BATCH_SIZE = Setting("NEPTUNE_QUERY_FILES_BATCH_SIZE", 200, _positive_int, "files signed in one request")
 FILES_TIMEOUT = Setting("NEPTUNE_QUERY_FILES_TIMEOUT", None, _seconds, "timeout of one file transfer, seconds")
 METADATA = Setting("NEPTUNE_QUERY_METADATA", "", str, "text or JSON sent along with each request")

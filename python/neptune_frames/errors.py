@@ -7,6 +7,7 @@
        │  ├─ NeptuneApiTokenNotProvided
        │  ├─ NeptuneInvalidCredentialsError
        │  ├─ InvalidApiTokenError             (also ValueError)
+       │  ├─ InvalidSettingError              (also ValueError) an environment variable
        │  ├─ QuerySyntaxError                 (also ValueError) NQL text or regular expression
        │  └─ MissingDependencyError           (also ImportError)
        ├─ NeptuneFailedToFetchClientConfig
@@ -78,6 +79,13 @@ class InvalidApiTokenError(NeptuneUserError, ValueError):
             f"The API token cannot be used: {reason}. Copy it again from the server "
             "(`neptune-frames token URL` prints one for a server of ours)."
         )
+
+
+class InvalidSettingError(NeptuneUserError, ValueError):
+    """An environment variable has a value that cannot be used."""
+
+    def __init__(self, variable: str, value: str, reason: object) -> None:
+        super().__init__(f"The environment variable {variable}={value!r} cannot be used: {reason}")
 
 
 class QuerySyntaxError(NeptuneUserError, ValueError):

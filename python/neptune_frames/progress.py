@@ -10,10 +10,12 @@ from neptune_frames import config
 
 
 @contextmanager
-def progress_bar(total: int, what: str, *, enabled: bool = True) -> Iterator[Callable[[int], object]]:
+def progress_bar(
+    total: int, what: str, *, enabled: bool = True, title: str | None = None
+) -> Iterator[Callable[[int], object]]:
     """Show how many of ``total`` items are done; yields a function that says how many more are.
 
-    Nothing is shown unless ``enabled``, NEPTUNE_PROGRESS_BAR and a terminal on standard error agree.
+    A bar with a ``title`` stays on the screen when it is full. Nothing is shown unless ``enabled``, NEPTUNE_PROGRESS_BAR and a terminal on standard error agree.
 
     >>> with progress_bar(2, "files", enabled=False) as advance:
     ...     advance(1)
@@ -23,7 +25,7 @@ def progress_bar(total: int, what: str, *, enabled: bool = True) -> Iterator[Cal
         return
     from tqdm import tqdm
 
-    with tqdm(total=total, unit=f" {what}", leave=False) as bar:
+    with tqdm(total=total, unit=f" {what}", desc=title, leave=title is not None) as bar:
         yield bar.update
 
 

@@ -195,7 +195,7 @@ class RunTable(Exports):
         position = np.empty(len(names), dtype=np.int64)
         position[order] = np.arange(len(names))
         columns = name_index([names[place] for place in order], "attribute")
-        return frame_of_blocks(self._pandas_blocks(position), self._pandas_index(), columns)
+        return frame_of_blocks(self.pandas_blocks(position), self._pandas_index(), columns)
 
     def to_polars(self, *, type_suffix: bool = False) -> pl.DataFrame:
         """A frame with typed, nullable columns; the keys (``experiment`` or ``run``) come first.
@@ -228,8 +228,8 @@ class RunTable(Exports):
             levels = [empty_index(name) for name in self.key_columns]
         return levels[0] if len(levels) == 1 else pandas.MultiIndex.from_arrays(levels)
 
-    def _pandas_blocks(self, position: npt.NDArray[np.int64]) -> Iterator[tuple[Block, npt.NDArray[np.int64]]]:
-        """Columns of one dtype each, with their positions in the frame; ``position`` has them grid after grid."""
+    def pandas_blocks(self, position: npt.NDArray[np.int64]) -> Iterator[tuple[Block, npt.NDArray[np.int64]]]:
+        """Columns of one dtype each, with their positions in a frame; ``position`` has them grid after grid."""
         start = 0
         for grid in self.grids:
             of_grid = position[start : start + len(grid.attributes)]

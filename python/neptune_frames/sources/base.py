@@ -113,4 +113,11 @@ class Source(Protocol):
         """Bring each file to its target (written aside, renamed); False where the source has none."""
         ...
 
+    def project_name(self, identifier: str) -> str:
+        """``workspace/name`` of the project that a name (or UUID) stands for, as the source spells it.
+
+        Raises `NeptuneProjectInaccessible`, or what the server's refusal becomes, for an unknown project.
+        """
+        ...
+
     def close(self) -> None: ...

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import os
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -73,15 +73,20 @@ def close_sources() -> None:
         source.close()
 
 
-def default_source() -> Source:
-    """The source the environment names: NEPTUNE_ARCHIVE, else `set_api_token`, else NEPTUNE_API_TOKEN."""
-    archive = config.ARCHIVE.get()
-    if archive is not None:
-        return open_archive(archive)
-    token = _api_token if _api_token is not None else config.API_TOKEN.get()
-    if token is None or not token.strip():
+def default_source(api_token: str | None = None, proxies: Mapping[str, str] | None = None) -> Source:
+    """The source of a token, or the one the environment names.
+
+    Without ``api_token`` that is NEPTUNE_ARCHIVE, else what `set_api_token` set, else NEPTUNE_API_TOKEN.
+    ``proxies`` are those of `RemoteSource`, and do not matter to an archive.
+    """
+    if api_token is None:
+        archive = config.ARCHIVE.get()
+        if archive is not None:
+            return open_archive(archive)
+        api_token = _api_token if _api_token is not None else config.API_TOKEN.get()
+    if api_token is None or not api_token.strip():
         raise NeptuneApiTokenNotProvided
-    return open_server(token)
+    return open_server(api_token, proxies)
 
 
 def open_archive(location: str | os.PathLike[str]) -> Source:
@@ -98,15 +103,16 @@ def open_archive(location: str | os.PathLike[str]) -> Source:
     return _shared("archive", f"{identity}\n{files}", open_one)
 
 
-def open_server(api_token: str) -> Source:
-    """The process's source for a server, named by an API token."""
+def open_server(api_token: str, proxies: Mapping[str, str] | None = None) -> Source:
+    """The process's source for a server, named by an API token (and reached through these proxies)."""
 
     def open_one() -> Source:
         from neptune_frames.sources.remote import RemoteSource
 
-        return RemoteSource(api_token)
+        return RemoteSource(api_token, proxies=proxies)
 
-    return _shared("remote", api_token.strip(), open_one)
+    routes = "" if not proxies else "\n".join(f"{scheme}\t{url}" for scheme, url in sorted(proxies.items()))
+    return _shared("remote", f"{api_token.strip()}\n{routes}", open_one)
 
 
 def _shared(kind: str, identity: str, open_one: Callable[[], Source]) -> Source:

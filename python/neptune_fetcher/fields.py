@@ -1,0 +1,107 @@
+"""What ``run[path]`` gives: handles on the fields of a run, by the type of the field."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from neptune_fetcher.util import public
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from neptune_frames.frames.run_fields import RunFields
+
+
+class Field:
+    """One field of a run: a `bool`, `int`, `float`, `str`, `datetime`, set of `str`, or state."""
+
+    def __init__(self, fields: RunFields, path: str, field_type: str) -> None:
+        self._fields = fields
+        self._path = path
+        self._type = field_type
+
+    def __repr__(self) -> str:
+        return f"<{type(self).__name__} {self._path!r}: {self._type}>"
+
+    @public("ReadOnlyRun.fetch")
+    def fetch(self) -> Any:
+        """The value, from the cache if it is there, else from the server (or archive)."""
+        return self._fields.value(self._path)
+
+
+class FloatSeries(Field):
+    """A series of numbers by step."""
+
+    def fetch(self) -> float | None:
+        """The last value, from the cache if it is there; None if the series has none."""
+        value: float | None = super().fetch()
+        return value
+
+    def fetch_last(self) -> float | None:
+        """The same as `fetch`."""
+        return self.fetch()
+
+    @public("ReadOnlyRun.fetch_values")
+    def fetch_values(
+        self,
+        *,
+        include_timestamp: bool = True,
+        include_inherited: bool = True,
+        step_range: tuple[float | None, float | None] = (None, None),
+        progress_bar: bool = True,
+        include_point_previews: bool = False,
+    ) -> pd.DataFrame:
+        """All points, from the cache of `ReadOnlyRun.prefetch_series_values` if they are there.
+
+        Points that were prefetched with another ``step_range`` or ``include_inherited`` do not count.
+
+        Args:
+            include_timestamp: Whether there is a column ``timestamp``.
+            include_inherited: Whether points of the runs that this one was forked from are included.
+            step_range: First and last step, both inclusive; None is open.
+            progress_bar: Accepted; one series draws no bar.
+            include_point_previews: Whether points that are not final yet are included, with the columns
+                ``preview`` and ``completion_ratio``.
+
+        Returns:
+            A frame with the columns ``step`` and ``value`` (float64) and ``timestamp`` (UTC), ascending by step; one
+            without columns if there is no point.
+
+        Raises:
+            NeptuneException: If the server does not answer as asked.
+        """
+        return self._fields.series_frame(
+            self._path,
+            timestamp=bool(include_timestamp),
+            inherited=include_inherited,
+            step_range=step_range,
+            previews=bool(include_point_previews),
+        )
+
+
+class UnsupportedField(Field):
+    """A field whose type has no plain value here: files, histograms, series of texts."""
+
+    def fetch(self) -> None:
+        """None."""
+
+    def fetch_last(self) -> None:
+        """None."""
+
+    def fetch_values(self, *args: Any, **kwargs: Any) -> pd.DataFrame:
+        """An empty frame, whatever the arguments."""
+        from neptune_frames.frames.pandas_values import import_pandas
+
+        return import_pandas().DataFrame()
+
+
+def make_field(fields: RunFields, path: str, field_type: str) -> Field:
+    """The handle for a field of this type."""
+    from neptune_frames.frames.run_fields import FLOAT_SERIES
+    from neptune_frames.frames.runs_table import UNSUPPORTED_TYPES
+
+    if field_type == FLOAT_SERIES:
+        return FloatSeries(fields, path, field_type)
+    if field_type in UNSUPPORTED_TYPES:
+        return UnsupportedField(fields, path, field_type)
+    return Field(fields, path, field_type)

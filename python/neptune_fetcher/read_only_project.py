@@ -1,0 +1,359 @@
+"""`ReadOnlyProject`: the runs and experiments of a project."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator, Mapping
+from typing import TYPE_CHECKING, Any
+
+from neptune_fetcher import _criteria
+from neptune_fetcher._criteria import Criteria, listed, listed_not_empty
+from neptune_fetcher.read_only_run import ReadOnlyRun
+from neptune_fetcher.util import public, warn, warn_of_unsupported_types
+from neptune_frames.query.selection import ContainerKind, RunQuery, SortKey
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    import pandas as pd
+    import pyarrow as pa
+
+    from neptune_frames.sources.base import Source
+
+__all__ = ["ReadOnlyProject"]
+
+EXPERIMENT, RUN = ContainerKind.EXPERIMENT, ContainerKind.RUN
+
+CREATION_TIME = "sys/creation_time"
+_IDENTITY = ("sys/id", "sys/name", "sys/custom_run_id")
+_ALWAYS = ("sys/custom_run_id", "sys/name")
+_NEWEST_ID_FIRST = SortKey("sys/id", "string", descending=True)
+
+#: Attributes whose type is known, to sort by.
+_KNOWN_SORT_TYPES = {CREATION_TIME: "datetime", "sys/id": "string"}
+
+
+class ReadOnlyProject:
+    """A project in read-only mode: a server's, or that of an archive (NEPTUNE_ARCHIVE).
+
+    Args:
+        project: ``workspace/name``; default NEPTUNE_PROJECT.
+        api_token: API token. Without one, NEPTUNE_ARCHIVE counts, then NEPTUNE_API_TOKEN.
+        proxies: Proxy URL by scheme, as for the Requests library: ``{"https": "http://proxy:3128"}``.
+        source: What to read instead: an archive's directory or a source of `neptune_frames`.
+
+    Attributes:
+        project_identifier: ``workspace/name`` as the server spells it.
+
+    Raises:
+        ValueError: If there is no project, or neither a token nor an archive.
+        InvalidApiTokenException: If the token cannot be read.
+        NeptuneException: If the project cannot be reached.
+
+    Example:
+        project = ReadOnlyProject("team/vision")
+        table = project.fetch_runs_df(columns=["config/lr"], tags=["baseline"])
+    """
+
+    project_identifier: str
+
+    def __init__(
+        self,
+        project: str | None = None,
+        api_token: str | None = None,
+        proxies: Mapping[str, str] | None = None,
+        *,
+        source: Source | str | os.PathLike[str] | None = None,
+    ) -> None:
+        from neptune_frames.errors import NeptuneApiTokenNotProvided, NeptuneProjectNotProvided
+
+        try:
+            self._open(project, api_token, proxies, source)
+        except (NeptuneProjectNotProvided, NeptuneApiTokenNotProvided) as error:
+            raise ValueError(str(error)) from None
+
+    def _open(self, project: str | None, api_token: str | None, proxies: Mapping[str, str] | None, source: Any) -> None:
+        from neptune_frames.query.arguments import resolve_project
+        from neptune_frames.sources.choose import default_source, open_source
+
+        wanted = resolve_project(project)
+        self._source = default_source(api_token or None, proxies) if source is None else open_source(source)
+        self.project_identifier = self._look_up(wanted)
+
+    @public("ReadOnlyProject")
+    def _look_up(self, project: str) -> str:
+        return self._source.project_name(project)
+
+    def __repr__(self) -> str:
+        return f"<ReadOnlyProject {self.project_identifier}>"
+
+    def list_runs(self) -> Iterator[dict[str, str | None]]:
+        """Identifiers of all runs, the highest ``sys/id`` first; trashed runs are left out.
+
+        Returns:
+            An iterator of dictionaries with ``sys/id``, ``sys/name`` and ``sys/custom_run_id``; what a run lacks is
+            None. Nothing is requested before the first one is taken.
+        """
+        yield from self._list("ReadOnlyProject.list_runs", RUN)
+
+    def list_experiments(self) -> Iterator[dict[str, str | None]]:
+        """Identifiers of all experiments, as `list_runs` gives those of runs."""
+        yield from self._list("ReadOnlyProject.list_experiments", EXPERIMENT)
+
+    def fetch_runs(self) -> pd.DataFrame:
+        """A table of all runs with the columns ``sys/custom_run_id``, ``sys/id`` and ``sys/name``."""
+        return self._identities("fetch_runs", RUN)
+
+    def fetch_experiments(self) -> pd.DataFrame:
+        """A table of all experiments with the columns ``sys/custom_run_id``, ``sys/id`` and ``sys/name``."""
+        return self._identities("fetch_experiments", EXPERIMENT)
+
+    def fetch_runs_df(
+        self,
+        columns: Iterable[str] | None = None,
+        columns_regex: str | None = None,
+        names_regex: str | Iterable[str] | None = None,
+        custom_id_regex: str | None = None,
+        with_ids: Iterable[str] | None = None,
+        custom_ids: Iterable[str] | None = None,
+        states: Iterable[str] | None = None,
+        owners: Iterable[str] | None = None,
+        tags: Iterable[str] | None = None,
+        trashed: bool | None = False,
+        limit: int | None = None,
+        sort_by: str = CREATION_TIME,
+        ascending: bool = False,
+        progress_bar: bool = True,
+        query: str | None = None,
+    ) -> pd.DataFrame:
+        """A table of runs: a row for each, a column for each field.
+
+        Criteria add up: a run must satisfy all of them. Where a list is wanted, a text stands for a list of one.
+
+        Args:
+            columns: Names of fields. Always there are ``sys/custom_run_id``, ``sys/name`` and the sorting column.
+            columns_regex: Also fields whose names match this regular expression.
+            names_regex: Regular expressions that a run's name must all match.
+            custom_id_regex: Regular expression for the custom run id.
+            with_ids: Neptune ids, any of them.
+            custom_ids: Custom run ids, any of them.
+            states: ``"active"`` or ``"inactive"``, any of them.
+            owners: Names of owners, any of them.
+            tags: Tags that a run must all have.
+            trashed: Only trashed runs if True, none if False; None does not ask.
+            limit: Number of rows at most, up to 5000; None for all.
+            sort_by: Field to sort by: text, number, truth value or time.
+            ascending: Whether the smallest comes first.
+            progress_bar: Accepted; no bar is drawn.
+            query: NQL that the runs must satisfy too.
+
+        Returns:
+            A frame with ``sys`` columns first and ``monitoring`` columns last. A series shows its last value, a
+            string set its elements joined with commas. Fields without a plain value are None, and a column that
+            no run has is all ``pandas.NA``.
+
+        Raises:
+            ValueError: If an argument is out of its documented range.
+            TypeError: If an argument has another type.
+            NeptuneException: If the server refuses the question, for instance a wrong query or pattern.
+        """
+        return self._table(
+            "fetch_runs_df",
+            RUN,
+            Criteria(
+                trashed=trashed,
+                with_ids=listed(with_ids, "with_ids"),
+                custom_ids=listed(custom_ids, "custom_ids"),
+                states=listed(states, "states"),
+                owners=listed(owners, "owners"),
+                tags=listed(tags, "tags"),
+                names_regex=listed(names_regex, "names_regex"),
+                custom_id_regex=_criteria.check_text(custom_id_regex, "custom_id_regex"),
+                query=_criteria.check_text(query, "query"),
+            ),
+            columns,
+            columns_regex,
+            limit,
+            sort_by,
+            ascending,
+        )
+
+    def fetch_experiments_df(
+        self,
+        columns: Iterable[str] | None = None,
+        columns_regex: str | None = None,
+        names_regex: str | Iterable[str] | None = None,
+        names_exclude_regex: str | Iterable[str] | None = None,
+        custom_id_regex: str | None = None,
+        with_ids: Iterable[str] | None = None,
+        custom_ids: Iterable[str] | None = None,
+        states: Iterable[str] | None = None,
+        owners: Iterable[str] | None = None,
+        tags: Iterable[str] | None = None,
+        trashed: bool | None = False,
+        limit: int | None = None,
+        sort_by: str = CREATION_TIME,
+        ascending: bool = False,
+        progress_bar: bool = True,
+        query: str | None = None,
+    ) -> pd.DataFrame:
+        """A table of experiments: of each, the run that is current.
+
+        As `fetch_runs_df`, with one more criterion.
+
+        Args:
+            names_exclude_regex: Regular expressions of which an experiment's name must match none.
+
+        Raises:
+            ValueError: Also if ``names_regex`` or ``names_exclude_regex`` is empty or holds an empty text.
+        """
+        return self._table(
+            "fetch_experiments_df",
+            EXPERIMENT,
+            Criteria(
+                trashed=trashed,
+                with_ids=listed(with_ids, "with_ids"),
+                custom_ids=listed(custom_ids, "custom_ids"),
+                states=listed(states, "states"),
+                owners=listed(owners, "owners"),
+                tags=listed(tags, "tags"),
+                names_regex=listed_not_empty(names_regex, "names_regex"),
+                names_exclude_regex=listed_not_empty(names_exclude_regex, "names_exclude_regex"),
+                custom_id_regex=_criteria.check_text(custom_id_regex, "custom_id_regex"),
+                query=_criteria.check_text(query, "query"),
+            ),
+            columns,
+            columns_regex,
+            limit,
+            sort_by,
+            ascending,
+        )
+
+    def fetch_read_only_runs(
+        self,
+        with_ids: Iterable[str] | None = None,
+        custom_ids: Iterable[str] | None = None,
+        eager_load_fields: bool = True,
+    ) -> Iterator[ReadOnlyRun]:
+        """Runs as `ReadOnlyRun` objects: those with these ids, then those with these custom ids.
+
+        Unknown and trashed runs are left out; within each group the highest ``sys/id`` comes first.
+
+        Args:
+            with_ids: Neptune ids.
+            custom_ids: Custom run ids.
+            eager_load_fields: As for `ReadOnlyRun`.
+
+        Returns:
+            An iterator; nothing is requested before the first run is taken. Without any id it is empty.
+        """
+        yield from self._runs(RUN, Criteria(with_ids=listed(with_ids, "with_ids")), eager_load_fields)
+        yield from self._runs(RUN, Criteria(custom_ids=listed(custom_ids, "custom_ids")), eager_load_fields)
+
+    def fetch_read_only_experiments(
+        self, names: Iterable[str] | None = None, eager_load_fields: bool = True
+    ) -> Iterator[ReadOnlyRun]:
+        """Experiments with these names as `ReadOnlyRun` objects; see `fetch_read_only_runs`."""
+        yield from self._runs(EXPERIMENT, Criteria(names=listed(names, "names")), eager_load_fields)
+
+    def _list(self, call: str, kind: ContainerKind) -> Iterator[dict[str, str | None]]:
+        runs = self._search(call, kind, Criteria(), _NEWEST_ID_FIRST)
+        columns = (runs[name].to_pylist() for name in ("sys_id", "experiment", "run_id"))
+        for identity in zip(*columns, strict=True):
+            yield dict(zip(_IDENTITY, identity, strict=True))
+
+    def _runs(self, kind: ContainerKind, criteria: Criteria, eager_load_fields: bool) -> Iterator[ReadOnlyRun]:
+        if not (criteria.with_ids or criteria.custom_ids or criteria.names):
+            return
+        runs = self._search("ReadOnlyProject.fetch_read_only_runs", kind, criteria, _NEWEST_ID_FIRST)
+        for row in range(runs.num_rows):
+            yield ReadOnlyRun._of(self, runs.slice(row, 1), eager_load_fields)
+
+    def _find_run(self, with_id: str | None, custom_id: str | None, experiment_name: str | None) -> pa.Table:
+        """The run of one identifier, as RUNS with one row."""
+        if sum(identifier is not None for identifier in (with_id, custom_id, experiment_name)) != 1:
+            raise ValueError("Give exactly one of the parameters with_id, custom_id and experiment_name.")
+        if experiment_name is not None:
+            kind, criteria, said = EXPERIMENT, Criteria(names=[experiment_name]), f"name {experiment_name!r}"
+        elif custom_id is not None:
+            kind, criteria, said = RUN, Criteria(custom_ids=[custom_id]), f"custom id {custom_id!r}"
+        else:
+            kind, criteria, said = RUN, Criteria(with_ids=[str(with_id)]), f"Neptune ID {with_id!r}"
+        found = self._search("ReadOnlyRun", kind, criteria, SortKey(), limit=1)
+        if not found.num_rows:
+            raise ValueError(f"No experiment found with {said}")
+        return found
+
+    def _search(
+        self, call: str, kind: ContainerKind, criteria: Criteria, sort: SortKey, limit: int | None = None
+    ) -> pa.Table:
+        @public(call)
+        def search() -> pa.Table:
+            query = RunQuery(self.project_identifier, kind, criteria.expression(), sort, limit)
+            return self._source.search(query).runs
+
+        return search()
+
+    def _identities(self, call: str, kind: ContainerKind) -> pd.DataFrame:
+        from neptune_frames.frames.runs_table import RunsQuestion, fetch_runs_table
+
+        @public(f"ReadOnlyProject.{call}")
+        def fetch() -> pd.DataFrame:
+            query = RunQuery(self.project_identifier, kind, Criteria().expression())
+            return fetch_runs_table(self._source, RunsQuestion(query, _IDENTITY)).to_pandas()
+
+        return fetch()
+
+    def _table(
+        self,
+        call: str,
+        kind: ContainerKind,
+        criteria: Criteria,
+        columns: Iterable[str] | None,
+        columns_regex: str | None,
+        limit: int | None,
+        sort_by: str,
+        ascending: bool,
+    ) -> pd.DataFrame:
+        from neptune_frames.frames.runs_table import RunsQuestion, fetch_runs_table
+
+        row_limit = _criteria.check_limit(limit)
+        criteria.check()
+        names = (*listed(columns, "columns"), sort_by, *_ALWAYS)
+        pattern = _criteria.check_text(columns_regex, "columns_regex")
+
+        @public(f"ReadOnlyProject.{call}")
+        def fetch() -> pd.DataFrame:
+            condition = criteria.expression()
+            query = RunQuery(self.project_identifier, kind, condition, self._sort_key(sort_by, ascending), row_limit)
+            table = fetch_runs_table(self._source, RunsQuestion(query, names, pattern))
+            warn_of_unsupported_types(table.unsupported)
+            _warn_of_size(table.value_count)
+            return table.to_pandas()
+
+        return fetch()
+
+    def _sort_key(self, attribute: str, ascending: bool) -> SortKey:
+        """The sort key of an attribute; its type is looked up, with warnings where it is not the one and only."""
+        known = _KNOWN_SORT_TYPES.get(attribute)
+        if known is None:
+            from neptune_frames.frames.runs_table import sortable_types
+
+            found = sortable_types(self._source, self.project_identifier, attribute)
+            if not found:
+                warn(f"Could not find sorting column type for field '{attribute}'; sorting by it as text.")
+            elif len(found) > 1:
+                warn(f"Field '{attribute}' has the types {', '.join(found)}; sorting by it as {found[0]}.")
+            known = found[0] if found else "string"
+        return SortKey(attribute, known, descending=not ascending)
+
+
+def _warn_of_size(values: int) -> None:
+    from neptune_frames import config
+
+    largest = config.LARGE_TABLE.get()
+    if 0 < largest < values:
+        warn(
+            f"The table holds {values} values, a large dataset. Ask for fewer columns or rows, or raise the limit of "
+            f"this warning with {config.LARGE_TABLE.name}."
+        )

@@ -1,0 +1,150 @@
+"""`ReadOnlyRun`: one run (or experiment), field by field."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from typing import TYPE_CHECKING
+
+from neptune_fetcher.fields import Field, make_field
+from neptune_fetcher.util import public, warn_of_unsupported_types
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+    from neptune_fetcher.read_only_project import ReadOnlyProject
+
+__all__ = ["ReadOnlyRun"]
+
+
+class ReadOnlyRun:
+    """A run of a project, in read-only mode.
+
+    Exactly one of the identifiers must be given. Trashed runs are not found, nor is an experiment by the
+    name of a run that another one has superseded.
+
+    Args:
+        read_only_project: The project that the run belongs to.
+        with_id: Neptune id, such as ``RUN-1``.
+        custom_id: Custom run id.
+        experiment_name: Name of an experiment.
+        eager_load_fields: Whether names and types of all fields are loaded at once; else when they are needed.
+
+    Raises:
+        ValueError: If not exactly one identifier is given, or if there is no such run.
+        NeptuneException: If the server does not answer as asked.
+
+    Example:
+        run = ReadOnlyRun(ReadOnlyProject("team/vision"), custom_id="high_albattani")
+        print(run["metrics/loss"].fetch_last())
+    """
+
+    project: ReadOnlyProject
+    with_id: str
+
+    def __init__(
+        self,
+        read_only_project: ReadOnlyProject,
+        with_id: str | None = None,
+        custom_id: str | None = None,
+        experiment_name: str | None = None,
+        eager_load_fields: bool = True,
+    ) -> None:
+        run = read_only_project._find_run(with_id, custom_id, experiment_name)
+        self._open(read_only_project, run, eager_load_fields)
+
+    @classmethod
+    def _of(cls, project: ReadOnlyProject, run: pa.Table, eager_load_fields: bool) -> ReadOnlyRun:
+        """The run in the one row of a RUNS table."""
+        self = cls.__new__(cls)
+        self._open(project, run, eager_load_fields)
+        return self
+
+    @public("ReadOnlyRun")
+    def _open(self, project: ReadOnlyProject, run: pa.Table, eager_load_fields: bool) -> None:
+        from neptune_frames.frames.run_fields import RunFields
+
+        self.project = project
+        self._fields = RunFields(project._source, run)
+        self.with_id = self._fields.sys_id
+        if eager_load_fields:
+            self._load_structure()
+
+    def __repr__(self) -> str:
+        return f"<ReadOnlyRun {self.project.project_identifier}/{self.with_id}>"
+
+    @property
+    def field_names(self) -> Iterator[str]:
+        """Names of all fields in alphabetical order, as an iterator."""
+        yield from self._names()
+
+    @public("ReadOnlyRun.field_names")
+    def _names(self) -> list[str]:
+        self._load_structure()
+        return self._fields.names()
+
+    def _load_structure(self) -> None:
+        self._fields.load_structure()
+        warn_of_unsupported_types(self._fields.unsupported_types())
+
+    @public("ReadOnlyRun")
+    def __getitem__(self, path: str) -> Field:
+        """The field of that name.
+
+        Raises:
+            KeyError: If the run does not have it. The next look-up asks again.
+        """
+        field_type = self._fields.type_of(path)
+        if field_type is None:
+            raise KeyError(path)
+        warn_of_unsupported_types(self._fields.unsupported_types([path]))
+        return make_field(self._fields, path, field_type)
+
+    def __delitem__(self, path: str) -> None:
+        """Forget the value of a field: the next ``fetch()`` asks for it again.
+
+        Raises:
+            KeyError: If no value is known.
+        """
+        self._fields.forget_value(path)
+
+    @public("ReadOnlyRun.prefetch")
+    def prefetch(self, paths: Sequence[str]) -> None:
+        """Fetch the values of these fields into the cache, of series the last value.
+
+        Values that are there already are not fetched again; names that the run does not have are passed over.
+
+        Args:
+            paths: Names of fields.
+
+        Raises:
+            NeptuneException: If the server does not answer as asked.
+        """
+        self._fields.prefetch(paths)
+
+    @public("ReadOnlyRun.prefetch_series_values")
+    def prefetch_series_values(
+        self,
+        paths: Sequence[str],
+        use_threads: bool = False,
+        progress_bar: bool = True,
+        include_inherited: bool = True,
+        step_range: tuple[float | None, float | None] = (None, None),
+    ) -> None:
+        """Fetch all points of these series into the cache, for `FloatSeries.fetch_values`.
+
+        Fields that are not series of numbers are passed over.
+
+        Args:
+            paths: Names of fields.
+            use_threads: Accepted. Requests are sent side by side in any case, as many as NEPTUNE_FETCHER_MAX_WORKERS
+                allows.
+            progress_bar: Whether a bar is drawn on standard error, if that is a terminal.
+            include_inherited: Whether points of the runs that this one was forked from are included.
+            step_range: First and last step, both inclusive; None is open.
+
+        Raises:
+            NeptuneException: If the server does not answer as asked.
+        """
+        self._fields.prefetch_series(
+            paths, inherited=include_inherited, step_range=step_range, show_progress=bool(progress_bar)
+        )

@@ -1,0 +1,81 @@
+"""The error and the warning of `ReadOnlyProject` and `ReadOnlyRun`, and the border where errors become this one."""
+
+from __future__ import annotations
+
+import functools
+import threading
+from collections.abc import Callable
+from typing import Any, TypeVar, cast
+
+from neptune_frames.errors import InvalidApiTokenError, InvalidSettingError, MissingDependencyError, NeptuneError
+
+__all__ = ["NeptuneException", "NeptuneWarning"]
+
+F = TypeVar("F", bound=Callable[..., Any])
+
+
+class NeptuneException(Exception):
+    """A server (or an archive) did not answer as asked. The text names the error behind it, which is its cause."""
+
+    def __eq__(self, other: object) -> bool:
+        return type(other) is type(self) and str(other) == str(self)
+
+    def __hash__(self) -> int:
+        return hash((type(self), str(self)))
+
+
+class NeptuneWarning(Warning):
+    """Something in an answer could not be used as asked."""
+
+
+#: Mistakes of the caller, known without a server: they keep their classes.
+_LOCAL = (InvalidApiTokenError, InvalidSettingError, MissingDependencyError)
+
+
+def public(name: str) -> Callable[[F], F]:
+    """Make a function part of the interface.
+
+    Requests it causes carry its name, and what fails behind the interface is raised as `NeptuneException`.
+    """
+
+    def decorate(function: F) -> F:
+        @functools.wraps(function)
+        def call(*args: Any, **kwargs: Any) -> Any:
+            from neptune_frames.sources.public_call import public_call
+
+            try:
+                with public_call(name):
+                    return function(*args, **kwargs)
+            except _LOCAL:
+                raise
+            except NeptuneError as error:
+                raise NeptuneException(f"\n{type(error).__name__}: {error}") from error
+
+        return cast("F", call)
+
+    return decorate
+
+
+def warn(message: str) -> None:
+    """A `NeptuneWarning` at the caller's line."""
+    from neptune_frames import warnings
+
+    warnings.warn(message, NeptuneWarning)
+
+
+def warn_of_unsupported_types(types: Any) -> None:
+    """One warning per type (client names) and process."""
+    from neptune_frames.query.attributes import WIRE_NAMES
+
+    with _lock:
+        new = [name for name in types if name not in _warned]
+        _warned.update(new)
+    for name in new:
+        warn(
+            f"Fields of type `{WIRE_NAMES[name]}` are not supported here: their values read as None (in tables too), "
+            "and fetch_values() gives an empty frame. neptune_query and neptune_frames can read them."
+        )
+
+
+_warned: set[str] = set()
+_lock = threading.Lock()

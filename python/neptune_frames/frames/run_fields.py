@@ -1,0 +1,181 @@
+"""One run, field by field: its structure, values and points, each asked for once and kept."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from datetime import timezone
+from typing import TYPE_CHECKING, Any
+
+import pyarrow as pa
+
+from neptune_frames import config
+from neptune_frames.frames.run_points import SeriesPoints, gather_points
+from neptune_frames.frames.run_state import STATE, active_runs
+from neptune_frames.frames.runs_table import UNSUPPORTED_TYPES
+from neptune_frames.progress import progress_bar
+from neptune_frames.query.attributes import WIRE_NAMES
+from neptune_frames.query.expressions import Comparison, Operand
+from neptune_frames.query.selection import (
+    AttributeAlternative,
+    AttributeSelector,
+    ContainerKind,
+    RunQuery,
+    SeriesOptions,
+)
+from neptune_frames.sources.base import SeriesKeys
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from neptune_frames.sources.base import Source
+
+StepRange = tuple["float | None", "float | None"]
+
+FLOAT_SERIES = "float_series"
+EXPERIMENT_STATE = "experiment_state"
+
+
+@dataclass(frozen=True)
+class _Prefetched:
+    """Points of a series, and which part of it they are."""
+
+    points: SeriesPoints
+    inherited: bool
+    step_range: Any
+
+
+class RunFields:
+    """What is known of one run, and how to learn more. Not thread-safe.
+
+    Args:
+        source: Who is asked.
+        run: RUNS with one row.
+    """
+
+    def __init__(self, source: Source, run: pa.Table) -> None:
+        self._source = source
+        self._run = run
+        self._types: dict[str, str] = {}
+        self._values: dict[str, Any] = {}
+        self._series: dict[str, _Prefetched] = {}
+        self._structure_is_known = False
+
+    @property
+    def sys_id(self) -> str:
+        return str(self._run["sys_id"][0].as_py())
+
+    def unsupported_types(self, names: Iterable[str] | None = None) -> list[str]:
+        """Types without a plain value among those of these fields, or of all that are known."""
+        types = self._types.values() if names is None else [self._types[name] for name in names]
+        return [name for name in UNSUPPORTED_TYPES if name in set(types)]
+
+    def load_structure(self) -> None:
+        """Learn names and types of all fields, unless they are known."""
+        if self._structure_is_known:
+            return
+        every = AttributeSelector((AttributeAlternative(tuple(WIRE_NAMES)),))
+        project = self._run["project"][0].as_py()
+        found = self._source.definitions([project], self._run, every)
+        listed = dict(zip(found["attribute"].to_pylist(), found["type"].to_pylist(), strict=True))
+        # What was looked up by name stays known.
+        self._types = {**listed, **self._types}
+        self._structure_is_known = True
+
+    def names(self) -> list[str]:
+        """Names of the fields in alphabetical order, but for those that are longer than allowed."""
+        self.load_structure()
+        longest = config.LONGEST_FIELD_NAME.get()
+        return sorted(name for name in self._types if len(name.encode()) <= longest)
+
+    def type_of(self, name: str) -> str | None:
+        """The type of a field; asks for its value if it is not known yet. None if the run does not have it."""
+        if name not in self._types:
+            self.prefetch([name])
+        return self._types.get(name)
+
+    def value(self, name: str) -> Any:
+        """The value of a field that the run has; of a series the last one, None if there is none."""
+        if name not in self._values:
+            self.prefetch([name])
+        return self._values.get(name)
+
+    def forget_value(self, name: str) -> None:
+        """Have the next `value` ask again. Raises KeyError if there is nothing to forget."""
+        del self._values[name]
+
+    def prefetch(self, names: Sequence[str]) -> None:
+        """Learn the values of those fields that are not known yet; names the run does not have are passed over."""
+        missing = [name for name in dict.fromkeys(names) if name not in self._values]
+        if STATE in missing:
+            missing.remove(STATE)
+            self._types[STATE], self._values[STATE] = EXPERIMENT_STATE, self._state()
+        if not missing:
+            return
+        selector = AttributeSelector((AttributeAlternative(tuple(WIRE_NAMES), names=tuple(missing)),))
+        for attribute_type, batch in self._source.values(self._run, selector):
+            found = batch.column("attribute").to_pylist()
+            self._types.update(dict.fromkeys(found, attribute_type))
+            self._values.update(zip(found, _python_values(attribute_type, batch.column("value")), strict=True))
+
+    def prefetch_series(
+        self, names: Sequence[str], *, inherited: bool, step_range: StepRange, show_progress: bool
+    ) -> None:
+        """Learn the last values and the points of those fields that are float series; others are passed over."""
+        self.prefetch(names)
+        series = [name for name in dict.fromkeys(names) if self._types.get(name) == FLOAT_SERIES]
+        options = _options(inherited, step_range, time=True, previews=True)
+        with progress_bar(len(series), "metrics", title="Fetching metrics", enabled=show_progress) as advance:
+            found = [SeriesPoints() for _ in series]
+            for begun in self._points(series, options, found):
+                advance(begun)
+            self._series.update(
+                (name, _Prefetched(points, inherited, step_range)) for name, points in zip(series, found, strict=True)
+            )
+
+    def series_frame(
+        self, name: str, *, timestamp: bool, inherited: bool, step_range: StepRange, previews: bool
+    ) -> pd.DataFrame:
+        """The points of a float series: those prefetched if they are the same part of it, else asked for anew."""
+        kept = self._series.get(name)
+        if kept is not None and kept.inherited == inherited and kept.step_range == step_range:
+            points = kept.points
+        else:
+            points = SeriesPoints()
+            options = _options(inherited, step_range, time=timestamp, previews=previews)
+            for _ in self._points([name], options, [points]):
+                pass
+        return points.to_pandas(timestamp=timestamp, previews=previews)
+
+    def _points(self, names: list[str], options: SeriesOptions, found: list[SeriesPoints]) -> Iterator[int]:
+        if not names:
+            return
+        keys = SeriesKeys(self._run, pa.array(names, pa.string()))
+        yield from gather_points(self._source.float_points(keys, options), found)
+
+    def _state(self) -> str:
+        condition = Comparison(Operand("sys/id", "string"), "==", self.sys_id)
+        query = RunQuery(self._run["project"][0].as_py(), ContainerKind.RUN, condition, limit=1)
+        return "active" if active_runs(self._source, query, self._run)[0] else "inactive"
+
+
+def _options(inherited: bool, step_range: StepRange, *, time: bool, previews: bool) -> SeriesOptions:
+    return SeriesOptions(
+        kind=ContainerKind.RUN,
+        step_range=(step_range[0], step_range[1]),
+        lineage=bool(inherited),
+        include_time=time,
+        include_previews=previews,
+    )
+
+
+def _python_values(attribute_type: str, values: pa.Array) -> list[Any]:
+    """The values of one type as Python objects; None for a type without a plain value."""
+    if attribute_type in UNSUPPORTED_TYPES:
+        return [None] * len(values)
+    if attribute_type == "string_set":
+        return [set(elements) for elements in values.to_pylist()]
+    if attribute_type == "datetime":
+        instants = values.to_numpy(zero_copy_only=False).astype("datetime64[us]").tolist()
+        return [instant.replace(tzinfo=timezone.utc) for instant in instants]
+    return values.to_pylist()  # type: ignore[no-any-return]

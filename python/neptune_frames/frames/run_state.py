@@ -1,0 +1,44 @@
+"""Whether runs are active, found by asking which ones are: no answer of a server carries the state itself."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from neptune_frames.query.expressions import And, Comparison, Expression, Operand
+
+if TYPE_CHECKING:
+    import numpy.typing as npt
+
+    from neptune_frames.query.selection import RunQuery
+    from neptune_frames.sources.base import Source
+
+#: The attribute that stands for the state.
+STATE = "sys/state"
+
+#: State as users know it -> as queries spell it.
+STATE_LITERALS = {"active": "running", "inactive": "idle"}
+
+
+def has_state(state: str) -> Comparison:
+    """The condition that a run is ``active`` or ``inactive``."""
+    return Comparison(Operand(STATE, "experiment_state"), "==", STATE_LITERALS[state])
+
+
+def active_runs(source: Source, query: RunQuery, runs: pa.Table) -> npt.NDArray[np.bool_]:
+    """Which of the runs that a query found are active: asks the query again, with that condition."""
+    condition: Expression = has_state("active")
+    if query.filter is not None:
+        condition = And((query.filter, condition))
+    active = source.search(replace(query, filter=condition)).runs
+    known = pc.is_in(runs["sys_id"], value_set=active["sys_id"].combine_chunks())
+    return known.to_numpy()  # type: ignore[no-any-return]
+
+
+def state_names(active: npt.NDArray[np.bool_]) -> pa.Array:
+    """``active`` or ``inactive`` for each run."""
+    return pc.if_else(pa.array(active), "active", "inactive")
