@@ -61,7 +61,7 @@ def table_of(series: list[list[tuple[float, float]]], count: int, view: tuple[fl
     return bucket_table(read, count, view)
 
 
-@settings(deadline=None, max_examples=150)
+@settings(deadline=None, max_examples=80)
 @given(
     st.lists(st.dictionaries(finite, values, min_size=1, max_size=12), min_size=1, max_size=3),
     st.integers(2, 9),
