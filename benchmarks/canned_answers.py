@@ -1,151 +1,204 @@
 """The answers of the canned server: made-up projects whose shape is their name.
 
-Series are deterministic: value and time follow from run, attribute and step. Answers are protobuf, as a
-Neptune server sends them to both clients.
+Values follow from run, attribute and step. Answers are protobuf (or JSON where the API has only that), as
+a Neptune server sends them, whatever is asked for in Accept: both clients get the same bytes.
 """
 
 from __future__ import annotations
 
 import json
-import re
-from functools import lru_cache
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
-from benchmarks.calls import Shape, attribute_name, experiment_name, run_name
-from neptune_frames.schemas import ATTRIBUTES, float_point, values_schema
-from neptune_frames.wire import encode_definitions, encode_float_series, encode_search
+from benchmarks.calls import Shape, attribute_name, experiment_name, run_name, sys_id
+from benchmarks.canned_series import buckets, float_series, object_series
+from neptune_frames.schemas import ATTRIBUTES, VALUE_TYPES, values_schema
+from neptune_frames.wire import encode_definitions, encode_run_attributes, encode_search, encode_values
 from neptune_frames.wire.media_types import JSON, PROTOBUF
 from neptune_frames.wire.pages import ENTRIES, AttributesPage, DefinitionsPage
 
 _EPOCH_MS = 1_700_000_000_000
-_POINT = float_point(time=True, preview=True)
+_RUN_UUID = "00000000-0000-4000-8000-{:012d}"
+_TABLE_TYPES = ("float", "int", "string", "bool", "datetime", "string_set", "float_series")
+_SYSTEM_TEXTS = {"sys/id": sys_id, "sys/name": experiment_name, "sys/custom_run_id": run_name}
+
+Ints = npt.NDArray[np.int64]
 
 
 def answer(path: str, query: dict[str, str], body: bytes, address: str) -> tuple[str, bytes]:
     """Media type and content of one answer."""
-    if path.endswith("/oauth-token"):
-        from benchmarks.canned_server import unsigned_token
-
-        token = {"accessToken": unsigned_token(address), "refreshToken": "none", "username": "bench"}
-        return JSON, json.dumps(token).encode()
-    asked = json.loads(body)
+    if path.endswith("/timeseries/buckets"):
+        return PROTOBUF, buckets(body)
+    asked = json.loads(body) if body.startswith(b"{") else {}
+    small = _account(path, query, address)
+    if small is not None:
+        return JSON, json.dumps(small).encode()
     if path.endswith("/leaderboard/entries/search/"):
         return PROTOBUF, search(Shape.of(query["projectIdentifier"]), asked)
     if path.endswith("/attributes/definitions/query"):
         return JSON, definitions(Shape.of(asked["projectIdentifiers"][0]), asked)
+    if path.endswith("/leaderboard/attributes/query"):
+        return PROTOBUF, values(Shape.of(query["projectIdentifier"]), asked)
+    if path.endswith("/queryAttributeDefinitions"):
+        return PROTOBUF, run_definitions(_shape_of_run(query["experimentIdentifier"]))
+    if path.endswith("/proto/attributes/attributes"):
+        return PROTOBUF, run_attributes(_shape_of_run(query["holderIdentifier"]), asked)
     if path.endswith("/attributes/series/float"):
         return PROTOBUF, float_series(asked)
+    if path.endswith("/attributes/series"):
+        return PROTOBUF, object_series(asked)
     raise ValueError(f"no canned answer for {path}")
 
 
 def search(shape: Shape, asked: dict[str, Any]) -> bytes:
-    """Entries in index order, with the label and id attributes that were asked for."""
+    """Entries in index order with the attributes that were asked for."""
     page = asked["pagination"]
-    rows = range(page["offset"], min(shape.runs, page["offset"] + page["limit"]))
-    texts = {"sys/id": _sys_id, "sys/name": experiment_name, "sys/custom_run_id": run_name}
-    names = [item["path"] for item in asked["attributeFilters"] if item["path"] in texts]
-    entries = pa.RecordBatch.from_pydict(
-        {
-            "experiment_id": [f"00000000-0000-4000-8000-{row:012d}" for row in rows],
-            "sys_id": [None] * len(rows),
-            "project_id": ["0b0e4d2a-1111-4c5e-9b1f-000000000001"] * len(rows),
-            "organization_id": ["0b0e4d2a-2222-4c5e-9b1f-000000000002"] * len(rows),
-            "project_name": [shape.project.partition("/")[2]] * len(rows),
-            "organization_name": ["bench"] * len(rows),
-        },
-        schema=ENTRIES,
-    )
-    values = pa.RecordBatch.from_arrays(
-        [
-            pa.array(np.repeat(np.arange(len(rows), dtype=np.int32), len(names))),
-            pa.DictionaryArray.from_arrays(np.tile(np.arange(len(names), dtype=np.int32), len(rows)), pa.array(names)),
-            pa.array([texts[name](row) for row in rows for name in names], pa.string()),
-        ],
-        schema=values_schema("string"),
-    )
-    return encode_search(AttributesPage(entries, {"string": values}, total=shape.runs), PROTOBUF)
+    first, last = page["offset"], min(shape.runs, page["offset"] + page["limit"])
+    if '"BEN-' in asked.get("query", {}).get("query", ""):
+        last = min(last, 1)  # one run by its id: the first
+    runs = np.arange(first, max(first, last))
+    names = [item["path"] for item in asked["attributeFilters"]]
+    entries = _entries(shape, runs, experiment_ids=True)
+    return encode_search(AttributesPage(entries, _values(shape, runs, names), total=shape.runs), PROTOBUF)
 
 
 def definitions(shape: Shape, asked: dict[str, Any]) -> bytes:
-    """All metrics of the project, page by page; the token is the position of the next one."""
+    """All attributes of the project, page by page; the token is the position of the next one."""
     page = asked["nextPage"]
     start = int(page.get("nextPageToken") or 0)
     stop = min(shape.attributes, start + page["limit"])
-    batch = pa.RecordBatch.from_pydict(
-        {
-            "attribute": [attribute_name(index) for index in range(start, stop)],
-            "type": ["float_series"] * (stop - start),
-        },
-        schema=ATTRIBUTES,
-    )
     token = str(stop) if stop < shape.attributes else None
-    return encode_definitions(DefinitionsPage(batch, token), JSON)
+    return encode_definitions(DefinitionsPage(_definitions(shape, start, stop), token), JSON)
 
 
-def float_series(asked: dict[str, Any]) -> bytes:
-    """One entry per request: the points after ``afterStep`` in the order asked for."""
-    requests = asked["requests"]
-    first_holder = requests[0]["series"]["holder"]["identifier"].removeprefix("CUSTOM/")
-    shape = Shape.of("/".join(first_holder.split("/")[:2]))
-    limit = asked["perSeriesPointsLimit"]
-    descending = asked.get("order") == "descending"
-    pieces = []
-    for request in requests:  # once, when the answer is computed
-        run, attribute = _series_of(request)
-        steps = _steps(shape, run, attribute)
-        after = request.get("afterStep")
-        if after is not None:
-            steps = steps[steps < after] if descending else steps[steps > after]
-        pieces.append(steps[::-1][:limit] if descending else steps[:limit])
-    counts = np.array([len(piece) for piece in pieces], dtype=np.int64)
-    steps = np.concatenate(pieces) if pieces else np.empty(0)
-    keys = np.array([_series_of(request) for request in requests], dtype=np.float64).reshape(-1, 2)
-    offset = np.repeat(keys[:, 0] * 0.5 + keys[:, 1] * 0.25, counts)
-    points = pa.StructArray.from_arrays(
-        [
-            pa.array(steps),
-            pa.array(np.sin(steps * 0.001 + offset) + 1.5),
-            pa.array((_EPOCH_MS + steps * 1000).astype("datetime64[ms]")).cast(pa.timestamp("ms", "UTC")),
-            pa.array(np.zeros(len(steps), dtype=bool)),
-            pa.array(np.ones(len(steps), dtype=np.float32)),
-        ],
-        fields=list(_POINT),
+def run_definitions(shape: Shape) -> bytes:
+    return encode_definitions(DefinitionsPage(_definitions(shape, 0, shape.attributes)), PROTOBUF)
+
+
+def run_attributes(shape: Shape, asked: dict[str, Any]) -> bytes:
+    run = np.zeros(1, dtype=np.int64)
+    page = AttributesPage(_entries(shape, run, experiment_ids=True), _values(shape, run, asked["attributePathsFilter"]))
+    return encode_run_attributes(page, PROTOBUF)
+
+
+def values(shape: Shape, asked: dict[str, Any]) -> bytes:
+    """Values of the runs asked for, ``limit`` of them (in whole runs), the token is the position of the next run."""
+    all_runs = np.array([_run_of(identifier) for identifier in asked["experimentIdsFilter"]])
+    names = asked.get("attributeNamesFilter")
+    names = [attribute_name(index) for index in range(shape.attributes)] if names is None else names
+    start = int(asked["nextPage"].get("nextPageToken") or 0)
+    stop = start + max(1, asked["nextPage"]["limit"] // max(1, len(names)))
+    runs = all_runs[start:stop]
+    page = AttributesPage(
+        _entries(shape, runs, experiment_ids=False),
+        _values(shape, runs, names),
+        next_page_token=str(stop) if stop < len(all_runs) else None,
     )
-    offsets = pa.array(np.concatenate([[0], np.cumsum(counts)]), pa.int64())
-    batch = pa.RecordBatch.from_arrays(
-        [
-            pa.array([request["requestId"] for request in requests], pa.string()),
-            pa.array(np.full(len(requests), shape.steps, dtype=np.int64)),
-            pa.LargeListArray.from_arrays(offsets, points),
-        ],
-        names=["request_id", "total_item_count", "points"],
-    )
-    return encode_float_series(batch, PROTOBUF)
+    return encode_values(page, PROTOBUF)
 
 
-@lru_cache(maxsize=20_000)
-def _steps(shape: Shape, run: int, attribute: int) -> npt.NDArray[np.float64]:
-    if not shape.ragged:
-        return np.arange(shape.steps, dtype=np.float64)
-    random = np.random.default_rng([run, attribute])
-    return np.sort(random.choice(shape.steps * 4, shape.steps, replace=False)).astype(np.float64)
+def _account(path: str, query: dict[str, str], address: str) -> dict[str, Any] | None:
+    """The small answers around the data: tokens, configuration, project."""
+    if path.endswith("/oauth-token"):
+        from benchmarks.canned_server import unsigned_token
+
+        return {"accessToken": unsigned_token(address), "refreshToken": "none", "username": "bench"}
+    if path.endswith("/clients/config"):
+        security = {"clientId": "bench", "openIdDiscovery": f"{address}/openid-configuration"}
+        return {"apiUrl": address, "applicationUrl": address, "pyLibVersions": {}, "security": security}
+    if path.endswith("/openid-configuration"):
+        return {"authorization_endpoint": f"{address}/auth", "token_endpoint": f"{address}/token"}
+    if path.endswith("/projects/get"):
+        organization, name = query["projectIdentifier"].split("/")
+        identifiers = {"id": query["projectIdentifier"], "organizationId": "0b0e4d2a-2222-4c5e-9b1f-000000000002"}
+        return {**identifiers, "name": name, "organizationName": organization, "projectKey": "BEN", "version": 3}
+    return None
 
 
-def _series_of(request: dict[str, Any]) -> tuple[int, int]:
-    series = request["series"]
-    return _last_number(series["holder"]["identifier"]), _last_number(series["attribute"])
+def _shape_of_run(identifier: str) -> Shape:
+    return Shape.of(identifier.rpartition("/")[0])
 
 
-def _last_number(text: str) -> int:
-    match = re.search(r"(\d+)$", text)
-    if match is None:
-        raise ValueError(f"{text!r} does not end in a number")
-    return int(match.group(1))
+def _run_of(identifier: str) -> int:
+    """The index at the end of `bench/project/BEN-7` and of a run's UUID."""
+    return int(identifier.rpartition("-")[2])
 
 
-def _sys_id(index: int) -> str:
-    return f"BEN-{index}"
+def _entries(shape: Shape, runs: Ints, *, experiment_ids: bool) -> pa.RecordBatch:
+    count = len(runs)
+    organization, name = shape.project.split("/")
+    columns = {
+        "experiment_id": [_RUN_UUID.format(run) for run in runs],
+        "sys_id": [None if experiment_ids else sys_id(run) for run in runs],
+        "project_id": ["0b0e4d2a-1111-4c5e-9b1f-000000000001"] * count,
+        "organization_id": ["0b0e4d2a-2222-4c5e-9b1f-000000000002"] * count,
+        "project_name": [name] * count,
+        "organization_name": [organization] * count,
+    }
+    return pa.RecordBatch.from_pydict(columns, schema=ENTRIES)
+
+
+def _definitions(shape: Shape, start: int, stop: int) -> pa.RecordBatch:
+    indices = range(start, stop)
+    columns = {
+        "attribute": [attribute_name(index) for index in indices],
+        "type": [_type_of(shape, index) for index in indices],
+    }
+    return pa.RecordBatch.from_pydict(columns, schema=ATTRIBUTES)
+
+
+def _type_of(shape: Shape, index: int) -> str:
+    if shape.kind == "table":
+        return _TABLE_TYPES[index % len(_TABLE_TYPES)]
+    return "string_series" if shape.kind == "texts" else "float_series"
+
+
+def _values(shape: Shape, runs: Ints, names: list[str]) -> dict[str, pa.RecordBatch]:
+    """One batch per type, run by run, for the system texts and the project's own attributes among the names."""
+    by_type: dict[str, list[str]] = {}
+    for name in names:
+        if name in _SYSTEM_TEXTS:
+            by_type.setdefault("string", []).append(name)
+        elif name.startswith("metrics/") and int(name[-6:]) < shape.attributes:
+            by_type.setdefault(_type_of(shape, int(name[-6:])), []).append(name)
+    return {attribute_type: _batch(attribute_type, runs, chosen) for attribute_type, chosen in by_type.items()}
+
+
+def _batch(attribute_type: str, runs: Ints, names: list[str]) -> pa.RecordBatch:
+    places = np.tile(np.arange(len(names), dtype=np.int32), len(runs))
+    number = np.array([0 if name in _SYSTEM_TEXTS else int(name[-6:]) for name in names])
+    seed = np.repeat(runs, len(names)) * 7 + np.tile(number, len(runs))
+    schema = values_schema(attribute_type)
+    columns: dict[str, Any] = {
+        "run": pa.array(np.repeat(np.arange(len(runs), dtype=np.int32), len(names))),
+        "attribute": pa.DictionaryArray.from_arrays(places, pa.array(names, pa.string())),
+        "value": _column(attribute_type, runs, names, seed),
+        "last_step": pa.array(np.full(len(seed), 999.0)),
+    }
+    for offset, statistic in enumerate(("min", "max", "average", "variance")):
+        columns[statistic] = pa.array(seed * 0.125 + offset)
+    return pa.RecordBatch.from_arrays([columns[field.name] for field in schema], schema=schema)
+
+
+def _column(attribute_type: str, runs: Ints, names: list[str], seed: Ints) -> pa.Array:
+    if attribute_type == "string":
+        texts = [
+            _SYSTEM_TEXTS[name](run) if name in _SYSTEM_TEXTS else f"option-{(run * 7 + int(name[-6:])) % 50}"
+            for run in runs.tolist()
+            for name in names
+        ]
+        return pa.array(texts, pa.string())
+    if attribute_type == "string_series":
+        return pa.array([f"line {number}" for number in seed.tolist()], pa.string())
+    if attribute_type == "string_set":
+        return pa.array([[f"tag-{number % 5}", "common"] for number in seed.tolist()], pa.list_(pa.string()))
+    if attribute_type == "bool":
+        return pa.array(seed % 2 == 0)
+    if attribute_type == "int":
+        return pa.array(seed)
+    if attribute_type == "datetime":
+        return pa.array(seed + _EPOCH_MS).cast(VALUE_TYPES["datetime"])
+    return pa.array(seed * 0.5 + 0.25)

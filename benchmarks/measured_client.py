@@ -31,7 +31,9 @@ def checksum(result: Any) -> str:
     """Equal for equal frames whatever the storage of their labels."""
     digest = hashlib.sha256()
     if isinstance(result, list):
-        digest.update("\n".join(map(str, result)).encode())
+        digest.update(
+            "\n".join(checksum(one) if hasattr(one, "columns") else repr(_plain(one)) for one in result).encode()
+        )
         return digest.hexdigest()[:12]
     import numpy as np
 
