@@ -47,7 +47,9 @@ def checksum(result: Any) -> str:
     digest.update("\n".join(map(str, result.columns)).encode())
     for position in range(result.shape[1]):
         column = result.iloc[:, position]
-        if column.dtype.kind in "fiubM":
+        if column.dtype.kind == "M":
+            column = column.astype("int64")
+        if column.dtype.kind in "fiub":
             digest.update(np.ascontiguousarray(column.to_numpy()).tobytes())
         else:
             digest.update("\n".join(map(repr, map(_plain, column))).encode())
