@@ -1,0 +1,131 @@
+"""Calls written by hand: the edges that drawing would miss, and functions that need a second call."""
+
+from __future__ import annotations
+
+from compat.query_cases import LINEAGE, SPEEDRUN, Case, cases
+
+_L = f"project={LINEAGE!r}"
+_S = f"project={SPEEDRUN!r}"
+
+_EDGES = (
+    # Names that collide with the frame's own.
+    f"nq.fetch_metrics({_L}, experiments=['alpha'], attributes=['loss'], include_time='absolute', "
+    "include_point_previews=True, type_suffix_in_column_names=True)",
+    # 301 metrics in one frame, all of one run.
+    f"nq.fetch_metrics({_L}, experiments=['parts'], attributes=r'^many/m')",
+    f"nq.fetch_metrics({_L}, experiments=['parts'], attributes=r'^many/m', tail_limit=1)",
+    # More names than a page, all but one unknown.
+    f"nq.fetch_metrics({_L}, experiments=['alpha'], attributes=['loss'] + [f'none/{{i}}' for i in range(1500)])",
+    f"nq.fetch_experiments_table({_L}, attributes=['seed'] + [f'none/{{i}}' for i in range(1500)])",
+    f"nq.list_experiments({_L}, experiments=[f'exp-{{i}}' for i in range(3000)] + ['alpha'])",
+    f"nr.fetch_metrics({_L}, runs=[f'run-{{i}}' for i in range(300)] + ['alpha-root'], attributes=['loss', 'acc'])",
+    # Every type at once, with suffixes.
+    f"nr.fetch_runs_table({_L}, attributes='.*', type_suffix_in_column_names=True)",
+    f"nr.fetch_runs_table({_L}, runs='^mixed', attributes=['mixed/value'], type_suffix_in_column_names=True)",
+    f"nr.fetch_runs_table({_L}, runs='^mixed', attributes=['mixed/value'])",
+    f"nr.fetch_runs_table({_L}, runs=['mixed-int', 'mixed-float'], attributes='mixed/value')",
+    f"nr.fetch_runs_table({_S}, attributes='weight_decay$', type_suffix_in_column_names=True, limit=40)",
+    f"nr.fetch_runs_table({_S}, attributes=None, limit=3)",
+    f"nq.fetch_experiments_table({_L})",
+    f"nr.fetch_runs_table({_L}, runs='nothing like it')",
+    f"nq.fetch_experiments_table({_L}, experiments=['nowhere'], attributes=['loss'])",
+    f"nr.list_attributes({_L})",
+    f"nr.list_attributes({_S})",
+    f"nq.list_attributes({_L})",
+    # The page boundary: the limit is the number of rows.
+    f"nr.fetch_runs_table({_S}, attributes=['sys/id'], sort_by='sys/id', sort_direction='asc', limit=120)",
+    # Steps that are neither whole nor small.
+    f"nq.fetch_metrics({_L}, experiments=['steps'], attributes='.*', step_range=(-1.5, 0.000003))",
+    f"nq.fetch_metrics({_L}, experiments=['steps'], attributes=['huge'], step_range=(9007199254.740993, None))",
+    f"nr.fetch_metrics({_L}, runs=['steps-rounded'], attributes=['collapsed'], include_time='absolute')",
+    # Forks.
+    *(
+        f"nr.fetch_metrics({_L}, runs=[{run!r}], attributes=['loss', 'acc', 'gap'], lineage_to_the_root={lineage})"
+        for run in (
+            "alpha-restart-2",
+            "alpha-branch",
+            "alpha-early",
+            "alpha-late",
+            "alpha-empty",
+            "gap-fork",
+            "zero-fork",
+            "type-change",
+            "orphan",
+            "child-of-trashed",
+        )
+        for lineage in (True, False)
+    ),
+    f"nq.fetch_metrics({_L}, experiments='^alpha', attributes=['loss'], tail_limit=2, step_range=(None, 58))",
+    # Buckets: one step only, non-finite values, ranges without points.
+    f"nq.fetch_metric_buckets({_L}, experiments=['single'], x='step', y='^one/', limit=3)",
+    f"nq.fetch_metric_buckets({_L}, experiments=['values'], y=['nan/only'], limit=3)",
+    f"nq.fetch_metric_buckets({_L}, experiments=['values'], y=['inf/both', 'nan/as_nan', 'extremes'], limit=4)",
+    f"nq.fetch_metric_buckets({_L}, experiments=['nowhere'], y=['loss'])",
+    f"nq.fetch_metric_buckets({_L}, experiments=['alpha'], y=[])",
+    f"nq.fetch_metric_buckets({_L}, experiments=None, y=['loss'], limit=7)",
+    f"nq.fetch_metric_buckets({_S}, experiments='2025-01-16_Sub3Min/1d3bd93b', y=['val/loss', 'train/time_ms'])",
+    f"nq.fetch_metric_buckets({_S}, experiments='^2024-1', y=['val/loss'], limit=20)",
+)
+
+_GLOBAL = (
+    "ne.fetch_experiments_table_global(experiments='^alpha|1d3bd93b', attributes=['loss', 'val/loss', 'seed'])",
+    "ne.fetch_runs_table_global(runs='^alpha|^main', attributes='^sys/name$ | loss$')",
+    "ne.fetch_runs_table_global(runs=Filter.eq(Attribute('seed', type='int'), 1), attributes=['seed', 'sys/id'], "
+    "sort_by=Attribute('sys/custom_run_id', type='string'), sort_direction='asc')",
+    "ne.fetch_runs_table_global(attributes=[], limit=10)",
+    "ne.fetch_experiments_table_global(experiments=['nowhere'], attributes=['loss'])",
+    "ne.fetch_experiments_table_global(attributes=AttributeFilter('val/loss'), limit=5, "
+    "sort_by=Attribute('val/loss', type='float_series'), sort_direction='asc', type_suffix_in_column_names=True)",
+    "ne.fetch_runs_table_global(runs='deep|^f66', attributes=AttributeFilter(type=['datetime', 'bool', 'string_set']))",
+)
+
+_RUN_OF_FILES = "'^[0-3]'"
+_FILES_OF_RUNS = f"nr.fetch_runs_table({_S}, runs={_RUN_OF_FILES}, attributes=['logs/steps', 'env/report'])"
+
+_DOWNLOADS = (
+    f"downloaded(nr, files={_FILES_OF_RUNS})",
+    f"downloaded(nr, files={_FILES_OF_RUNS}['env/report'])",
+    f"downloaded(nr, files=nr.fetch_series({_S}, runs='.*', attributes='^reports/', tail_limit=2))",
+    f"downloaded(nq, files=nq.fetch_experiments_table({_L}, experiments=['files'], attributes='weights|source|dots'))",
+    f"downloaded(nq, files=nq.fetch_series({_L}, experiments=['files'], attributes='images|texts'))",
+    f"downloaded(nq, files=nq.fetch_series({_L}, experiments=['single'], attributes='file').iloc[0, 0])",
+    f"downloaded(nq, files=nq.fetch_experiments_table({_L}, experiments='files', attributes=['lost/payload.txt']))",
+    "downloaded(nq, files=[])",
+    "downloaded(nq, files='abc')",
+    "downloaded(nr, files=[1, None, 'x'])",
+    "downloaded(nq, files=pd.DataFrame({'a': [1, 2]}))",
+    "downloaded(nr, files=pd.Series([], dtype=object))",
+)
+
+_FILTER_TEXTS = (
+    "str(Filter.eq(Attribute('config/n', type='int'), 3))",
+    "str(Filter.eq('a', 'q\"\\\\'))",
+    "str(Filter.matches('a', 'x & !y | z'))",
+    "str(Filter.name(['a', 'b']))",
+    "str(Filter.name('a | b'))",
+    "str(~(Filter.exists('a') & Filter.contains_none('t', ['x', 'y'])) | Filter.contains_all('t', 'z'))",
+    "str(Filter.eq('a', True) & Filter.eq('b', 1e-20) & Filter.eq('c', float('nan')))",
+    "str(Filter.eq('a', dt.datetime(2025, 1, 2, 3, 4, 5, 678901, tzinfo=UTC)))",
+    "str(Filter.exists(Attribute('a', type='file')))",
+    "[str(Filter.exists(Attribute('a', type=each))) for each in KNOWN_TYPES]",
+    "KNOWN_TYPES",
+    "str(Attribute('a', type='float_series'))",
+    "str(Attribute('a b'))",
+    "Attribute('a', type='int')",
+    "AttributeFilter('a', type='int').type",
+    "File('w/p', 'exp', None, 'a', None, 'key', 2048, 'image/png')",
+    "repr(File('w/p', 'exp', None, 'a', None, 'key', 2048, 'image/png'))",
+    "repr(File('w/p', None, 'run', 'a', 1.0, 'key', 3_000_000_000, 'text/plain'))",
+    "File('w/p', None, 'run', 'a', 1.0, 'key', 5, 'text/plain').container_identifier",
+    "Histogram('COUNTING', [0.0, 1.0], [2.0])",
+    "repr(Histogram('COUNTING', [0.0, 1.0], [2.0]))",
+)
+
+
+def fixed_cases() -> list[Case]:
+    return [
+        *cases("edge", _EDGES),
+        *cases("global", _GLOBAL),
+        *cases("download", _DOWNLOADS),
+        *cases("value", _FILTER_TEXTS),
+    ]
