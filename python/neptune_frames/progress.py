@@ -13,7 +13,7 @@ from neptune_frames import config
 def progress_bar(
     total: int, what: str, *, enabled: bool = True, title: str | None = None
 ) -> Iterator[Callable[[int], object]]:
-    """Show how many of ``total`` items are done; yields a function that says how many more are.
+    """Show how many of ``total`` items are done; yields a function that takes how many more are.
 
     A bar with a ``title`` stays on the screen when it is full. Nothing is shown unless ``enabled``, NEPTUNE_PROGRESS_BAR and a terminal on standard error agree.
 
