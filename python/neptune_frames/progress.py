@@ -15,7 +15,8 @@ def progress_bar(
 ) -> Iterator[Callable[[int], object]]:
     """Show how many of ``total`` items are done; yields a function that takes how many more are.
 
-    A bar with a ``title`` stays on the screen when it is full. Nothing is shown unless ``enabled``, NEPTUNE_PROGRESS_BAR and a terminal on standard error agree.
+    A bar with a ``title`` stays on the screen when it is full. Nothing is shown unless ``enabled``,
+    NEPTUNE_PROGRESS_BAR and a terminal on standard error agree.
 
     >>> with progress_bar(2, "files", enabled=False) as advance:
     ...     advance(1)
