@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from compat.peer import floats_of
 from compat.peer_process import PeerProcess
 
 pytestmark = pytest.mark.compat
@@ -33,7 +34,7 @@ def column(frame: dict[str, Any], *labels: str) -> list[Any]:
     for label, cells in zip(frame["columns"]["items"], frame["cells"], strict=True):
         parts = label if isinstance(label[0], tuple) else (label,)
         if tuple(part[1] for part in parts)[: len(labels)] == labels:
-            return list(cells)
+            return floats_of(cells) if isinstance(cells, bytes) else list(cells)
     raise AssertionError(f"no column {labels}: {frame['columns']['items']}")
 
 
@@ -69,7 +70,7 @@ def test_fetch_metrics_with_lineage(query_peer: PeerProcess) -> None:
 def test_fetch_metrics_of_custom_run_id(query_peer: PeerProcess) -> None:
     code = f"nq_runs.fetch_metrics(project={SPEEDRUN!r}, runs=[{RUN!r}], attributes=['val/loss', 'none'])"
     frame = result_of(query_peer, code)
-    values = [float(cell) for cell in column(frame, "val/loss")]
+    values = column(frame, "val/loss")
     assert len(values) == 13
     assert values[0] == pytest.approx(10.8258, abs=1e-4)
     assert values[-1] == pytest.approx(3.2785, abs=1e-4)
@@ -91,11 +92,10 @@ def test_fetch_table(query_peer: PeerProcess, attributes: str) -> None:
     code = f"nq_runs.fetch_runs_table(project={SPEEDRUN!r}, attributes={attributes}, sort_by='sys/id')"
     frame = result_of(query_peer, code)
     assert len(frame["index"]["items"]) == 120
-    iterations = [cell[1] for cell in column(frame, "config/num_iterations") if cell[0] == "int"]
-    iterations = iterations or [float(cell) for cell in column(frame, "config/num_iterations") if cell != "nan"]
+    iterations = [number for number in column(frame, "config/num_iterations") if not math.isnan(number)]
     assert len(iterations) == 56
     assert sum(iterations) == 152_149
-    losses = [float(cell) for cell in column(frame, "val/loss")]
+    losses = column(frame, "val/loss")
     assert not any(math.isnan(loss) for loss in losses)
 
 
@@ -105,7 +105,7 @@ def test_fetch_table_sorted_and_limited(query_peer: PeerProcess, direction: str)
         f"nq_runs.fetch_runs_table(project={SPEEDRUN!r}, attributes=['val/loss'], limit=7, "
         f"sort_by=Attribute('val/loss', type='float_series'), sort_direction={direction!r})"
     )
-    losses = [float(cell) for cell in column(result_of(query_peer, code), "val/loss")]
+    losses = column(result_of(query_peer, code), "val/loss")
     assert len(losses) == 7
     assert losses == sorted(losses, reverse=direction == "desc")
 
