@@ -217,7 +217,7 @@ def fetch_metric_buckets(
     """Metrics in buckets of steps, one point from each: long series at a size that can be drawn.
 
     The range of steps over all metrics asked for is cut into ``limit`` buckets of one width. The first bucket
-    in which a metric has a finite value shows the first of its points, every later one the last.
+    of a metric shows its first finite point, every later one its last.
 
     Args:
         project: ``workspace/name``; default ``NEPTUNE_PROJECT``.

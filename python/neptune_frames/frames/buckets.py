@@ -1,7 +1,7 @@
 """Metrics in x-axis buckets: one point per series and bucket.
 
-The rule (neptune-query reference 4.6, http-api 13.3): the first bucket of a series that has a finite point
-shows its first one, every later bucket its last one. The server's bucket 0 holds what is at the smallest x
+The rule (neptune-query reference 4.6, http-api 13.3): the first bucket of a series shows its first finite
+point, every later one its last. The server's bucket 0 holds what is at the smallest x
 alone, ``(-inf, lo]``; it is joined with the bucket after it to ``[lo, lo + width]``.
 
 The official client drops a bucket 0 without a finite point before it joins, and then joins and mislabels
@@ -121,9 +121,10 @@ class BucketedMetrics(Exports):
         first_x, first_y, last_x, last_y = (
             self.buckets.column(name).to_numpy()[found] for name in ("first_x", "first_y", "last_x", "last_y")
         )
-        series, row = self._series_of_bucket()[found], row[found]
+        series = self._series_of_bucket()
         first_row = np.full(len(self.keys), row_count)
         np.minimum.at(first_row, series, row)
+        series, row = series[found], row[found]
         is_first = row == first_row[series]
         cells[series, 0, row] = np.where(is_first, first_x, last_x)
         cells[series, 1, row] = np.where(is_first, first_y, last_y)
