@@ -8,7 +8,8 @@
        │  ├─ NeptuneInvalidCredentialsError
        │  ├─ InvalidApiTokenError             (also ValueError)
        │  ├─ InvalidSettingError              (also ValueError) an environment variable
-       │  ├─ QuerySyntaxError                 (also ValueError) NQL text or regular expression
+       │  ├─ QuerySyntaxError                 (also ValueError, NeptuneUnexpectedResponseError) NQL text or
+       │  │                                   regular expression
        │  └─ MissingDependencyError           (also ImportError)
        ├─ NeptuneFailedToFetchClientConfig
        ├─ NeptuneProjectInaccessible
@@ -88,16 +89,6 @@ class InvalidSettingError(NeptuneUserError, ValueError):
         super().__init__(f"The environment variable {variable}={value!r} cannot be used: {reason}")
 
 
-class QuerySyntaxError(NeptuneUserError, ValueError):
-    """NQL text or a regular expression that cannot be understood. ``position`` counts characters from 0."""
-
-    def __init__(self, message: str, *, query: str | None = None, position: int | None = None) -> None:
-        self.query = query
-        self.position = position
-        where = "" if position is None else f" (at character {position + 1})"
-        super().__init__(f"{message}{where}")
-
-
 class MissingDependencyError(NeptuneUserError, ImportError):
     def __init__(self, package: str, purpose: str, extra: str) -> None:
         super().__init__(f"{purpose} needs {package}. Install it with: pip install 'neptune-frames[{extra}]'")
@@ -147,6 +138,23 @@ class NeptuneUnexpectedResponseError(NeptuneError):
         super().__init__(f"The server answered unexpectedly: HTTP status {self.status_code}: {_shown(content)}")
 
 
+class QuerySyntaxError(NeptuneUserError, NeptuneUnexpectedResponseError, ValueError):
+    """NQL text or a regular expression that cannot be understood. ``position`` counts characters from 0.
+
+    Also a `NeptuneUnexpectedResponseError`, with the status that a server answers such a query with, since
+    that is what callers are documented to catch: an archive has no server to refuse the query, and a
+    regular expression is refused before one is asked.
+    """
+
+    def __init__(self, message: str, *, query: str | None = None, position: int | None = None) -> None:
+        self.query = query
+        self.position = position
+        self.status_code = 400
+        self.content = None
+        where = "" if position is None else f" (at character {position + 1})"
+        NeptuneUserError.__init__(self, f"{message}{where}")
+
+
 class NeptuneRetryError(NeptuneError):
     """Retries were used up."""
 
@@ -164,7 +172,9 @@ class NeptuneRetryError(NeptuneError):
         self.last_content = last_content
         self.url = url
         at = f" to {url}" if url else ""
-        last = "no answer" if last_status_code is None else f"HTTP status {self.last_status_code}: {_shown(last_content)}"
+        last = (
+            "no answer" if last_status_code is None else f"HTTP status {self.last_status_code}: {_shown(last_content)}"
+        )
         super().__init__(
             f"A request{at} failed after {retries} retries within {time:.2f} seconds; last: {last}. The limits are "
             "NEPTUNE_QUERY_RETRY_SOFT_TIMEOUT and NEPTUNE_QUERY_RETRY_HARD_TIMEOUT (seconds)."
