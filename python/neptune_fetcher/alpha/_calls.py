@@ -1,0 +1,283 @@
+"""What the functions of alpha do: check the arguments, ask the core, give the result its documented shape."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any
+
+from neptune_fetcher.alpha import _context
+from neptune_fetcher.alpha.filters import KNOWN_TYPES, Attribute, AttributeFilter, Filter, _AttributeFilters
+from neptune_frames.query.expressions import Comparison, Expression, Matches, Operand, Or
+from neptune_frames.query.selection import (
+    AttributeAlternative,
+    AttributeSelector,
+    ContainerKind,
+    NamePattern,
+    RunQuery,
+    SeriesOptions,
+)
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    import pandas as pd
+
+    from neptune_fetcher.alpha._context import Context
+    from neptune_frames.frames.questions import Containers, MetricsQuestion
+    from neptune_frames.frames.table import RunTable
+    from neptune_frames.sources.base import Source
+
+    Runs = str | list[str] | Filter | None
+    Attributes = str | list[str] | _AttributeFilters | None
+
+EXPERIMENT, RUN = ContainerKind.EXPERIMENT, ContainerKind.RUN
+
+
+def list_containers(kind: ContainerKind, runs: Runs, context: Context | None) -> list[str]:
+    from neptune_frames.frames import questions
+
+    condition = _condition(runs, kind)
+    source, project = _context.resolve(context)
+    return questions.list_labels(source, project, _typed(source, project, condition))
+
+
+def list_attributes(kind: ContainerKind, runs: Runs, attributes: Attributes, context: Context | None) -> list[str]:
+    from neptune_frames.frames import questions
+
+    condition, selector = _condition(runs, kind), _selector(attributes, KNOWN_TYPES)
+    source, project = _context.resolve(context)
+    return questions.list_attributes(source, project, _typed(source, project, condition), selector)
+
+
+def fetch_table(
+    kind: ContainerKind,
+    runs: Runs,
+    attributes: Attributes,
+    sort_by: str | Attribute,
+    sort_direction: str,
+    limit: int | None,
+    type_suffix: bool,
+    context: Context | None,
+) -> pd.DataFrame:
+    from neptune_frames.frames.runs_table_aggregated import AggregationChoice, aggregated_frame
+    from neptune_frames.query.arguments import check_limit, check_sort_direction
+
+    row_limit, descending = check_limit(limit), check_sort_direction(sort_direction)
+    condition = _condition(runs, kind)
+    filters = _alternatives(attributes)
+    selector = _selector(attributes, KNOWN_TYPES)
+    choices = [
+        AggregationChoice(AttributeSelector((_alternative(each, KNOWN_TYPES),)), frozenset(each.aggregations))
+        for each in filters
+    ]
+    table = _table(kind, condition, selector, sort_by, descending, row_limit, context)
+    return aggregated_frame(table, choices, KNOWN_TYPES, type_suffix=type_suffix)
+
+
+def fetch_metrics(
+    kind: ContainerKind,
+    runs: Runs,
+    attributes: Attributes,
+    include_time: str | None,
+    step_range: Any,
+    lineage: bool,
+    tail_limit: int | None,
+    type_suffix: bool,
+    previews: bool,
+    context: Context | None,
+) -> pd.DataFrame:
+    from neptune_frames.frames.questions import fetch_metrics
+
+    source, question = _series_question(
+        kind, runs, attributes, "float_series", include_time, step_range, lineage, tail_limit, previews, context
+    )
+    return _sorted_columns(fetch_metrics(source, question).to_pandas(type_suffix=type_suffix))
+
+
+def fetch_series(
+    kind: ContainerKind,
+    runs: Runs,
+    attributes: Attributes,
+    include_time: str | None,
+    step_range: Any,
+    lineage: bool,
+    tail_limit: int | None,
+    context: Context | None,
+) -> pd.DataFrame:
+    from neptune_frames.frames.object_series import fetch_object_series
+
+    source, question = _series_question(
+        kind, runs, attributes, "string_series", include_time, step_range, lineage, tail_limit, False, context
+    )
+    return _sorted_columns(fetch_object_series(source, question).to_pandas())
+
+
+def download_files(
+    kind: ContainerKind, runs: Runs, attributes: Attributes, destination: str | Path | None, context: Context | None
+) -> pd.DataFrame:
+    from neptune_frames.frames import files
+    from neptune_frames.frames.pandas_values import empty_index, import_pandas
+
+    pandas = import_pandas()
+    condition, selector = _condition(runs, kind), _selector(attributes, ("file",))
+    directory = files.prepare_destination(destination)
+    table = _table(kind, condition, selector, Attribute("sys/creation_time", type="datetime"), True, None, context)
+    table = replace(table, values={name: values for name, values in table.values.items() if name == "file"})
+    # Without a type no extension is added to the name.
+    found = [replace(file, mime_type="") for file in files.collect_files(table.to_pandas())]
+    if not found:
+        return pandas.DataFrame(index=empty_index(kind.value))
+    source, _ = _context.resolve(context)
+    return files.download_files(source, found, directory, kind).droplevel("step")
+
+
+def _table(
+    kind: ContainerKind,
+    condition: Containers,
+    selector: AttributeSelector,
+    sort_by: str | Attribute,
+    descending: bool,
+    limit: int | None,
+    context: Context | None,
+) -> RunTable:
+    from neptune_frames.frames.table import TableQuestion, fetch_run_table
+    from neptune_frames.query.attributes import Attribute as CoreAttribute
+
+    source, project = _context.resolve(context)
+    containers = _typed(source, project, condition)
+    wanted = sort_by if isinstance(sort_by, Attribute) else Attribute(sort_by)
+    sort_type: Any = wanted.type or _types(source, project, containers, [wanted.name])[wanted.name]
+    sort = CoreAttribute(wanted.name, sort_type)
+    return fetch_run_table(source, TableQuestion(project, containers, selector, sort, descending, limit))
+
+
+def _series_question(
+    kind: ContainerKind,
+    runs: Runs,
+    attributes: Attributes,
+    series_type: str,
+    include_time: str | None,
+    step_range: Any,
+    lineage: bool,
+    tail_limit: int | None,
+    previews: bool,
+    context: Context | None,
+) -> tuple[Source, MetricsQuestion]:
+    from neptune_frames.frames.questions import MetricsQuestion
+    from neptune_frames.query.arguments import check_include_time, check_step_range, check_tail_limit
+
+    for parameter, value in ((f"{kind.value}s", runs), ("attributes", attributes)):
+        if value is None or value == []:
+            raise ValueError(f"{parameter} must be given here: text, a non-empty list of texts or a filter")
+    options = SeriesOptions(
+        kind=kind,
+        step_range=check_step_range(step_range),
+        tail_limit=check_tail_limit(tail_limit),
+        lineage=bool(lineage),
+        include_time=check_include_time(include_time),
+        include_previews=bool(previews),
+    )
+    condition, selector = _condition(runs, kind), _selector(attributes, (series_type,))
+    source, project = _context.resolve(context)
+    return source, MetricsQuestion(project, _typed(source, project, condition), selector, options)
+
+
+def _condition(runs: Runs, kind: ContainerKind) -> Containers:
+    """Which runs: a regular expression on the label, exact labels, or a filter; types may be open."""
+    from neptune_frames.frames.questions import Containers
+
+    label = Operand(kind.label_attribute, "string")
+    if runs is None or runs == []:
+        return Containers(kind)
+    if isinstance(runs, Filter):
+        return Containers(kind, runs.expression)
+    if isinstance(runs, str):
+        return Containers(kind, Matches(label, runs))
+    if isinstance(runs, list) and all(isinstance(name, str) for name in runs):
+        names = tuple(dict.fromkeys(runs))
+        clauses = tuple(Comparison(label, "==", name) for name in names)
+        return Containers(kind, clauses[0] if len(clauses) == 1 else Or(clauses), names)
+    raise ValueError(
+        f"Invalid type for {kind.value}s: expected text, a list of texts or a Filter, got {type(runs).__name__}"
+    )
+
+
+def _typed(source: Source, project: str, condition: Containers) -> Containers:
+    """The condition with the type of every attribute; one question at most."""
+    from neptune_frames.query.inference import infer_types
+
+    everyone = replace(condition, filter=None)
+    expression: Expression | None = infer_types(
+        condition.filter,
+        lambda names: {name: {found} for name, found in _types(source, project, everyone, names).items()},
+    )
+    return replace(condition, filter=expression)
+
+
+def _types(source: Source, project: str, within: Containers, names: Sequence[str]) -> Mapping[str, str]:
+    """The one type of each name in the project.
+
+    Raises:
+        AttributeTypeInferenceError: If a name has no type or several, and there is any run it would matter to.
+    """
+    from neptune_frames.errors import AttributeTypeInferenceError
+    from neptune_frames.frames.questions import known_types
+    from neptune_frames.query.attributes import SYSTEM_ATTRIBUTE_TYPES
+
+    known = {name: SYSTEM_ATTRIBUTE_TYPES[name] for name in names if name in SYSTEM_ATTRIBUTE_TYPES}
+    unknown = [name for name in names if name not in known]
+    found = known_types(source, project, unknown) if unknown else {}
+    wrong = {name: sorted(found.get(name, ())) for name in unknown if len(found.get(name, ())) != 1}
+    if wrong and source.search(RunQuery(project, within.kind, within.filter, limit=1)).runs.num_rows:
+        details = [
+            f"{name}: with conflicting types: {', '.join(types)}" if types else f"{name}: could not find the attribute"
+            for name, types in wrong.items()
+        ]
+        raise AttributeTypeInferenceError(wrong, details)
+    return {**known, **{name: min(found.get(name, {"string"})) for name in unknown}}
+
+
+def _alternatives(attributes: Attributes) -> list[AttributeFilter]:
+    if attributes is None or attributes == []:
+        return [AttributeFilter()]
+    if isinstance(attributes, str):
+        return [AttributeFilter(name_matches_all=attributes)]
+    if isinstance(attributes, list) and all(isinstance(name, str) for name in attributes):
+        return [AttributeFilter(name_eq=attributes)]
+    if isinstance(attributes, _AttributeFilters):
+        return list(attributes.alternatives())
+    raise ValueError(
+        "Invalid type for attributes: expected text, a list of texts or an AttributeFilter, "
+        f"got {type(attributes).__name__}"
+    )
+
+
+def _selector(attributes: Attributes, types: Sequence[str]) -> AttributeSelector:
+    """Which attributes: a regular expression, exact names, filters, or None for all of the types."""
+    alternatives = tuple(_alternative(each, types) for each in _alternatives(attributes))
+    names = alternatives[0].names if isinstance(attributes, list) and attributes else None
+    return AttributeSelector(alternatives, plain_names=names)
+
+
+def _alternative(attribute_filter: AttributeFilter, types: Sequence[str]) -> AttributeAlternative:
+    wanted = tuple(name for name in types if name in attribute_filter.type_in)
+    if not wanted:
+        raise ValueError(
+            f"attributes: Only {' and '.join(types)} type is supported, the filter contains {attribute_filter.type_in}"
+        )
+    names = attribute_filter.name_eq
+    all_of, none_of = (
+        tuple([value] if isinstance(value, str) else value or ())
+        for value in (attribute_filter.name_matches_all, attribute_filter.name_matches_none)
+    )
+    return AttributeAlternative(
+        wanted,
+        names=None if names is None else (names,) if isinstance(names, str) else tuple(dict.fromkeys(names)),
+        patterns=(NamePattern(all_of, none_of),) if all_of or none_of else None,
+    )
+
+
+def _sorted_columns(frame: pd.DataFrame) -> pd.DataFrame:
+    """Sub-columns of an attribute in alphabetical order."""
+    return frame.sort_index(axis=1) if frame.columns.nlevels > 1 else frame

@@ -1,0 +1,89 @@
+"""Which project and token the functions use where they are not told otherwise."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from neptune_frames.sources.base import Source
+
+
+@dataclass(frozen=True)
+class Context:
+    """A project and an API token. The token is an attribute, but never shown.
+
+    Example:
+        >>> Context(project="team/vision").with_project("team/audio")
+        Context(project='team/audio')
+    """
+
+    project: str | None = None
+    api_token: str | None = field(default=None, repr=False)
+
+    def with_project(self, project: str) -> Context:
+        """The same context with another project."""
+        if not project:
+            raise ValueError("A project name must be given: workspace/name")
+        return replace(self, project=project)
+
+    def with_api_token(self, api_token: str) -> Context:
+        """The same context with another token."""
+        if not api_token:
+            raise ValueError("An API token must be given")
+        return replace(self, api_token=api_token)
+
+
+def get_context() -> Context:
+    """The context that is used where none is passed."""
+    return _context
+
+
+def set_context(context: Context | None = None) -> Context:
+    """Use this context from now on; None reads NEPTUNE_PROJECT and NEPTUNE_API_TOKEN again."""
+    global _context
+    _context = _from_environment() if context is None else context
+    return _context
+
+
+def set_project(project: str) -> Context:
+    """Use this project from now on."""
+    return set_context(get_context().with_project(project))
+
+
+def set_api_token(api_token: str) -> Context:
+    """Use this token from now on."""
+    return set_context(get_context().with_api_token(api_token))
+
+
+def resolve(context: Context | None) -> tuple[Source, str]:
+    """Whom to ask, and about which project.
+
+    The environment's archive answers, unless a token other than the environment's was given.
+
+    Raises:
+        NeptuneProjectNotProvided: If there is no project.
+        NeptuneApiTokenNotProvided: If there is neither a token nor an archive.
+    """
+    from neptune_frames import config
+    from neptune_frames.errors import NeptuneApiTokenNotProvided, NeptuneProjectNotProvided
+    from neptune_frames.sources.choose import open_archive, open_server
+
+    chosen = get_context() if context is None else context
+    if not chosen.project:
+        raise NeptuneProjectNotProvided
+    archive = config.ARCHIVE.get()
+    if archive is not None and chosen.api_token in (None, _from_environment().api_token):
+        return open_archive(archive), chosen.project
+    if not chosen.api_token:
+        raise NeptuneApiTokenNotProvided
+    return open_server(chosen.api_token), chosen.project
+
+
+def _from_environment() -> Context:
+    project, api_token = (os.environ.get(name, "").strip() for name in ("NEPTUNE_PROJECT", "NEPTUNE_API_TOKEN"))
+    return Context(project or None, api_token or None)
+
+
+_context = _from_environment()
