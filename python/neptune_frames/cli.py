@@ -31,6 +31,13 @@ class Command(NamedTuple):
 
 COMMANDS = (
     Command(
+        "demo",
+        "train a small sweep and read it back in every way",
+        "neptune_frames.demo.command",
+        "configure_demo",
+        "run_demo",
+    ),
+    Command(
         "serve",
         "serve an archive over the Neptune HTTP API",
         "neptune_frames.server.command",

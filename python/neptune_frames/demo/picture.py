@@ -19,16 +19,15 @@ def draw_curves(path: Path) -> Path:
     import neptune_frames as nf
 
     losses = nf.scan_metrics(experiments="", attributes=["val/loss"], lineage_to_the_root=False).collect()
+    curves = losses.sort("step").partition_by("experiment", as_dict=True, include_key=False)
+    best_last = sorted(curves.items(), key=lambda item: -item[1]["value"][-1])
     figure, axes = plt.subplots(figsize=(9, 5.5), layout="constrained")
-    for (experiment,), curve in losses.sort("step").group_by("experiment", maintain_order=True):
-        name = str(experiment)
-        axes.plot(
-            curve["step"],
-            curve["value"],
-            label=name.removeprefix("spirals/"),
-            linestyle="--" if "cooled" in name else "-",
-            linewidth=1.4,
-        )
+    colors = plt.get_cmap("turbo")
+    for place, ((experiment,), curve) in enumerate(best_last):
+        name = str(experiment).removeprefix("spirals/")
+        style = "--" if "cooled" in name else "-"
+        color = colors(1 - place / len(best_last))
+        axes.plot(curve["step"], curve["value"], style, color=color, label=name, linewidth=1.4)
     axes.set(yscale="log", xlabel="step", ylabel="val/loss", title="Two spirals: validation loss of every run")
     axes.legend(fontsize=7, ncols=2)
     axes.grid(alpha=0.3)

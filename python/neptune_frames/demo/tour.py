@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 import os
+import sys
+import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from textwrap import indent
 
+from neptune_fetcher.util import NeptuneWarning
 from neptune_frames.demo.archive import PROJECT, write_archive
 from neptune_frames.demo.picture import draw_curves
 from neptune_frames.server.testing import serve_in_thread
@@ -41,12 +45,13 @@ print(
 }
 
 NEXT = """\
-What to try next:
-  export NEPTUNE_ARCHIVE={output} NEPTUNE_PROJECT={project}
-  {python} -c 'import neptune_query as nq; print(nq.list_experiments())'    # your own scripts, on the files
-  {bin}/neptune-frames serve {output}                                    # the same over HTTP, for others
-  make bench                                                             # how it compares with the official clients
 The curves: {picture}
+
+What to try next:
+  export NEPTUNE_ARCHIVE={output} NEPTUNE_PROJECT={project}   # then run a script of your own, unchanged
+  {bin}/python -c 'import neptune_query as nq; print(nq.list_experiments())'
+  {bin}/neptune-frames serve {output}   # the same over HTTP, for others
+  make bench   # how it compares with the official clients
 """
 
 
@@ -63,7 +68,6 @@ def give_tour(output: Path) -> None:
     _show_faces(f"from the files in {output}", {"NEPTUNE_ARCHIVE": str(output)}, fork)
     with _environment({"NEPTUNE_ARCHIVE": str(output)}):
         picture = draw_curves(output / "curves.png")
-    import sys
 
     print(
         NEXT.format(
@@ -77,8 +81,11 @@ def _show_faces(where: str, environment: dict[str, str], fork: str) -> None:
         for title, code in FACES.items():
             code = code.replace("{fork}", fork)
             print(f"--- {title} ({where})\n")
-            print("".join(f"    >>> {line}\n" if line else "\n" for line in code.splitlines()))
-            exec(compile(code, f"<{title.partition(':')[0]}>", "exec"), {})
+            print(indent(code, "    | "))
+            with warnings.catch_warnings():
+                # ReadOnlyRun warns of types it cannot read, which the sweep's report file is.
+                warnings.simplefilter("ignore", NeptuneWarning)
+                exec(compile(code, f"<{title.partition(':')[0]}>", "exec"), {})
             print()
 
 
