@@ -20,7 +20,9 @@ def write_archive(root: Path) -> list[TrainedRun]:
     for number, run in enumerate(train_sweep(), start=1):
         report = f"{run.run_id}/report.txt"
         write_payload(root / "files", PROJECT, report, _report(run).encode())
-        parameters = {**_system_attributes(run, number), **run.parameters, ("report", "file"): report}
+        parameters = _system_attributes(run, number)
+        parameters.update(run.parameters)
+        parameters["report", "file"] = report
         write_run(root / "data", PROJECT, run.run_id, [parameter_rows(parameters), float_series_rows(_series(run))])
         runs.append(run)
     return runs
