@@ -32,6 +32,8 @@ def answer(path: str, query: dict[str, str], body: bytes, address: str) -> tuple
     """Media type and content of one answer."""
     if path.endswith("/timeseries/buckets"):
         return PROTOBUF, buckets(body)
+    if path == "/bytes":
+        return "application/octet-stream", bytes(int(query["count"]))
     asked = json.loads(body) if body.startswith(b"{") else {}
     small = _account(path, query, address)
     if small is not None:

@@ -11,13 +11,19 @@ import base64
 import hashlib
 import json
 import socket
+import subprocess
 import sys
 import threading
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
 from typing import NamedTuple
 from urllib.parse import parse_qs, urlsplit
 
 from benchmarks import canned_answers
+
+_ROOT = Path(__file__).resolve().parent.parent
 
 
 class Answer(NamedTuple):
@@ -82,10 +88,25 @@ def unsigned_token(address: str) -> str:
     return ".".join(base64.urlsafe_b64encode(json.dumps(part).encode()).decode().rstrip("=") for part in parts)
 
 
+class RunningServer(NamedTuple):
+    address: str
+    api_token: str
+
+
+@contextmanager
+def running_server() -> Iterator[RunningServer]:
+    """A canned server in a process of its own, while the context lasts."""
+    with subprocess.Popen(
+        [sys.executable, "-m", "benchmarks.canned_server"], cwd=_ROOT, stdout=subprocess.PIPE, text=True
+    ) as process:
+        assert process.stdout is not None
+        try:
+            yield RunningServer(*process.stdout.readline().split())
+        finally:
+            process.terminate()
+
+
 if __name__ == "__main__":
     server = CannedServer()
-    print(server.api_token, flush=True)
-    try:
-        server.serve()
-    except KeyboardInterrupt:
-        sys.exit(0)
+    print(server.address, server.api_token, flush=True)
+    server.serve()

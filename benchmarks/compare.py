@@ -18,6 +18,7 @@ from pathlib import Path
 from typing import Any
 
 from benchmarks.calls import SCENARIOS, Scenario
+from benchmarks.canned_server import running_server
 
 ROOT = Path(__file__).resolve().parent.parent
 PEERS = Path(os.environ.get("NEPTUNE_FRAMES_PEERS", ROOT / ".venvs"))
@@ -70,22 +71,15 @@ def measure_import(python: Path, module: str, repeats: int) -> Measurement:
 
 def compare(scenario: Scenario, repeats: int) -> tuple[Measurement, Measurement]:
     """Medians of the official client and of ours, measured in turn; the first round only warms the answers."""
-    with subprocess.Popen(
-        [sys.executable, "-m", "benchmarks.canned_server"], cwd=ROOT, stdout=subprocess.PIPE, text=True
-    ) as server:
-        assert server.stdout is not None
-        token = server.stdout.readline().strip()
-        try:
-            rounds = []
-            for number in range(repeats + 1):
-                pair = (
-                    measure(OFFICIAL[scenario.client], scenario, token),
-                    measure(Path(sys.executable), scenario, token),
-                )
-                if number:
-                    rounds.append(pair)
-        finally:
-            server.terminate()
+    rounds = []
+    with running_server() as server:
+        for number in range(repeats + 1):
+            pair = (
+                measure(OFFICIAL[scenario.client], scenario, server.api_token),
+                measure(Path(sys.executable), scenario, server.api_token),
+            )
+            if number:
+                rounds.append(pair)
     official, ours = zip(*rounds, strict=True)
     return median(official), median(ours)
 

@@ -17,7 +17,7 @@ from typing import Any
 
 sys.path.insert(0, str(Path(__file__).resolve().parent))
 
-from calls import SCENARIOS
+from calls import SCENARIOS  # a sibling: the official environment knows no package
 
 
 def status_kilobytes(field: str) -> int:
