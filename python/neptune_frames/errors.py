@@ -201,7 +201,7 @@ class WireDecodingError(NeptuneError, ValueError):
     def __init__(self, message: str, *, position: int | None = None) -> None:
         self.position = position
         where = "" if position is None else f" at byte {position}"
-        super().__init__(f"The answer could not be decoded: {message}{where}")
+        super().__init__(f"The body could not be decoded: {message}{where}")
 
 
 class ArchiveError(NeptuneError):

@@ -52,7 +52,9 @@ _FIXED_MEMBERS = {"float_series": {"config": b"{}", "hasPreview": b"false"}}
 def _properties_type(client_type: str) -> pa.StructType:
     if client_type == "file":
         return FILE_JSON
-    return pa.struct(list(_MEMBERS[client_type].values()))
+    # Members that no column is made of are read if they are booleans: see `decoding`.
+    flags = [(key, pa.bool_()) for key, text in _FIXED_MEMBERS.get(client_type, {}).items() if text == b"false"]
+    return pa.struct([*_MEMBERS[client_type].values(), *flags])
 
 
 def _properties_key(client_type: str) -> str:

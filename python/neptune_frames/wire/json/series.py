@@ -50,6 +50,7 @@ _OBJECT_POINT = pa.struct(
     [
         _required("step", pa.float64()),
         pa.field("timestampMillis", pa.int64()),
+        pa.field("isPreview", pa.bool_()),
         pa.field(
             "object",
             pa.struct(
@@ -97,7 +98,9 @@ _BUCKET = pa.struct(
 
 
 def _float_answer(columns: Sequence[str]) -> pa.StructType:
-    values = pa.field("values", _list_of(pa.struct([_FLOAT_POINT[column] for column in columns])))
+    # The flag is always read, as are all booleans of the messages: see `decoding`.
+    members = {column: _FLOAT_POINT[column] for column in (*columns, "is_preview")}
+    values = pa.field("values", _list_of(pa.struct(list(members.values()))))
     series = pa.struct([pa.field("totalItemCount", pa.int64()), values])
     return pa.struct(
         [pa.field("series", _list_of(pa.struct([_required("requestId", pa.string()), ("series", series)])))]
