@@ -408,6 +408,12 @@ def test_one_entry_per_request_in_order(client: httpx.Client) -> None:
     assert [len(row["points"]) for row in rows] == [25, 0, 0, 10, 2, 0, 0, 25]
 
 
+def test_series_of_no_known_project_are_refused(client: httpx.Client) -> None:
+    nowhere = ("CUSTOM/no/where/x", "loss")
+    refused(client.post(FLOATS, json=series_request(nowhere, limit=1)), 403, "ACCESS_DENIED")
+    refused(buckets(client, nowhere, ("no/where/X-1", "loss")), 403, "ACCESS_DENIED")
+
+
 @pytest.mark.parametrize("order", ["ascending", "descending"])
 def test_float_order_and_after_step(client: httpx.Client, order: str) -> None:
     expected = list(range(25)) if order == "ascending" else list(range(24, -1, -1))

@@ -9,6 +9,7 @@ import pyarrow.compute as pc
 from neptune_frames.query.selection import ContainerKind, SeriesOptions
 from neptune_frames.server.errors import bad_request
 from neptune_frames.server.limits import check_at_most
+from neptune_frames.server.runs import find_holders
 from neptune_frames.server.state import Query, ServerState, one_batch
 from neptune_frames.sources.base import SeriesKeys
 from neptune_frames.wire import encode_buckets
@@ -40,7 +41,7 @@ def _check(state: ServerState, request: BucketsRequest) -> None:
 
 def _answer(state: ServerState, request: BucketsRequest) -> pa.RecordBatch:
     count = len(request.request_ids)
-    lookup = state.source.find_runs(request.run_ids)
+    lookup = find_holders(state, request.run_ids)
     attributes = attribute_names(request.formulas).dictionary_encode()
     known = np.flatnonzero(lookup.positions >= 0)
     runs, names = lookup.positions[known].astype(np.int32), attributes.indices.to_numpy()[known].astype(np.int32)

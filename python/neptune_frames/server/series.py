@@ -13,6 +13,7 @@ import pyarrow.compute as pc
 from neptune_frames.query.selection import ContainerKind, SeriesOptions
 from neptune_frames.schemas import OBJECT_POINT
 from neptune_frames.server.errors import bad_request
+from neptune_frames.server.runs import find_holders
 from neptune_frames.server.state import ServerState, one_batch
 from neptune_frames.sources.base import SeriesKeys
 
@@ -35,10 +36,10 @@ class SeriesGroup:
 def series_groups(state: ServerState, series: pa.RecordBatch, step_range: StepRange) -> Iterator[SeriesGroup]:
     """The known series of a SERIES_REQUESTS batch, one group per set of options.
 
-    Series of runs that are not here are in no group; clients expect them empty, not refused.
+    Series of runs that are not here are in no group (see `find_holders`).
     """
     holders = series["holder"].dictionary_encode()
-    lookup = state.source.find_runs(holders.dictionary)
+    lookup = find_holders(state, holders.dictionary)
     run_of_row = lookup.positions[holders.indices.to_numpy()] if len(series) else np.empty(0, np.int32)
     attributes = series["attribute"].dictionary_encode()
     attribute_of_row = attributes.indices.to_numpy()
