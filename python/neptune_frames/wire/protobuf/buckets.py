@@ -134,7 +134,14 @@ def _enum(names: tuple[str, ...], number: int, field: str) -> str:
 def decode_buckets(body: Body) -> pa.RecordBatch:
     """Decode an answer into BUCKETS_PAGE, buckets in the order they came in."""
     _, entries = Records.of_body(body, messages.BUCKETS_RESPONSE).items("entries")
-    offsets, buckets = entries.items("bucket")
+    offsets, items = entries.item_structs("bucket", BUCKET, _decode_items)
+    return pa.RecordBatch.from_arrays(
+        [entries.array("requestId"), list_column(BUCKETS_PAGE.field("buckets").type, offsets, items)],
+        schema=BUCKETS_PAGE,
+    )
+
+
+def _decode_items(buckets: Records) -> pa.StructArray:
     everyone = np.arange(buckets.count)
     points = {name: buckets.child(name) for name in ("first", "last")}
     columns = []
@@ -145,11 +152,7 @@ def decode_buckets(body: Body) -> pa.RecordBatch:
             columns.append(expand(point.array(rest[0]), rows, everyone))
         else:
             columns.append(buckets.array(first))
-    items = pa.StructArray.from_arrays(columns, fields=list(BUCKET))
-    return pa.RecordBatch.from_arrays(
-        [entries.array("requestId"), list_column(BUCKETS_PAGE.field("buckets").type, offsets, items)],
-        schema=BUCKETS_PAGE,
-    )
+    return pa.StructArray.from_arrays(columns, fields=list(BUCKET))
 
 
 def encode_buckets(page: pa.RecordBatch) -> bytes:

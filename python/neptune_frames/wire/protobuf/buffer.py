@@ -15,7 +15,7 @@ Positions: TypeAlias = npt.NDArray[np.int64]
 Words: TypeAlias = npt.NDArray[np.uint64]
 
 _WORD = 8
-_LONGEST_VARINT = 10
+LONGEST_VARINT = 10
 _INT32_OFFSETS_REACH = 2**31 - 1
 
 
@@ -82,7 +82,7 @@ class Buffer:
             values[long] |= ((ninth & np.uint64(0x7F)) << np.uint64(56)) | (
                 np.where(has_tenth, tenth, np.uint64(0)) << np.uint64(63)
             )
-            sizes[long] = np.where(has_tenth, np.where(tenth < 0x80, _LONGEST_VARINT, 0), _LONGEST_VARINT - 1)
+            sizes[long] = np.where(has_tenth, np.where(tenth < 0x80, LONGEST_VARINT, 0), LONGEST_VARINT - 1)
         return values, sizes
 
     def binary(

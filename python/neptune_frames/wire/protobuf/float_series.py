@@ -41,8 +41,8 @@ def decode_float_series(body: Body, *, time: bool = False, preview: bool = False
     rows, series = answers.child("series")
     totals = np.zeros(answers.count, np.int64)
     totals[rows] = series.numbers("total_item_count")
-    offsets, points = series.items("values")
-    columns = [points.array(_POINT_FIELDS[field.name]).cast(field.type) for field in point]
+    offsets, points = series.item_structs("values")
+    columns = [points.field(_POINT_FIELDS[field.name]).cast(field.type) for field in point]
     items = pa.StructArray.from_arrays(columns, fields=list(point))
     schema = FLOAT_SERIES_PAGE.set(2, pa.field("points", pa.large_list(pa.field("item", point, nullable=False))))
     return pa.RecordBatch.from_arrays(

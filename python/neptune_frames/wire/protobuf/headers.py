@@ -8,7 +8,7 @@ import numpy as np
 import numpy.typing as npt
 
 from neptune_frames.errors import WireDecodingError
-from neptune_frames.wire.protobuf.buffer import Buffer, Positions, Words
+from neptune_frames.wire.protobuf.buffer import LONGEST_VARINT, Buffer, Positions, Words
 from neptune_frames.wire.protobuf.fields import WireType
 
 #: Larger than any body, small enough for sums of positions.
@@ -69,6 +69,32 @@ def read_headers(buffer: Buffer, positions: Positions, ends: Positions | int) ->
         stops = starts + lengths
     valid &= stops <= ends
     return Headers(tags, starts, stops, valid)
+
+
+def read_field(content: bytes, position: int) -> tuple[int, int, int] | None:
+    """Tag of the field at one position, and where its payload starts and stops; None if it is not valid."""
+    tag, start = _read_varint(content, position)
+    wire_type = tag & 7
+    if start == 0 or not 8 <= tag < _TAG_LIMIT:
+        return None
+    stop = start + int(_FIXED_SIZES[wire_type])
+    if wire_type in (WireType.VARINT, WireType.LENGTH):
+        value, stop = _read_varint(content, start)
+        if stop == 0:
+            return None
+        if wire_type == WireType.LENGTH:
+            start, stop = stop, stop + value
+    return (tag, start, stop) if stop <= len(content) else None
+
+
+def _read_varint(content: bytes, position: int) -> tuple[int, int]:
+    """The varint at the position and where it stops; 0 marks one that is overlong or cut off."""
+    value = 0
+    for place, byte in enumerate(content[position : position + LONGEST_VARINT]):
+        value |= (byte & 0x7F) << (7 * place)
+        if byte < 0x80:
+            return value, position + place + 1
+    return 0, 0
 
 
 def explain(buffer: Buffer, position: int, end: int) -> WireDecodingError:

@@ -14,7 +14,7 @@ import numpy.typing as npt
 
 from neptune_frames.wire.protobuf.buffer import Buffer, Positions, progression
 from neptune_frames.wire.protobuf.fields import Message, WireType
-from neptune_frames.wire.protobuf.headers import read_headers
+from neptune_frames.wire.protobuf.headers import read_field
 from neptune_frames.wire.protobuf.scan import Chunk, Found
 
 _FEWEST_MESSAGES = 256
@@ -82,21 +82,21 @@ def _as_slice(ascending: Positions) -> Positions | slice:
 
 def _layout_of(buffer: Buffer, start: int, length: int) -> _Layout | None:
     """The layout of one message, or None if it cannot be read (`scan` will say why)."""
+    content = bytes(buffer.bytes[start : start + length])
     fields = []
     mask = np.zeros(length, np.uint8)
-    expected = buffer.bytes[start : start + length]
     position = 0
     while position < length:
-        header = read_headers(buffer, np.array([start + position]), start + length)
-        if not header.valid[0]:
+        field = read_field(content, position)
+        if field is None:
             return None
-        tag, first, stop = int(header.tags[0]), int(header.starts[0]) - start, int(header.stops[0]) - start
-        fields.append((tag, first, stop))
+        fields.append(field)
+        tag, first, stop = field
         mask[position:first] = 0xFF
         if tag & 7 == WireType.VARINT:
             mask[first:stop] = 0x80
         position = stop
-    return _Layout(fields, mask, expected & mask)
+    return _Layout(fields, mask, np.frombuffer(content, np.uint8) & mask)
 
 
 def _fits(

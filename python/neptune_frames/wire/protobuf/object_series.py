@@ -42,8 +42,8 @@ def _decode_points(answers: Records) -> pa.Array:
     in_first: Positions = np.empty(0, np.int64)
     for name in _SERIES_FIELDS:
         rows, series = answers.child(name)
-        offsets, points = series.items("values")
-        lists.append(list_column(_POINTS, expanded_offsets(offsets, rows, answers.count), _decode_items(points)))
+        offsets, points = series.item_structs("values", OBJECT_POINT, _decode_items)
+        lists.append(list_column(_POINTS, expanded_offsets(offsets, rows, answers.count), points))
         if name == _SERIES_FIELDS[0]:
             in_first = rows
         elif not len(rows):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from functools import cached_property
 
 import numpy as np
@@ -14,9 +15,10 @@ from neptune_frames.wire.protobuf.buffer import Body, Buffer, Positions, text
 from neptune_frames.wire.protobuf.fields import Field, Kind, Message, WireType
 from neptune_frames.wire.protobuf.layout import take_uniform
 from neptune_frames.wire.protobuf.scan import Chunk, Found, scan
+from neptune_frames.wire.protobuf.structs import JoinedStructs
 
-#: Numbers decoded at a time: their temporary columns fit in the processor's cache.
-_BLOCK = 16_384
+#: Messages read at a time: what is needed on the way fits in the processor's cache.
+_BLOCK = 32_768
 
 
 class Records:
@@ -71,8 +73,8 @@ class Records:
         """A column as Arrow array, in the field's declared type."""
         field = self._fields[name]
         if field.repeated and field.message is not None:
-            offsets, items = self.items(name)
-            return pa.LargeListArray.from_arrays(pa.array(offsets), items.struct())
+            offsets, items = self.item_structs(name)
+            return pa.LargeListArray.from_arrays(pa.array(offsets), items)
         if field.repeated:
             return self._list(field)
         if field.message is not None:
@@ -106,9 +108,30 @@ class Records:
         """A repeated submessage: list offsets (one more than there are messages), and the items."""
         field = self._fields[name]
         assert field.message is not None
-        owners, starts, stops = self._spans(field)
-        items = Records(self._buffer, field.message, len(owners), np.arange(len(owners)), starts, stops)
-        return self._offsets(owners), items
+        runs = self._found.runs(field)
+        _, starts, stops = runs.expanded()
+        items = Records(self._buffer, field.message, len(starts), np.arange(len(starts)), starts, stops)
+        return runs.offsets(self.count), items
+
+    def item_structs(
+        self,
+        name: str,
+        struct_type: pa.StructType | None = None,
+        decode: Callable[[Records], pa.StructArray] | None = None,
+    ) -> tuple[Positions, pa.StructArray]:
+        """`items` as an array of structs: what ``decode`` makes of them, or all their columns.
+
+        Items are read block by block, so that what is needed on the way stays small.
+        """
+        field = self._fields[name]
+        assert field.message is not None
+        runs = self._found.runs(field)
+        structs = JoinedStructs(struct_type or field.message.arrow_type, runs.total)
+        for block in runs.blocks(_BLOCK):
+            _, starts, stops = block.expanded()
+            items = Records(self._buffer, field.message, len(starts), np.arange(len(starts)), starts, stops)
+            structs.add(items.struct() if decode is None else decode(items))
+        return runs.offsets(self.count), structs.joined()
 
     def struct(self) -> pa.StructArray:
         """All columns, as an array of ``message.arrow_type``."""

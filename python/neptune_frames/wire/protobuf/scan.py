@@ -1,9 +1,11 @@
 """Finding the fields of many messages at once.
 
 All messages advance together, one field per round (lockstep), so that the cost in Python is that of
-the message with the most fields. Two short cuts keep long repeated fields cheap:
+the message with the most fields. Three short cuts keep long repeated fields cheap:
 
 - neighbours of equal length are found by testing the places where they would start (`_Strides`);
+- where neighbours differ in length, rounds that find the same repeated submessage in every message are
+  cheap ones (`_march`);
 - a few long messages with fields of varying length are read window by window: every byte that may
   start a field is taken for one, and the chain of those that follow one another from the message's
   first byte is found by doubling steps (`_follow_chain`), in O(n log n) whatever the bytes are.
@@ -20,6 +22,7 @@ from neptune_frames.errors import WireDecodingError
 from neptune_frames.wire.protobuf.buffer import Buffer, Positions, Words
 from neptune_frames.wire.protobuf.fields import Field, Kind, Message, WireType
 from neptune_frames.wire.protobuf.headers import explain, read_headers
+from neptune_frames.wire.protobuf.runs import Runs, progressions
 
 #: Messages per round: their columns fit in the processor's cache.
 _BLOCK = 32_768
@@ -38,6 +41,9 @@ _COST_OF_WINDOW = 500.0
 _COST_OF_WINDOW_BYTE = 0.008
 _COST_OF_LONG_FIELD = 1.5
 _ROUNDS_BEFORE_CHOICE = 8
+
+#: Bytes of a length that is read together with its tag.
+_LONGEST_MARCHED_LENGTH = 4
 
 #: Which bytes may start a field of any number: those whose low bits are a wire type that is read.
 _ANY_FIELD = np.isin(np.arange(256) & 7, [WireType.VARINT, WireType.FIXED64, WireType.LENGTH, WireType.FIXED32])
@@ -69,6 +75,7 @@ class Found:
         self._by_number = message.by_number
         self._skipped = {field.number for field in message.skipped}
         self._chunks: dict[tuple[int, bool], list[Chunk]] = {}
+        self._runs: dict[int, list[Runs]] = {}
 
     def add(self, owners: Positions, tags: Words, starts: Positions, stops: Positions) -> None:
         """Keep the occurrences of fields that are read; raise where a declared one has the wrong wire type."""
@@ -96,8 +103,22 @@ class Found:
                 f"field {field.name!r} has wire type {tag & 7}, not {field.tag & 7}",
                 position=int(chunk.bases[0]) + chunk.offset,
             )
-        if field.number not in self._skipped:
+        if field.number in self._skipped:
+            return
+        if field.repeated and field.message is not None:
+            self.add_runs(tag, Runs.of_singles(*chunk.spans()))
+        else:
             self._chunks.setdefault((field.number, unpacked), []).append(chunk)
+
+    def add_runs(self, tag: int, runs: Runs) -> None:
+        """Keep runs of a repeated submessage that is read."""
+        self._runs.setdefault(tag >> 3, []).append(runs)
+
+    def runs(self, field: Field) -> Runs:
+        """Occurrences of a repeated submessage, in the order of the bytes."""
+        merged = Runs.merged(self._runs.get(field.number, []))
+        self._runs[field.number] = [merged]
+        return merged
 
     def chunks(self, field: Field, *, unpacked: bool = False) -> list[Chunk]:
         """Occurrences of one field; those in one message are in the order of the bytes."""
@@ -132,17 +153,21 @@ def _lockstep(
 ) -> None:
     strides = _Strides(buffer, found, message)
     rounds = consumed = consumed_by_single_fields = 0
+    windows = 1
     while True:
         pending = positions < ends
         if not pending.all():
             owners, positions, ends = owners[pending], positions[pending], ends[pending]
         if not len(owners):
             return
-        choose = rounds > 0 and rounds % _ROUNDS_BEFORE_CHOICE == 0
-        if choose and _windows_pay(positions, ends, consumed / rounds, consumed_by_single_fields / rounds):
-            for owner, position, end in zip(owners.tolist(), positions.tolist(), ends.tolist(), strict=True):
-                _read_by_windows(buffer, owner, position, end, found, message)
-            return
+        if rounds == _ROUNDS_BEFORE_CHOICE:
+            if _windows_pay(positions, ends, consumed / rounds, consumed_by_single_fields / rounds):
+                spans = zip(owners.tolist(), positions.tolist(), ends.tolist(), strict=True)
+                positions = np.array([_read_by_windows(buffer, *span, found, message, windows) for span in spans])
+                # What follows may be more regular: look again, but less and less often.
+                windows *= 2
+            rounds = consumed = consumed_by_single_fields = 0
+            continue
         headers = read_headers(buffer, positions, ends)
         if not headers.valid.all():
             bad = int(np.argmin(headers.valid))
@@ -153,6 +178,33 @@ def _lockstep(
         consumed_by_single_fields += int((headers.stops - positions).max())
         rounds += 1
         positions = following
+        if len(owners) > 1 and strides.pause:
+            positions, marched = _march(buffer, owners, positions, ends, int(headers.tags[0]), strides.pause, found)
+            strides.pause -= marched
+
+
+def _march(
+    buffer: Buffer, owners: Positions, positions: Positions, ends: Positions, tag: int, most: int, found: Found
+) -> tuple[Positions, int]:
+    """Rounds in which every message goes on with the same submessage: where they lead, and their number."""
+    starts: list[Positions] = []
+    stops: list[Positions] = []
+    while len(starts) < most and bool((positions < ends).all()):
+        words = buffer.words(positions)
+        if not bool(((words & np.uint64(0xFF)) == tag).all()):
+            break
+        lengths, sizes = buffer.varints(positions + 1, words >> np.uint64(8))
+        following = positions + 1 + sizes + lengths.view(np.int64)
+        if int(sizes.max()) > _LONGEST_MARCHED_LENGTH or not bool((following <= ends).all()):
+            break
+        starts.append(positions + 1 + sizes)
+        stops.append(following)
+        positions = following
+    if starts:
+        # Message by message, so that positions ascend.
+        columns = (np.stack(rounds, axis=1).ravel() for rounds in (starts, stops))
+        found.add_runs(tag, Runs.of_singles(np.repeat(owners, len(starts)), *columns))
+    return positions, len(starts)
 
 
 def _windows_pay(positions: Positions, ends: Positions, bytes_per_round: float, field_size: float) -> bool:
@@ -164,93 +216,104 @@ def _windows_pay(positions: Positions, ends: Positions, bytes_per_round: float, 
 
 
 class _Strides:
-    """Guesses that a repeated submessage is followed by more of the same length, and tests the guess."""
+    """Guesses that a repeated submessage is followed by more of the same length, and tests the guess.
+
+    ``pause`` is the number of rounds without a guess, after bad ones.
+    """
 
     _FIRST_REACH = 8
     _GROWTH = 8
+    _FARTHEST_REACH = 65_536
+    _LONGEST_PAUSE = 64
 
     def __init__(self, buffer: Buffer, found: Found, message: Message) -> None:
         self._buffer = buffer
         self._found = found
-        self._tags = [field.tag for field in message.fields if field.repeated and field.kind is Kind.MESSAGE]
+        # Large tags are rare: they would only make headers longer than the words that are compared.
+        self._tags = [
+            field.tag
+            for field in message.fields
+            if field.repeated and field.kind is Kind.MESSAGE and field.tag < _LARGE_TAG
+        ]
         self._reach = self._FIRST_REACH
-        self._pause = 0
         self._next_pause = 1
+        self.pause = 0
 
     def extend(
         self, owners: Positions, positions: Positions, tags: Words, starts: Positions, stops: Positions, ends: Positions
     ) -> Positions:
         """Where each message continues after its field and the equally long ones that follow it."""
-        if not self._tags:
+        tag = int(tags[0])
+        if tag not in self._tags or not bool((tags == tag).all()):
+            self.pause = 0
             return stops
-        if self._pause:
-            self._pause -= 1
+        if self.pause:
+            self.pause -= 1
             return stops
-        lengths = stops - positions
+        strides = stops - positions
         header_sizes = starts - positions
-        repeats = np.minimum((ends - stops) // lengths, self._reach)
-        repeats[~np.isin(tags, self._tags) | (header_sizes > 8)] = 0
-        tested = int(repeats.sum())
-        if tested == 0:
+        repeats = np.minimum((ends - stops) // strides, self._reach)
+        repeats[header_sizes > _LONGEST_MARCHED_LENGTH + 1] = 0
+        trying = np.flatnonzero(repeats)
+        if not len(trying):
             return stops
-        if len(repeats) == 1:
-            return stops + lengths * self._extend_one(
-                int(owners[0]), int(positions[0]), int(tags[0]), int(header_sizes[0]), int(lengths[0]), tested
-            )
-        masks = np.uint64(0xFFFFFFFFFFFFFFFF) >> (64 - 8 * header_sizes).astype(np.uint64)
-        expected = self._buffer.words(positions) & masks
-        rows = np.repeat(np.arange(len(repeats)), repeats)
-        # Number of each test within its message, from 1 on.
-        ordinals = np.arange(1, tested + 1) - np.repeat(np.cumsum(repeats) - repeats, repeats)
-        heads = np.repeat(positions, repeats) + ordinals * np.repeat(lengths, repeats)
-        alike = (self._buffer.words(heads) & np.repeat(masks, repeats)) == np.repeat(expected, repeats)
-        accepted = repeats
-        if not alike.all():
-            different = np.flatnonzero(~alike)[::-1]
-            accepted = repeats.copy()
-            # Assigned from the last to the first, so that the first difference of each message stays.
-            accepted[rows[different]] = ordinals[different] - 1
-            kept = np.flatnonzero(ordinals <= accepted[rows])
-            rows, heads = rows[kept], heads[kept]
-        self._learn(tested, len(rows))
-        if len(rows):
-            self._found.add(owners[rows], tags[rows], heads + header_sizes[rows], heads + lengths[rows])
-        following: Positions = stops + accepted * lengths
+        counts = repeats[trying]
+        accepted = self._accepted(positions[trying], stops[trying], strides[trying], header_sizes[trying], counts)
+        self._learn(int(counts.sum()), int(accepted.sum()))
+        right = accepted > 0
+        kept, counts = trying[right], accepted[right]
+        if len(kept):
+            lengths = strides[kept] - header_sizes[kept]
+            self._found.add_runs(tag, Runs(owners[kept], starts[kept] + strides[kept], lengths, strides[kept], counts))
+        following = stops.copy()
+        following[kept] += counts * strides[kept]
         return following
 
-    def _extend_one(self, owner: int, position: int, tag: int, header_size: int, length: int, tested: int) -> int:
-        """How many fields like that at the position follow it in its message: the same without index columns."""
-        mask = np.uint64(0xFFFFFFFFFFFFFFFF) >> np.uint64(64 - 8 * header_size)
-        expected = self._buffer.words(np.array([position]))[0] & mask
-        heads = position + length * np.arange(1, tested + 1)
-        words = self._buffer.strided_words(position + length, length, tested)
-        alike = ((self._buffer.words(heads) if words is None else words) & mask) == expected
-        accepted = tested if alike.all() else int(np.argmin(alike))
-        self._learn(tested, accepted)
-        if accepted:
-            self._found.add_chunk(tag, Chunk(np.full(accepted, owner), heads[:accepted], header_size, length, length))
+    def _accepted(
+        self, positions: Positions, stops: Positions, strides: Positions, header_sizes: Positions, counts: Positions
+    ) -> Positions:
+        """How many of the ``counts`` fields after each stop begin as the field at the position does."""
+        masks = np.uint64(0xFFFFFFFFFFFFFFFF) >> (64 - 8 * header_sizes).astype(np.uint64)
+        expected = self._buffer.words(positions) & masks
+        if len(counts) == 1:
+            words = self._buffer.strided_words(int(stops[0]), int(strides[0]), int(counts[0]))
+            if words is None:
+                words = self._buffer.words(progressions(stops, strides, counts))
+            different = np.flatnonzero((words & masks) != expected)
+            return different[:1] if len(different) else counts
+        words = self._buffer.words(progressions(stops, strides, counts))
+        words ^= np.repeat(expected, counts)
+        words &= np.repeat(masks, counts)
+        # The first difference of each run, assigned last.
+        different = np.flatnonzero(words)[::-1]
+        ends = np.cumsum(counts)
+        rows = np.searchsorted(ends, different, "right")
+        accepted = counts.copy()
+        accepted[rows] = different - (ends - counts)[rows]
         return accepted
 
     def _learn(self, tested: int, right: int) -> None:
         """Reach further after a good guess; pause longer and longer after bad ones."""
         if right == tested:
-            self._reach *= self._GROWTH
+            self._reach = min(self._GROWTH * self._reach, self._FARTHEST_REACH)
             self._next_pause = 1
         else:
             self._reach = self._FIRST_REACH
             if right < tested // 2:
-                self._pause = self._next_pause
-                self._next_pause = min(2 * self._next_pause, 64)
+                self.pause = self._next_pause
+                self._next_pause = min(2 * self._next_pause, self._LONGEST_PAUSE)
 
 
-def _read_by_windows(buffer: Buffer, owner: int, position: int, end: int, found: Found, message: Message) -> None:
-    """Find the fields of one long message."""
+def _read_by_windows(
+    buffer: Buffer, owner: int, position: int, end: int, found: Found, message: Message, windows: int
+) -> int:
+    """Find the fields of one long message in the next windows; return where the message goes on."""
     declared = [field.tag & 0x7F | (0x80 if field.tag >= 0x80 else 0) for field in message.by_number.values()]
     only_declared = True
-    while True:
+    for _ in range(windows):
         position = _skim_long_fields(buffer, owner, position, end, found)
         if position == end:
-            return
+            break
         window = min(end, position + _WINDOW)
         content = buffer.bytes[position:window]
         may_start = _any_of(content, declared) if only_declared else _ANY_FIELD[content]
@@ -265,12 +328,13 @@ def _read_by_windows(buffer: Buffer, owner: int, position: int, end: int, found:
         elif reached == position:
             raise explain(buffer, position, end)
         position = reached
+    return position
 
 
 def _skim_long_fields(buffer: Buffer, owner: int, position: int, end: int, found: Found) -> int:
     """Find long length-delimited fields from the position on; return the position of what is none."""
-    content = memoryview(buffer.arrow)
-    columns: tuple[list[int], list[int], list[int]] = ([], [], [])
+    content = memoryview(buffer.arrow).cast("B")
+    heads = []
     while position < end and content[position] & 0x87 == WireType.LENGTH:
         start, length, shift = position + 1, 0, 0
         while start < end and content[start] >= 0x80 and shift < 28:
@@ -279,15 +343,13 @@ def _skim_long_fields(buffer: Buffer, owner: int, position: int, end: int, found
         if start >= end or content[start] >= 0x80:
             break
         length |= content[start] << shift
-        stop = start + 1 + length
-        if length < _LONG_FIELD or stop > end:
+        if length < _LONG_FIELD or start + 1 + length > end:
             break
-        for column, value in zip(columns, (content[position], start + 1, stop), strict=True):
-            column.append(value)
-        position = stop
-    if columns[0]:
-        tags, starts, stops = (np.array(column) for column in columns)
-        found.add(np.full(len(tags), owner), tags.view(np.uint64), starts, stops)
+        heads.append(position)
+        position = start + 1 + length
+    if heads:
+        headers = read_headers(buffer, np.array(heads), end)
+        found.add(np.full(len(heads), owner), headers.tags, headers.starts, headers.stops)
     return position
 
 
