@@ -12,6 +12,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pytest
 
+from neptune_fetcher import ReadOnlyProject
 from neptune_frames.errors import NeptuneWarning
 from neptune_frames.query.attributes import KNOWN_TYPES
 from neptune_frames.query.expressions import And, Comparison, Exists, Expression, Operand
@@ -25,6 +26,7 @@ from neptune_frames.query.selection import (
 )
 from neptune_frames.sources.archive import ArchiveSource
 from neptune_frames.sources.base import SeriesKeys
+from neptune_frames.sources.remote import RemoteSource
 
 LINEAGE = "synthetic/lineage"
 SPEEDRUN = "nanogpt/speedrun"
@@ -94,6 +96,17 @@ class TestLineage:
             runs = runs_of(source, LINEAGE)
         assert sorted(runs["run_id"].to_pylist()) == sorted(expected["runs"])
         runs_of(source, LINEAGE)  # warnings are errors in this suite: no second one
+
+    @pytest.mark.parametrize("served", [False, True])
+    def test_the_fetcher_lists_every_run_that_is_not_trashed(
+        self, request: pytest.FixtureRequest, lineage: ArchiveSource, expected: dict[str, Any], served: bool
+    ) -> None:
+        source = RemoteSource(request.getfixturevalue("data_server").api_token) if served else lineage
+        listed = [run["sys/custom_run_id"] for run in ReadOnlyProject(LINEAGE, source=source).list_runs()]
+        source.close()
+        assert sorted(listed) == sorted(run_id for run_id, run in expected["runs"].items() if not run["trashed"])
+        assert len(listed) == 38
+        assert "metrics-only" in listed
 
     def test_identities(self, lineage: ArchiveSource, expected: dict[str, Any]) -> None:
         for run in runs_of(lineage, LINEAGE).to_pylist():
@@ -202,7 +215,7 @@ class TestLineage:
         runs = runs_of(lineage, LINEAGE)
         values = values_by_type(lineage, runs)
         files = {r["value"]["path"]: r["value"] for r in values["file"].to_pylist()}
-        assert files["files/lost/payload_txt.txt"]["size_bytes"] is None
+        assert files["files/lost/payload_txt.txt"]["size_bytes"] == 0
         assert files["_/leading/slash_txt.txt"]["size_bytes"] == 25
         assert all(value["mime_type"] for value in files.values())
         images = [r for r in values["file_series"].to_pylist() if r["attribute"] == "images/sample"]

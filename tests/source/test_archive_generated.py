@@ -84,7 +84,8 @@ class TestRows:
         source = ArchiveSource(tmp_path)
         defined = source.definitions([PROJECT], None, EVERYTHING).to_pylist()
         assert [(row["attribute"], row["type"]) for row in defined] == [
-            ("sys/custom_run_id", "string"), ("sys/id", "string"), ("tags", "string_set"), ("text", "string"),
+            ("sys/custom_run_id", "string"), ("sys/id", "string"), ("sys/trashed", "bool"), ("tags", "string_set"),
+            ("text", "string"),
         ]  # fmt: skip
         assert values_of(source, "string_set") == {("a", "tags"): []}
         assert values_of(source, "string")["a", "text"] == ""
@@ -108,7 +109,7 @@ class TestRows:
         assert values_of(source, "int") == {("a", "big"): 2**63 - 1, ("a", "odd"): 2**53 + 1}
         assert values_of(source, "datetime") == {("a", "when"): last}
         assert values_of(source, "float") == {("a", "inf"): float("-inf")}
-        assert values_of(source, "bool") == {("a", "yes"): True}
+        assert values_of(source, "bool")["a", "yes"] is True
 
     def test_points_that_are_nan_stay_and_repeated_steps_keep_the_first(self, tmp_path: Path) -> None:
         series = float_series_rows({"m": ([0, 1, 1, 2], [1.0, float("nan"), 5.0, 3.0])})
@@ -206,6 +207,22 @@ class TestIdentity:
         found = source.find_runs([f"CUSTOM/{PROJECT}/bare/run", f"{PROJECT}/bare/run"])
         assert found.positions.tolist() == [0, 0]
 
+    def test_a_run_counts_as_trashed_as_far_as_its_export_says(self, tmp_path: Path) -> None:
+        write_run(tmp_path / "data", PROJECT, "bare", [float_series_rows({"m": ([0], [1.0])})])
+        write(tmp_path, "archived", {"sys/archived": True})
+        write(tmp_path, "kept", {"sys/archived": False})
+        write(tmp_path, "stored", {"sys/archived": True, "sys/trashed": False})
+        write(tmp_path, "trashed", {"sys/trashed": True})
+        source = ArchiveSource(tmp_path)
+        flags = values_of(source, "bool")
+        assert {run: value for (run, name), value in flags.items() if name == "sys/trashed"} == {
+            "archived": True, "bare": False, "kept": False, "stored": False, "trashed": True,
+        }  # fmt: skip
+        assert {run for run, name in flags if name == "sys/archived"} == {"archived", "kept", "stored"}
+        bare = source.resolve_custom_ids(PROJECT, ["bare"])
+        names = source.definitions([PROJECT], bare, EVERYTHING)["attribute"].to_pylist()
+        assert names == ["m", "sys/custom_run_id", "sys/id", "sys/trashed"]
+
     def test_the_newest_run_of_a_name_is_the_head_where_none_is_marked(self, tmp_path: Path) -> None:
         for number in range(4):
             created = datetime(2025, 1, 1 + number % 3, tzinfo=timezone.utc)
@@ -242,7 +259,7 @@ class TestIdentity:
         answer = source.search(RunQuery(None, ContainerKind.RUN, sort=SortKey("x", "int")), ["x"])
         assert answer.runs["project"].to_pylist() == ["ws/a", "ws/b"]
         assert sorted((row["run"], row["value"]) for row in answer.values["int"].to_pylist()) == [(0, 1), (1, 0)]
-        assert source.definitions(["ws/a", "no/such"], None, EVERYTHING).num_rows == 4
+        assert source.definitions(["ws/a", "no/such"], None, EVERYTHING).num_rows == 5
         keys = SeriesKeys(answer.runs, pa.array(["nothing"]))
         assert list(source.float_points(keys, SeriesOptions())) == []
 
@@ -541,8 +558,8 @@ class TestPayloads:
         source = ArchiveSource(tmp_path)
         assert values_of(source, "file") == {
             ("a", "f"): {"path": "a/f.png", "size_bytes": 5, "mime_type": "image/png"},
-            ("a", "lost"): {"path": "a/lost.tar.gz", "size_bytes": None, "mime_type": "application/gzip"},
-            ("a", "bin"): {"path": "a/model", "size_bytes": None, "mime_type": "application/octet-stream"},
+            ("a", "lost"): {"path": "a/lost.tar.gz", "size_bytes": 0, "mime_type": "application/gzip"},
+            ("a", "bin"): {"path": "a/model", "size_bytes": 0, "mime_type": "application/octet-stream"},
         }
         target = tmp_path / "out" / "deep" / "f.png"
         requests = [
@@ -606,6 +623,28 @@ class TestEmptyAnswers:
         keys = SeriesKeys(runs, pa.array(["m", "n"]), pairs)
         rows = [row for batch in source.float_points(keys, SeriesOptions()) for row in batch.to_pylist()]
         assert sorted((row["run"], row["attribute"]) for row in rows) == [(0, 1), (2, 0)]
+
+    def test_a_name_given_twice_is_answered_at_both_positions(self, tmp_path: Path) -> None:
+        write(
+            tmp_path, "a", {},
+            float_series_rows({"m": ([0], [1.0]), "n": ([0], [2.0])}),
+            object_series_rows({"log": ([0], ["x"])}, "string_series"),
+        )  # fmt: skip
+        source = ArchiveSource(tmp_path)
+        runs = runs_of(source)
+        keys = SeriesKeys(runs, pa.array(["m", "n", "no", "m", "no", "m", "log", "log"]))
+
+        def answered(keys: SeriesKeys, objects: bool = False) -> list[tuple[int, float]]:
+            read = source.object_points if objects else source.float_points
+            rows = [row for batch in read(keys, SeriesOptions()) for row in batch.to_pylist()]
+            return sorted((row["attribute"], row["points"][0].get("value")) for row in rows)
+
+        assert answered(keys) == [(0, 1.0), (1, 2.0), (3, 1.0), (5, 1.0)]
+        assert answered(keys, objects=True) == [(6, None), (7, None)]
+        pairs = (np.zeros(3, np.int32), np.array([1, 2, 5], np.int32))
+        assert answered(SeriesKeys(runs, keys.attributes, pairs)) == [(1, 2.0), (5, 1.0)]
+        page = source.series_page(keys, SeriesOptions(), limit=5)
+        assert page["total"].to_pylist() == [1, 1, 0, 1, 0, 1, 0, 0]
 
 
 def test_every_type_has_its_arrow_type(tmp_path: Path) -> None:

@@ -1,6 +1,7 @@
 """One project of an archive as it is now: identities, attribute columns, series, lineage.
 
 A catalog never changes; `neptune_frames.sources.archive.projects` makes a new one when files change.
+Runs that were exported without system attributes get the few they need to be found: see `complete`.
 """
 
 from __future__ import annotations
@@ -21,6 +22,7 @@ from neptune_frames.sources.archive.identity import project_uuid, run_uuids
 from neptune_frames.sources.archive.inventory import Inventory, codes_in, merge
 from neptune_frames.sources.archive.lineage import Lineage, lineage_of
 
+_ARCHIVED = "sys/archived"
 _CREATION = "sys/creation_time"
 _CUSTOM_RUN_ID = "sys/custom_run_id"
 _EXPERIMENT_NAME = "sys/experiment/name"
@@ -29,14 +31,15 @@ _IS_HEAD = "sys/experiment/is_head"
 _NAME = "sys/name"
 _PARENT = "sys/forking/parent"
 _SYS_ID = "sys/id"
+_TRASHED = "sys/trashed"
 
 
 @dataclass(frozen=True)
 class Catalog:
     """A project. Runs and attributes are numbered in code-point order of run ids and names.
 
-    ``inventory`` has been completed by `complete`, so that every run has ``sys/id`` and
-    ``sys/custom_run_id``. ``payloads`` is the directory of file payloads.
+    ``inventory`` has been completed by `complete`, so that every run has ``sys/id``, ``sys/custom_run_id``
+    and ``sys/trashed``. ``payloads`` is the directory of file payloads.
     """
 
     project: str
@@ -182,32 +185,50 @@ class Catalog:
 
 
 def complete(inventory: Inventory) -> Inventory:
-    """The inventory with the identities that an export may lack.
+    """The inventory with the system attributes that a run needs to be found, where an export lacks them.
 
-    A run without ``sys/id`` or ``sys/custom_run_id`` (a run exported without its system attributes)
-    gets its run id for both, so that every run can be addressed; a run without ``sys/name`` gets the
-    name of its experiment.
+    Exports of metrics only, or of chosen attributes, have runs without them (neptune-export-format 9):
+
+    - ``sys/id`` and ``sys/custom_run_id`` are then the run id, so that every run can be addressed;
+    - ``sys/name`` is the name of the experiment, if that is known;
+    - ``sys/trashed`` is what ``sys/archived`` says, else false: neptune_fetcher lists only runs where it is false.
+
+    Nothing else is made up, and nothing that is stored is changed.
     """
-    strings = inventory.tables.get("string", pl.DataFrame(schema={"attribute": pl.Int32, "run": pl.Int32}))
-
-    def values_of(name: str) -> pl.DataFrame:
-        code = codes_in(pl.Series([name]), inventory.attributes)[0]
-        return strings.filter(pl.col("attribute") == code)
-
-    everyone = pl.DataFrame({"run": np.arange(len(inventory.runs), dtype=np.int32), "value": inventory.runs})
-    named = values_of(_EXPERIMENT_NAME)
-    sources = {_CUSTOM_RUN_ID: everyone, _SYS_ID: everyone, _NAME: named if named.height else everyone.clear()}
-    added = pl.concat(
-        [
-            source.join(values_of(name), on="run", how="anti").select(
-                pl.lit(code, pl.Int32).alias("attribute"), "run", pl.lit(0, pl.Int32).alias("file"), "value"
-            )
-            for code, (name, source) in enumerate(sources.items())
-        ]
-    )
-    if not added.height:
+    everyone = pl.DataFrame({"run": np.arange(len(inventory.runs), dtype=np.int32)})
+    run_ids = everyone.with_columns(value=inventory.runs)
+    archived = everyone.join(_rows_of(inventory, "bool", _ARCHIVED), on="run", how="left")
+    sources = {
+        ("string", _CUSTOM_RUN_ID): run_ids,
+        ("string", _SYS_ID): run_ids,
+        ("string", _NAME): _rows_of(inventory, "string", _EXPERIMENT_NAME),
+        ("bool", _TRASHED): archived.with_columns(pl.col("value").fill_null(value=False)),
+    }
+    names = pl.Series([name for _, name in sources])
+    added: dict[str, list[pl.DataFrame]] = {}
+    for code, ((kind, name), source) in enumerate(sources.items()):
+        lacking = source.join(_rows_of(inventory, kind, name), on="run", how="anti")
+        if lacking.height:
+            # No file holds these rows; that they are never read makes any number do.
+            row = (pl.lit(code, pl.Int32).alias("attribute"), "run", pl.lit(0, pl.Int32).alias("file"), "value")
+            added.setdefault(kind, []).append(lacking.select(*row))
+    if not added:
         return inventory
-    names = pl.Series("attributes", list(sources))
-    owners = inventory.owners.clear()
-    filler = Inventory(inventory.project, inventory.files, inventory.runs, names, owners, {"string": added})
+    tables = {kind: pl.concat(rows) for kind, rows in added.items()}
+    used = pl.concat([table["attribute"] for table in tables.values()]).unique().sort()
+    tables = {
+        kind: table.with_columns(attribute=used.search_sorted(table["attribute"]).cast(pl.Int32))
+        for kind, table in tables.items()
+    }
+    filler = Inventory(None, inventory.files, inventory.runs, names.gather(used), inventory.owners.clear(), tables)
     return merge([inventory, filler])
+
+
+def _rows_of(inventory: Inventory, attribute_type: str, name: str) -> pl.DataFrame:
+    """``run`` and ``value`` of one parameter."""
+    table = inventory.tables.get(attribute_type)
+    code = codes_in(pl.Series([name]), inventory.attributes)[0]
+    if table is None or code < 0:
+        dtype = pl.Boolean if attribute_type == "bool" else pl.String
+        return pl.DataFrame(schema={"run": pl.Int32, "value": dtype})
+    return table.filter(pl.col("attribute") == code).select("run", "value")

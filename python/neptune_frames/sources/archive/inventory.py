@@ -78,14 +78,20 @@ def merge(inventories: Sequence[Inventory], *, without: Collection[str] = ()) ->
     recoded = [_recoded(inventory, runs, attributes, files) for inventory in inventories]
     types = sorted({kind for inventory in recoded for kind in inventory.tables})
     tables = {
-        kind: pl.concat([inventory.tables[kind] for inventory in recoded if kind in inventory.tables]).sort(
-            pl.col("attribute").cast(pl.Int64) * len(runs) + pl.col("run"), maintain_order=True
-        )
-        for kind in types
+        kind: _in_order([inventory.tables[kind] for inventory in recoded if kind in inventory.tables]) for kind in types
     }
     owners = pl.concat([pl.DataFrame(schema={"file": pl.Int32, "run": pl.Int32}), *(i.owners for i in recoded)])
     ignored = frozenset[str]().union(*(inventory.ignored_types for inventory in inventories))
     return Inventory(projects[0] if projects else None, files, runs, attributes, owners, tables, ignored)
+
+
+def _in_order(tables: list[pl.DataFrame]) -> pl.DataFrame:
+    """One table of all, sorted by attribute and run."""
+    table = pl.concat(tables)
+    key = pl.col("attribute").cast(pl.Int64) * 2**32 + pl.col("run")
+    if table.select(key).to_series().is_sorted():
+        return table
+    return table.sort(key, maintain_order=True)
 
 
 def codes_in(texts: pl.Series, known: pl.Series) -> npt.NDArray[np.int32]:

@@ -47,13 +47,17 @@ def locate(root: Path, path: str) -> Path | None:
 
 
 def describe(root: Path, paths: pl.Series) -> pa.Array:
-    """FILE values: each path with the size of its payload (null where it is missing) and its MIME type."""
+    """FILE values: each path with the size of its payload and its MIME type.
+
+    The size of a missing payload is 0, not null: a server's answers have no null there (protobuf cannot
+    tell it from 0), and an archive is to answer as the server in front of it does.
+    """
     distinct = paths.drop_nulls().unique(maintain_order=True)
     located = [locate(root, path) for path in distinct]
     facts = pl.DataFrame(
         {
             "path": distinct,
-            "size": pl.Series([None if found is None else found.stat().st_size for found in located], dtype=pl.Int64),
+            "size": pl.Series([0 if found is None else found.stat().st_size for found in located], dtype=pl.Int64),
             "type": pl.Series([mime_type(path) for path in distinct], dtype=pl.String),
         }
     )

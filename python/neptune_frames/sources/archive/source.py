@@ -47,8 +47,9 @@ class ArchiveSource:
         files: The root of file payloads; by default ``files`` beside the data.
 
     Files are looked at again on each call: what was added, changed or removed counts at once. Runs that
-    were exported without ``sys/id`` or ``sys/custom_run_id`` carry their run id there. Trashed runs are
-    not hidden. Thread-safe.
+    were exported without ``sys/id`` or ``sys/custom_run_id`` carry their run id there, and ``sys/trashed``
+    where that is missing (see `neptune_frames.sources.archive.catalog.complete`). Trashed runs are not
+    hidden. Thread-safe.
 
     Raises `ArchiveError` where there is no directory, and `DamagedFileError`, naming the file, as soon as
     a part file of a project asked for cannot be read.
@@ -242,12 +243,12 @@ class ArchiveSource:
     ) -> Iterator[tuple[Catalog, SeriesPoints, npt.NDArray[np.int32], npt.NDArray[np.int32]]]:
         """Points of the series, with the positions of run and attribute in the keys."""
         for catalog, rows, numbers in self._located(keys.runs):
-            codes = catalog.attribute_codes(keys.attributes)
-            position = np.zeros(len(catalog.attributes) + 1, dtype=np.int32)
-            position[codes] = np.arange(len(codes))
-            request = SeriesRequest(catalog, attribute_type, numbers, codes, options, _pairs(keys, rows, codes))
-            for points in read_series(request, batches.stored_columns(attribute_type, options)):
-                yield catalog, points, rows[points.target].astype(np.int32), position[points.attribute]
+            for codes in _without_repetition(catalog.attribute_codes(keys.attributes)):
+                position = np.zeros(len(catalog.attributes) + 1, dtype=np.int32)
+                position[codes] = np.arange(len(codes))
+                request = SeriesRequest(catalog, attribute_type, numbers, codes, options, _pairs(keys, rows, codes))
+                for points in read_series(request, batches.stored_columns(attribute_type, options)):
+                    yield catalog, points, rows[points.target].astype(np.int32), position[points.attribute]
 
     def _points(self, keys: SeriesKeys, options: SeriesOptions, attribute_type: str) -> Iterator[pa.RecordBatch]:
         for catalog, points, runs, attributes in self._series(keys, options, attribute_type):
@@ -257,6 +258,18 @@ class ArchiveSource:
                 structs = batches.point_structs(catalog, piece, attribute_type, options)
                 yield batches.points_batch(piece, runs[first:last], attributes[first:last], structs)
                 first = last
+
+
+def _without_repetition(codes: npt.NDArray[np.int32]) -> Iterator[npt.NDArray[np.int32]]:
+    """The codes, -1 where one was there before; then those left over, in the same way (a name given twice)."""
+    left = codes
+    while True:
+        first = np.zeros(len(left), dtype=bool)
+        first[np.unique(left, return_index=True)[1]] = True
+        yield np.where(first, left, -1)
+        left = np.where(first, -1, left)
+        if not (left >= 0).any():
+            return
 
 
 def _pairs(keys: SeriesKeys, rows: npt.NDArray[np.int64], codes: npt.NDArray[np.int32]) -> pl.DataFrame | None:
