@@ -5,12 +5,13 @@ Answered by `neptune_frames` from a Neptune server (``NEPTUNE_API_TOKEN``) or fr
 field, `neptune_fetcher.alpha` has functions like those of `neptune_query`.
 
 Example:
-    from neptune_fetcher import ReadOnlyProject, ReadOnlyRun
-
-    project = ReadOnlyProject("team/vision")
-    table = project.fetch_experiments_df(columns=["config/lr"], names_regex="^resnet")
-    run = ReadOnlyRun(project, experiment_name="resnet-1")
-    losses = run["train/loss"].fetch_values()
+    >>> from neptune_fetcher import ReadOnlyProject, ReadOnlyRun
+    >>> project = ReadOnlyProject("team/vision")
+    >>> project.fetch_experiments_df(columns=["config/lr"], names_regex="^resnet")["config/lr"].to_list()
+    [0.01, 0.1]
+    >>> run = ReadOnlyRun(project, experiment_name="resnet-1")
+    >>> run["train/loss"].fetch_values()["value"].to_list()
+    [2.5, 1.25, 0.75, 0.5, 0.4]
 """
 
 from __future__ import annotations

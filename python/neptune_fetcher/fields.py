@@ -69,6 +69,13 @@ class FloatSeries(Field):
 
         Raises:
             NeptuneException: If the server does not answer as asked.
+
+        Example:
+            >>> run = ReadOnlyRun(ReadOnlyProject("team/vision"), experiment_name="resnet-2")
+            >>> run["train/loss"].fetch_values(step_range=(2, 3), include_timestamp=False)
+               step  value
+            0   2.0   0.75
+            1   3.0   0.40
         """
         return self._fields.series_frame(
             self._path,

@@ -51,8 +51,9 @@ class ReadOnlyProject:
         NeptuneException: If the project cannot be reached.
 
     Example:
-        project = ReadOnlyProject("team/vision")
-        table = project.fetch_runs_df(columns=["config/lr"], tags=["baseline"])
+        >>> project = ReadOnlyProject("team/vision")
+        >>> project
+        <ReadOnlyProject team/vision>
     """
 
     project_identifier: str
@@ -93,19 +94,41 @@ class ReadOnlyProject:
         Returns:
             An iterator of dictionaries with ``sys/id``, ``sys/name`` and ``sys/custom_run_id``; what a run lacks is
             None. Nothing is requested before the first one is taken.
+
+        Example:
+            >>> next(ReadOnlyProject("team/vision").list_runs())
+            {'sys/id': 'VIS-3', 'sys/name': 'vit-1', 'sys/custom_run_id': 'run-3'}
         """
         yield from self._list("ReadOnlyProject.list_runs", RUN)
 
     def list_experiments(self) -> Iterator[dict[str, str | None]]:
-        """Identifiers of all experiments, as `list_runs` gives those of runs."""
+        """Identifiers of all experiments, as `list_runs` gives those of runs.
+
+        Example:
+            >>> [experiment["sys/name"] for experiment in ReadOnlyProject("team/vision").list_experiments()]
+            ['vit-1', 'resnet-2', 'resnet-1']
+        """
         yield from self._list("ReadOnlyProject.list_experiments", EXPERIMENT)
 
     def fetch_runs(self) -> pd.DataFrame:
-        """A table of all runs with the columns ``sys/custom_run_id``, ``sys/id`` and ``sys/name``."""
+        """A table of all runs with the columns ``sys/custom_run_id``, ``sys/id`` and ``sys/name``.
+
+        Example:
+            >>> ReadOnlyProject("team/vision").fetch_runs()
+              sys/custom_run_id sys/id  sys/name
+            0             run-3  VIS-3     vit-1
+            1             run-2  VIS-2  resnet-2
+            2             run-1  VIS-1  resnet-1
+        """
         return self._identities("fetch_runs", RUN)
 
     def fetch_experiments(self) -> pd.DataFrame:
-        """A table of all experiments with the columns ``sys/custom_run_id``, ``sys/id`` and ``sys/name``."""
+        """A table of all experiments with the columns ``sys/custom_run_id``, ``sys/id`` and ``sys/name``.
+
+        Example:
+            >>> ReadOnlyProject("team/vision").fetch_experiments()["sys/name"].to_list()
+            ['vit-1', 'resnet-2', 'resnet-1']
+        """
         return self._identities("fetch_experiments", EXPERIMENT)
 
     def fetch_runs_df(
@@ -156,6 +179,12 @@ class ReadOnlyProject:
             ValueError: If an argument is out of its documented range.
             TypeError: If an argument has another type.
             NeptuneException: If the server refuses the question, for instance a wrong query or pattern.
+
+        Example:
+            >>> ReadOnlyProject("team/vision").fetch_runs_df(columns=["config/lr"], tags=["candidate"])
+                      sys/creation_time sys/custom_run_id  sys/name  config/lr
+            0 2026-03-04 00:00:00+00:00             run-3     vit-1      0.001
+            1 2026-03-03 00:00:00+00:00             run-2  resnet-2      0.010
         """
         return self._table(
             "fetch_runs_df",
@@ -206,6 +235,13 @@ class ReadOnlyProject:
 
         Raises:
             ValueError: Also if ``names_regex`` or ``names_exclude_regex`` is empty or holds an empty text.
+
+        Example:
+            >>> project = ReadOnlyProject("team/vision")
+            >>> project.fetch_experiments_df(names_exclude_regex="^vit", sort_by="config/lr", ascending=True)
+              sys/custom_run_id  sys/name  config/lr
+            0             run-2  resnet-2       0.01
+            1             run-1  resnet-1       0.10
         """
         return self._table(
             "fetch_experiments_df",
@@ -246,6 +282,10 @@ class ReadOnlyProject:
 
         Returns:
             An iterator; nothing is requested before the first run is taken. Without any id it is empty.
+
+        Example:
+            >>> list(ReadOnlyProject("team/vision").fetch_read_only_runs(custom_ids=["run-1", "run-2"]))
+            [<ReadOnlyRun team/vision/VIS-2>, <ReadOnlyRun team/vision/VIS-1>]
         """
         yield from self._runs(RUN, Criteria(with_ids=listed(with_ids, "with_ids")), eager_load_fields)
         yield from self._runs(RUN, Criteria(custom_ids=listed(custom_ids, "custom_ids")), eager_load_fields)
@@ -253,7 +293,12 @@ class ReadOnlyProject:
     def fetch_read_only_experiments(
         self, names: Iterable[str] | None = None, eager_load_fields: bool = True
     ) -> Iterator[ReadOnlyRun]:
-        """Experiments with these names as `ReadOnlyRun` objects; see `fetch_read_only_runs`."""
+        """Experiments with these names as `ReadOnlyRun` objects; see `fetch_read_only_runs`.
+
+        Example:
+            >>> list(ReadOnlyProject("team/vision").fetch_read_only_experiments(names=["vit-1"]))
+            [<ReadOnlyRun team/vision/VIS-3>]
+        """
         yield from self._runs(EXPERIMENT, Criteria(names=listed(names, "names")), eager_load_fields)
 
     def _list(self, call: str, kind: ContainerKind) -> Iterator[dict[str, str | None]]:

@@ -73,15 +73,20 @@ def list_experiments(*, project: str | None = None, experiments: Runs = None, so
     """Names of experiments, ascending.
 
     Example:
-        >>> nf.list_experiments(experiments="^week-1")  # doctest: +SKIP
-        ['week-1-a', 'week-1-b']
+        >>> nf.list_experiments(experiments="^resnet")
+        ['resnet-1', 'resnet-2']
     """
     return _labels(ContainerKind.EXPERIMENT, project, experiments, source)
 
 
 @public_call("list_runs")
 def list_runs(*, project: str | None = None, runs: Runs = None, source: AnySource = None) -> list[str]:
-    """Ids of runs (custom run ids), ascending."""
+    """Ids of runs (custom run ids), ascending.
+
+    Example:
+        >>> nf.list_runs(runs=nf.Filter.name("resnet"))
+        ['run-1', 'run-2']
+    """
     return _labels(ContainerKind.RUN, project, runs, source)
 
 
@@ -94,7 +99,12 @@ def list_attributes(
     attributes: Attributes = None,
     source: AnySource = None,
 ) -> list[str]:
-    """Names of the attributes that the experiments or runs have, ascending; without either, of all runs."""
+    """Names of the attributes that the experiments or runs have, ascending; without either, of all runs.
+
+    Example:
+        >>> nf.list_attributes(experiments=["vit-1"], attributes="^train/ | ^config/")
+        ['config/lr', 'train/accuracy', 'train/loss']
+    """
     kind, chosen = (ContainerKind.RUN, None) if experiments is runs is None else _one_kind(experiments, runs)
     project = resolve_project(project)
     containers = questions.Containers.of(chosen, kind, f"{kind.value}s")
@@ -135,8 +145,18 @@ def fetch_metrics(
         NeptuneProjectInaccessible: The project does not exist or may not be read.
 
     Example:
-        >>> metrics = nf.fetch_metrics(experiments=["kittiwake"], attributes=["loss"])  # doctest: +SKIP
-        >>> metrics.collect()  # doctest: +SKIP
+        >>> metrics = nf.fetch_metrics(experiments=["resnet-2"], attributes="^train/", step_range=(2, None))
+        >>> metrics.collect()
+        shape: (3, 4)
+        ┌────────────┬──────┬────────────────┬────────────┐
+        │ experiment ┆ step ┆ train/accuracy ┆ train/loss │
+        │ ---        ┆ ---  ┆ ---            ┆ ---        │
+        │ cat        ┆ f64  ┆ f64            ┆ f64        │
+        ╞════════════╪══════╪════════════════╪════════════╡
+        │ resnet-2   ┆ 2.0  ┆ 0.6            ┆ 0.75       │
+        │ resnet-2   ┆ 3.0  ┆ 0.8            ┆ 0.4        │
+        │ resnet-2   ┆ 4.0  ┆ 0.9            ┆ 0.25       │
+        └────────────┴──────┴────────────────┴────────────┘
     """
     question = _metrics_question(
         project, experiments, runs, attributes, include_time, step_range, lineage_to_the_root, tail_limit,
@@ -167,9 +187,10 @@ def scan_metrics(
     source (`neptune_frames.frames.lazy_metrics`).
 
     Example:
-        >>> points = nf.scan_metrics(experiments="^week", attributes=["loss"])  # doctest: +SKIP
-        >>> points.filter(pl.col("step") >= 1000).group_by("experiment").agg(pl.col("value").min()).collect()
-        ... # doctest: +SKIP
+        >>> points = nf.scan_metrics(experiments="resnet", attributes=["train/loss"])
+        >>> late = points.filter(pl.col("step") >= 3)
+        >>> late.group_by("experiment").agg(pl.col("value").min()).sort("value").collect().rows()
+        [('resnet-2', 0.25), ('resnet-1', 0.4)]
     """
     from neptune_frames.frames import lazy_metrics
 
@@ -193,7 +214,13 @@ def fetch_series(
     tail_limit: int | None = None,
     source: AnySource = None,
 ) -> ObjectSeries:
-    """Series of strings, histograms and files, fetched now. Takes the arguments of `fetch_metrics`."""
+    """Series of strings, histograms and files, fetched now. Takes the arguments of `fetch_metrics`.
+
+    Example:
+        >>> texts = nf.fetch_series(experiments=["resnet-1"], attributes=["samples/text"])
+        >>> texts.collect().select("step", "string").rows()
+        [(3.0, 'a cat'), (4.0, 'a cat, says resnet-1')]
+    """
     from neptune_frames.frames.object_series import fetch_object_series
 
     kind, chosen = _one_kind(experiments, runs)
@@ -223,7 +250,16 @@ def fetch_buckets(
     include_point_previews: bool = False,
     source: AnySource = None,
 ) -> BucketedMetrics:
-    """Float series in at most ``limit`` (1 to 1000) ranges of steps, one point per series and range."""
+    """Float series in at most ``limit`` (1 to 1000) ranges of steps, one point per series and range.
+
+    Example:
+        >>> nf.fetch_buckets(experiments=["resnet-1"], attributes=["train/loss"], limit=2).to_pandas()
+        experiment   resnet-1
+        metric     train/loss
+        bucket              x    y
+        [0.0, 2.0]        0.0  2.5
+        (2.0, 4.0]        4.0  0.4
+    """
     from neptune_frames.frames import buckets
     from neptune_frames.query.arguments import check_bucket_limit
 
@@ -264,6 +300,10 @@ def fetch_table(
         sort_direction: ``"asc"`` or ``"desc"``.
         limit: Only the first so many rows.
         source: See the module.
+
+    Example:
+        >>> nf.fetch_table(experiments="resnet", attributes=["config/lr", "train/loss"]).collect().rows()
+        [('resnet-2', 0.01, 0.25), ('resnet-1', 0.1, 0.4)]
     """
     from neptune_frames.frames.table import TableQuestion, fetch_run_table
     from neptune_frames.query.arguments import check_limit, check_sort_direction, resolve_sort
@@ -293,6 +333,11 @@ def download_files(
         files: `File` objects, all of experiments or all of runs, alone or in anything iterable or in a frame.
         destination: Directory, made if it is not there; None is the current one.
         source: See the module.
+
+    Example:
+        >>> files = nf.fetch_table(runs=["run-1"], attributes=["plots/roc"]).to_pandas()
+        >>> nf.download_files(files=files, destination="downloads")["plots/roc"].item()
+        '.../downloads/run-1/plots/roc.txt'
     """
     from neptune_frames.frames import files as file_frames
 

@@ -15,9 +15,10 @@ In every function
 Regular expressions are RE2, searched rather than matched, and may be joined: ``"a & !b | c"``.
 
 Example:
-    import neptune_query as nq
-
-    losses = nq.fetch_metrics(project="team/vision", experiments=r"^resnet", attributes=["train/loss"])
+    >>> import neptune_query as nq
+    >>> losses = nq.fetch_metrics(project="team/vision", experiments=r"^resnet", attributes=["train/loss"])
+    >>> losses["train/loss"].groupby("experiment").min().to_dict()
+    {'resnet-1': 0.4, 'resnet-2': 0.25}
 """
 
 from __future__ import annotations
@@ -75,7 +76,8 @@ def set_api_token(api_token: str) -> _calls.Context:
         ValueError: If it is not text, or empty. Whether it is a valid token shows when it is used.
 
     Example:
-        nq.set_api_token(getpass.getpass("API token: "))
+        >>> from getpass import getpass
+        >>> nq.set_api_token(getpass("API token: "))  # doctest: +SKIP
     """
     return _calls.set_api_token(api_token)
 
@@ -102,7 +104,8 @@ def list_experiments(
         AttributeTypeInferenceError: If an attribute of the filter has several types in the project.
 
     Example:
-        nq.list_experiments(experiments=r"week-\\d+$")
+        >>> nq.list_experiments(experiments=r"resnet-\\d+$")
+        ['resnet-1', 'resnet-2']
     """
     return _calls.list_containers(_calls.EXPERIMENT, project, experiments)
 
@@ -131,7 +134,8 @@ def list_attributes(
         AttributeTypeInferenceError: If an attribute of the filter has several types in the project.
 
     Example:
-        nq.list_attributes(experiments=["resnet-1"], attributes=AttributeFilter(type="float_series"))
+        >>> nq.list_attributes(experiments=["resnet-1"], attributes=AttributeFilter(type="float_series"))
+        ['train/accuracy', 'train/loss']
     """
     return _calls.list_attributes(_calls.EXPERIMENT, project, experiments, attributes)
 
@@ -174,12 +178,16 @@ def fetch_experiments_table(
         AttributeTypeInferenceError: If an attribute of the filter has several types in the project.
 
     Example:
-        nq.fetch_experiments_table(
-            experiments=Filter.ge(Attribute("train/accuracy", type="float_series"), 0.9),
-            attributes=["config/lr", "train/accuracy"],
-            sort_by=Attribute("train/accuracy", type="float_series"),
-            limit=10,
-        )
+        >>> nq.fetch_experiments_table(
+        ...     experiments=Filter.ge(Attribute("train/accuracy", type="float_series"), 0.7),
+        ...     attributes=["config/lr", "train/accuracy"],
+        ...     sort_by=Attribute("train/accuracy", type="float_series"),
+        ...     limit=10,
+        ... )
+        attribute   config/lr  train/accuracy
+        experiment
+        resnet-2         0.01            0.90
+        resnet-1         0.10            0.75
     """
     return _calls.fetch_table(
         _calls.EXPERIMENT,
@@ -232,7 +240,11 @@ def fetch_metrics(
         AttributeTypeInferenceError: If an attribute of the filter has several types in the project.
 
     Example:
-        nq.fetch_metrics(experiments=["resnet-1"], attributes=r"^train/", step_range=(0, 1000))
+        >>> nq.fetch_metrics(experiments=["resnet-1"], attributes=r"^train/", step_range=(2, 3))
+                         train/accuracy  train/loss
+        experiment step
+        resnet-1   2.0              0.6        0.75
+                   3.0              0.7        0.50
     """
     return _calls.fetch_metrics(
         _calls.EXPERIMENT,
@@ -287,7 +299,12 @@ def fetch_metric_buckets(
         ExperimentalWarning: Once per process.
 
     Example:
-        nq.fetch_metric_buckets(experiments=["seagull-week1"], x="step", y=r"^train/", limit=5)
+        >>> nq.fetch_metric_buckets(experiments=["resnet-1"], x="step", y=["train/loss"], limit=2)
+        experiment   resnet-1
+        metric     train/loss
+        bucket              x    y
+        [0.0, 2.0]        0.0  2.5
+        (2.0, 4.0]        4.0  0.4
     """
     return _calls.fetch_metric_buckets(
         _calls.EXPERIMENT,
@@ -334,7 +351,10 @@ def fetch_series(
         AttributeTypeInferenceError: If an attribute of the filter has several types in the project.
 
     Example:
-        texts = nq.fetch_series(experiments=["resnet-1"], attributes=["samples/text"], tail_limit=3)
+        >>> nq.fetch_series(experiments=["resnet-1"], attributes=["samples/text"], tail_limit=1)
+                                 samples/text
+        experiment step
+        resnet-1   4.0   a cat, says resnet-1
     """
     return _calls.fetch_series(
         _calls.EXPERIMENT,
@@ -376,7 +396,11 @@ def download_files(
         NeptuneFileDownloadError: If a file cannot be brought.
 
     Example:
-        table = nq.fetch_experiments_table(experiments=["resnet-1"], attributes=AttributeFilter(type="file"))
-        paths = nq.download_files(files=table, destination="downloads")
+        >>> table = nq.fetch_experiments_table(experiments=["resnet-1"], attributes=AttributeFilter(type="file"))
+        >>> table.loc["resnet-1", "plots/roc"]
+        File(size=9 B, mime_type=text/plain)
+        >>> paths = nq.download_files(files=table, destination="downloads")
+        >>> paths["plots/roc"].item()
+        '.../downloads/resnet-1/plots/roc.txt'
     """
     return _calls.download_files(_calls.EXPERIMENT, files, destination)

@@ -5,9 +5,10 @@ selects all. Every run counts, whether or not it is the current one of its exper
 name selects all runs of that experiment.
 
 Example:
-    import neptune_query.runs as nr
-
-    losses = nr.fetch_metrics(project="team/vision", runs=["run-17"], attributes=["train/loss"])
+    >>> import neptune_query.runs as nr
+    >>> losses = nr.fetch_metrics(project="team/vision", runs=["run-2"], attributes=["train/loss"])
+    >>> losses["train/loss"].to_list()
+    [2.5, 1.25, 0.75, 0.4, 0.25]
 """
 
 from __future__ import annotations
@@ -86,7 +87,8 @@ def list_attributes(
         AttributeTypeInferenceError: If an attribute of the filter has several types in the project.
 
     Example:
-        nr.list_attributes(runs=["resnet-1"], attributes=AttributeFilter(type="float_series"))
+        >>> nr.list_attributes(runs=["run-1"], attributes=AttributeFilter(type="float_series"))
+        ['train/accuracy', 'train/loss']
     """
     return _calls.list_attributes(_calls.RUN, project, runs, attributes)
 
@@ -129,12 +131,16 @@ def fetch_runs_table(
         AttributeTypeInferenceError: If an attribute of the filter has several types in the project.
 
     Example:
-        nr.fetch_runs_table(
-            runs=Filter.ge(Attribute("train/accuracy", type="float_series"), 0.9),
-            attributes=["config/lr", "train/accuracy"],
-            sort_by=Attribute("train/accuracy", type="float_series"),
-            limit=10,
-        )
+        >>> nr.fetch_runs_table(
+        ...     runs=Filter.ge(Attribute("train/accuracy", type="float_series"), 0.7),
+        ...     attributes=["config/lr", "train/accuracy"],
+        ...     sort_by=Attribute("train/accuracy", type="float_series"),
+        ...     limit=10,
+        ... )
+        attribute  config/lr  train/accuracy
+        run
+        run-2           0.01            0.90
+        run-1           0.10            0.75
     """
     return _calls.fetch_table(
         _calls.RUN,
@@ -187,7 +193,11 @@ def fetch_metrics(
         AttributeTypeInferenceError: If an attribute of the filter has several types in the project.
 
     Example:
-        nr.fetch_metrics(runs=["resnet-1"], attributes=r"^train/", step_range=(0, 1000))
+        >>> nr.fetch_metrics(runs=["run-1"], attributes=r"^train/", step_range=(2, 3))
+                    train/accuracy  train/loss
+        run   step
+        run-1 2.0              0.6        0.75
+              3.0              0.7        0.50
     """
     return _calls.fetch_metrics(
         _calls.RUN,
@@ -242,7 +252,12 @@ def fetch_metric_buckets(
         ExperimentalWarning: Once per process.
 
     Example:
-        nr.fetch_metric_buckets(runs=["seagull-week1"], x="step", y=r"^train/", limit=5)
+        >>> nr.fetch_metric_buckets(runs=["run-1"], x="step", y=["train/loss"], limit=2)
+        run             run-1
+        metric     train/loss
+        bucket              x    y
+        [0.0, 2.0]        0.0  2.5
+        (2.0, 4.0]        4.0  0.4
     """
     return _calls.fetch_metric_buckets(
         _calls.RUN,
@@ -289,7 +304,10 @@ def fetch_series(
         AttributeTypeInferenceError: If an attribute of the filter has several types in the project.
 
     Example:
-        texts = nr.fetch_series(runs=["resnet-1"], attributes=["samples/text"], tail_limit=3)
+        >>> nr.fetch_series(runs=["run-1"], attributes=["samples/text"], tail_limit=1)
+                            samples/text
+        run   step
+        run-1 4.0   a cat, says resnet-1
     """
     return _calls.fetch_series(
         _calls.RUN,
@@ -331,7 +349,9 @@ def download_files(
         NeptuneFileDownloadError: If a file cannot be brought.
 
     Example:
-        table = nr.fetch_runs_table(runs=["resnet-1"], attributes=AttributeFilter(type="file"))
-        paths = nr.download_files(files=table, destination="downloads")
+        >>> table = nr.fetch_runs_table(runs=["run-1"], attributes=AttributeFilter(type="file"))
+        >>> paths = nr.download_files(files=table, destination="downloads")
+        >>> paths["plots/roc"].item()
+        '.../downloads/run-1/plots/roc.txt'
     """
     return _calls.download_files(_calls.RUN, files, destination)

@@ -1,83 +1,140 @@
-"""Every code block of the README and of the pages under docs/ runs.
+"""Every code block of the README and of the pages under docs/ runs, and says what it is shown to say.
 
-Python blocks of a page run in order in one namespace; shell blocks run line by line. Both see the demo
-archive as a reader would after `make demo`: in `demo-output/`, and in NEPTUNE_ARCHIVE and NEPTUNE_PROJECT.
+The blocks of a page run in order, in a reader's directory after `make demo`: the demo archive lies in
+`demo-output/`, and NEPTUNE_ARCHIVE and NEPTUNE_PROJECT name it. Python blocks share one namespace, shell
+blocks one environment. A ```text block right after another block is what that block prints (``...`` stands
+for any text, runs of blanks count as one). A server that a page starts runs until the page ends.
 """
 
 from __future__ import annotations
 
+import contextlib
+import doctest
+import io
+import json
 import os
 import re
 import shlex
 import subprocess
 import sys
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import pytest
 
 ROOT = Path(__file__).resolve().parents[2]
 PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md"))]
+#: The address that `neptune-frames serve` has unless told otherwise; pages use it, tests take a free port.
+DEFAULT_ADDRESS = "http://127.0.0.1:8600"
+
 _FENCE = re.compile(r"^```(\w*)[^\n]*\n(.*?)^```\s*$", re.MULTILINE | re.DOTALL)
+_HEADING = re.compile(r"^#+ +(.*?) *$", re.MULTILINE)
+_LINK = re.compile(r"\]\(([^)#:]*)(?:#([^)]*))?\)")
 _SHELL = ("bash", "sh")
+_LIKENESS = doctest.ELLIPSIS | doctest.NORMALIZE_WHITESPACE
 
 
 @dataclass(frozen=True)
 class Block:
+    """A fenced block: ``start`` and ``end`` are offsets in the page, ``line`` the number of its first line."""
+
     page: Path
+    start: int
+    end: int
     line: int
     language: str
     text: str
 
 
-def blocks(page: Path) -> Iterator[Block]:
+def blocks(page: Path) -> list[Block]:
     content = page.read_text()
-    for match in _FENCE.finditer(content):
-        yield Block(page, content.count("\n", 0, match.start()) + 2, match.group(1), match.group(2))
+    return [
+        Block(page, *match.span(), content.count("\n", 0, match.start()) + 2, match.group(1), match.group(2))
+        for match in _FENCE.finditer(content)
+    ]
 
 
-def run_python(block: Block, namespace: dict[str, object]) -> None:
-    # Blank lines in front keep the line numbers of tracebacks those of the page.
-    source = "\n" * (block.line - 1) + block.text
-    exec(compile(source, str(block.page), "exec"), namespace)
+def shown_output(block: Block, following: Block | None) -> str | None:
+    """What the page says the block prints: the ```text block right after it, or None."""
+    if following is None or following.language != "text":
+        return None
+    between = block.page.read_text()[block.end : following.start]
+    return None if between.strip() else following.text
 
 
-def run_shell(block: Block, environment: dict[str, str], directory: Path) -> None:
-    """Run the commands of a block. Make targets are only resolved: CI makes them for real."""
-    for line in block.text.replace("\\\n", " ").splitlines():
-        command = line.split(" #")[0].strip()
-        if not command or command.startswith("#"):
-            continue
-        words = shlex.split(command)
-        if words[0] == "export":
-            environment.update(word.split("=", 1) for word in words[1:])
-        elif words[0] == "make":
+@dataclass
+class Reader:
+    """Someone who copies the blocks of a page, one after the other."""
+
+    directory: Path
+    environment: dict[str, str]
+    namespace: dict[str, object] = field(default_factory=lambda: {"__name__": "__main__"})
+    servers: list[subprocess.Popen[str]] = field(default_factory=list)
+    address: str = DEFAULT_ADDRESS
+
+    def run(self, block: Block) -> str:
+        """What the block prints."""
+        text = block.text.replace(DEFAULT_ADDRESS, self.address)
+        return self._python(block, text) if block.language == "python" else self._shell(text)
+
+    def leave(self) -> None:
+        for server in self.servers:
+            server.terminate()
+            server.communicate(timeout=30)
+
+    def _python(self, block: Block, text: str) -> str:
+        # Blank lines in front keep the line numbers of tracebacks those of the page.
+        code = compile("\n" * (block.line - 1) + text, str(block.page), "exec")
+        with contextlib.redirect_stdout(io.StringIO()) as printed:
+            exec(code, self.namespace)
+        return printed.getvalue()
+
+    def _shell(self, text: str) -> str:
+        return "".join(self._command(line) for line in text.replace("\\\n", " ").splitlines())
+
+    def _command(self, line: str) -> str:
+        """Run one line. Make targets are only resolved: CI makes them for real."""
+        line = re.sub(r"(^|\s)#.*", "", line).strip()
+        words = shlex.split(line)
+        if not words or words[:2] in (["pip", "install"], ["git", "clone"]) or words[0] == "cd":
+            return ""  # the environment of the test is what these lead to
+        if words[0] == "make":
             subprocess.run(["make", "--dry-run", *words[1:]], cwd=ROOT, check=True, capture_output=True)
-        elif words[:2] == ["neptune-frames", "serve"]:
-            serve_and_stop(words, environment, directory)
-        elif words[:2] == ["pip", "install"] or words[:2] == ["git", "clone"] or words[0] == "cd":
-            continue  # the environment of the test is what these lead to
-        else:
-            subprocess.run(command, shell=True, cwd=directory, env=environment, check=True, timeout=120)
+            return ""
+        if words[:2] == ["neptune-frames", "serve"]:
+            self._serve(words)
+            return ""
+        if words[0] in ("export", "unset"):
+            print_environment = (
+                f"{shlex.quote(sys.executable)} -c 'import json, os; print(json.dumps(dict(os.environ)))'"
+            )
+            self.environment = json.loads(self._subprocess(f"{line}\n{print_environment}"))
+            return ""
+        return self._subprocess(line)
 
+    def _subprocess(self, command: str) -> str:
+        done = subprocess.run(
+            command, shell=True, cwd=self.directory, env=self.environment, capture_output=True, text=True, timeout=120
+        )
+        assert done.returncode == 0, f"{command} failed:\n{done.stdout}{done.stderr}"
+        return done.stdout
 
-def serve_and_stop(words: list[str], environment: dict[str, str], directory: Path) -> None:
-    """Start a server on a free port, wait for its address, and stop it."""
-    server = subprocess.Popen(
-        [*words, "--port", "0"],
-        cwd=directory,
-        env=environment,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-        text=True,
-    )
-    try:
+    def _serve(self, words: list[str]) -> None:
+        """Start a server on a free port, and wait for its address."""
+        server = subprocess.Popen(
+            [*words, "--port", "0"],
+            cwd=self.directory,
+            env=self.environment,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+        )
+        self.servers.append(server)
         assert server.stdout is not None
-        assert any("http://" in line for line in server.stdout), "the server printed no address"
-    finally:
-        server.terminate()
-        server.communicate(timeout=30)
+        found = next((match for line in server.stdout if (match := re.search(r"http://[^ )\"]+", line))), None)
+        assert found is not None, "the server printed no address"
+        self.address = found.group()
 
 
 @pytest.fixture(scope="session")
@@ -90,29 +147,59 @@ def demo_directory(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return directory
 
 
-@pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))
-def test_every_block_runs(page: Path, demo_directory: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A reader who copies the blocks of a page in order sees them work."""
+@pytest.fixture
+def reader(demo_directory: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Reader]:
     from neptune_frames.demo.archive import PROJECT
+    from neptune_frames.sources.choose import close_sources
 
     monkeypatch.chdir(demo_directory)
-    monkeypatch.setenv("NEPTUNE_ARCHIVE", str(demo_directory / "demo-output"))
+    monkeypatch.setenv("NEPTUNE_ARCHIVE", "demo-output")
     monkeypatch.setenv("NEPTUNE_PROJECT", PROJECT)
     monkeypatch.setenv("PATH", f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}")
     monkeypatch.setenv("MPLBACKEND", "agg")
-    namespace: dict[str, object] = {"__name__": "__main__"}
-    for block in blocks(page):
-        if block.language == "python":
-            run_python(block, namespace)
-        elif block.language in _SHELL:
-            environment = dict(os.environ)
-            run_shell(block, environment, demo_directory)
-            for name, value in environment.items():
-                monkeypatch.setenv(name, value)
+    reader = Reader(demo_directory, dict(os.environ))
+    yield reader
+    close_sources()
+    reader.leave()
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))
+def test_every_block_runs(page: Path, reader: Reader, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A reader who copies the blocks of a page in order sees them work, and print what the page shows."""
+    found = blocks(page)
+    for block, following in zip(found, [*found[1:], None], strict=True):
+        if block.language != "python" and block.language not in _SHELL:
+            continue
+        printed = reader.run(block)
+        shown = shown_output(block, following)
+        if shown is not None:
+            alike = doctest.OutputChecker().check_output(shown, printed, _LIKENESS)
+            assert alike, f"{page.name}, line {block.line}, prints\n{printed}\nand is shown to print\n{shown}"
+        for name in set(os.environ).difference(reader.environment):
+            monkeypatch.delenv(name)
+        for name, value in reader.environment.items():
+            monkeypatch.setenv(name, value)
+
+
+def anchor(heading: str) -> str:
+    """The fragment that GitHub gives a heading."""
+    return re.sub(r"[^\w\- ]", "", heading.lower()).replace(" ", "-")
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))
 def test_links_between_pages_lead_somewhere(page: Path) -> None:
-    """A relative link names a file that exists."""
-    for target in re.findall(r"\]\(([^)#:]+)(?:#[^)]*)?\)", page.read_text()):
-        assert (page.parent / target).exists(), f"{page.name} links to {target}, which does not exist"
+    """A relative link names a file that exists, and a heading that is in it."""
+    for target, fragment in _LINK.findall(_FENCE.sub("", page.read_text())):
+        linked = page.parent / target if target else page
+        assert linked.exists(), f"{page.name} links to {target}, which does not exist"
+        if fragment and linked.suffix == ".md":
+            anchors = map(anchor, _HEADING.findall(_FENCE.sub("", linked.read_text())))
+            assert fragment in anchors, f"{page.name} links to {target}#{fragment}, where there is no such heading"
+
+
+def test_every_page_is_in_the_index() -> None:
+    """docs/README.md leads to every page."""
+    index = (ROOT / "docs" / "README.md").read_text()
+    for page in PAGES:
+        if page.parent == ROOT / "docs" and page.name != "README.md":
+            assert f"({page.name})" in index, f"docs/README.md does not link to {page.name}"

@@ -4,9 +4,12 @@ Each warns once per process (`neptune_query.warnings.ExperimentalWarning`). Type
 projects: the sort key and every attribute of a filter need one.
 
 Example:
-    from neptune_query import experimental as ne
-
-    table = ne.fetch_runs_table_global(runs="^nightly", attributes=["config/lr"], limit=100)
+    >>> from neptune_query import experimental as ne
+    >>> ne.fetch_runs_table_global(runs="^run", attributes=["config/lr"], limit=2)
+    attribute          config/lr
+    project     run
+    team/vision run-3      0.001
+                run-2      0.010
 """
 
 from __future__ import annotations
@@ -56,6 +59,11 @@ def fetch_experiments_table_global(
 
     Warns:
         ExperimentalWarning: Once per process.
+
+    Example:
+        >>> highest = fetch_experiments_table_global(sort_by=Attribute("config/lr", type="float"), limit=1)
+        >>> highest.index.to_list()
+        [('team/vision', 'resnet-1')]
     """
     return _calls.fetch_table(
         _calls.EXPERIMENT,
@@ -104,6 +112,11 @@ def fetch_runs_table_global(
 
     Warns:
         ExperimentalWarning: Once per process.
+
+    Example:
+        >>> highest = fetch_runs_table_global(sort_by=Attribute("config/lr", type="float"), limit=1)
+        >>> highest.index.to_list()
+        [('team/vision', 'run-1')]
     """
     return _calls.fetch_table(
         _calls.RUN,
