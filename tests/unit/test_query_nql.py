@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
+
 import pytest
 
 from neptune_frames.errors import QuerySyntaxError
@@ -167,3 +170,40 @@ def test_hostile_text_is_refused(text: str) -> None:
 def test_render_needs_operands() -> None:
     with pytest.raises(ValueError, match="And of nothing"):
         render(And(()))
+
+
+@pytest.mark.parametrize("attribute", ["`a b`", "`a\\``:int", "` (`\n: float ", "`=`"])
+@pytest.mark.parametrize("comparator", ["=", "== ", " <=", "!=\t"])
+@pytest.mark.parametrize("value", ['""', '"x\\" ) OR "', '"\n"'])
+def test_a_clause_reads_the_same_as_one_token_and_as_several(attribute: str, comparator: str, value: str) -> None:
+    clause = f"{attribute}{comparator}{value}"
+    assert parse(f"( {clause} ) ") == parse(clause) == parse(f"({clause} AND x EXISTS)").operands[0]  # type: ignore[union-attr]
+
+
+@pytest.mark.parametrize(
+    ("text", "position", "reason"),
+    [
+        ('(a EXISTS) OR ( `x` : double = "1")', 22, "'double' is not a type"),
+        ('(a EXISTS) OR ( `` = "1")', 17, "empty"),
+        ('(a EXISTS) OR (`x` = "1" b', 25, "Expected AND, OR"),
+        ('(a EXISTS) OR (`x` = "1"', 14, "never closed"),
+        ("(" * 1000 + '(`x` = "1")' + ")" * 1000, 1000, "nested more than 1000 levels"),
+    ],
+)
+def test_errors_in_lists_have_a_position(text: str, position: int, reason: str) -> None:
+    with pytest.raises(QuerySyntaxError, match=reason) as caught:
+        parse(text)
+    assert caught.value.position == position
+
+
+def test_a_text_that_comes_again_is_not_read_again() -> None:
+    text = "a EXISTS AND b EXISTS"
+    assert parse(text) is parse("".join(list(text)))
+
+
+def test_lark_is_imported_for_the_first_text() -> None:
+    script = (
+        "import sys; from neptune_frames.query import nql; assert 'lark' not in sys.modules; "
+        "nql.parse('a EXISTS'); assert 'lark' in sys.modules"
+    )
+    subprocess.run([sys.executable, "-c", script], check=True)

@@ -250,3 +250,43 @@ def test_values_keep_nulls_apart() -> None:
     decoded = codec.decode_values(codec.encode_values(page))
     assert decoded.values["file"].to_pylist() == rows
     assert decoded.entries.to_pylist() == entries.to_pylist()
+
+
+@pytest.mark.parametrize("more", ["", ',"text":"NaN"', ',"text":"true"', ',"count":"9007199254740993"'])
+def test_numbers_read_the_same_whatever_else_the_body_holds(more: str) -> None:
+    """All but the first body are read with every number as text."""
+    message = pa.struct(
+        [
+            pa.field("floats", pa.large_list(pa.float64())),
+            pa.field("integers", pa.large_list(pa.int64())),
+            pa.field("flag", pa.bool_()),
+            pa.field("count", pa.int64()),
+        ]
+    )
+    floats = [*EXTREMES, 0.1000000000000000055511151231257827, None]
+    integers = [0, -1, 2**53 - 1, 1735689600000, None]
+    body = f'{{"floats":{json.dumps(floats)},"integers":{json.dumps(integers)},"flag":true{more}}}'
+    decoded = decode_object(body.encode(), message).to_pylist()[0]
+    assert repr(decoded["floats"]) == repr(floats)
+    assert decoded["integers"] == integers
+    assert decoded["flag"] is True
+    assert decoded["count"] == (9007199254740993 if "count" in more else None)
+
+
+@pytest.mark.parametrize("integer", [2**53, 2**53 + 1, -(2**53) - 1, 2**63 - 1, -(2**63)])
+def test_large_integers_are_exact(integer: int) -> None:
+    decoded = decode_object(b'{"a":%d}' % integer, pa.struct([pa.field("a", pa.int64())]))
+    assert decoded.to_pylist() == [{"a": integer}]
+
+
+@pytest.mark.parametrize("number", ["true", "false", "[true]", '"true"', "{}", "1e400"])
+def test_only_numbers_are_numbers(number: str) -> None:
+    message = pa.struct([pa.field("a", pa.float64()), pa.field("b", pa.bool_())])
+    with pytest.raises(WireDecodingError):
+        decode_object(b'{"b":true,"a":' + number.encode() + b"}", message)
+
+
+@pytest.mark.parametrize("number", ["1.5", "1e30", "9223372036854775808", "true"])
+def test_only_integers_are_integers(number: str) -> None:
+    with pytest.raises(WireDecodingError):
+        decode_object(b'{"a":' + number.encode() + b"}", pa.struct([pa.field("a", pa.int64())]))

@@ -38,6 +38,7 @@ MAX_LENGTH = 5_000_000
 
 #: Parentheses and NOTs within each other.
 MAX_NESTING = 1000
+_TOO_DEEP = f"The query is nested more than {MAX_NESTING} levels deep"
 
 #: Spellings of types that are accepted beside the names clients send.
 _TYPES = {**CLIENT_NAMES, "integer": "int", "file": "file", "fileSeries": "file_series"}
@@ -73,7 +74,7 @@ def parse(text: str) -> Expression | None:
     return _parsed(text)
 
 
-@lru_cache(maxsize=8)  # clients send the same text with each page of a search
+@lru_cache(maxsize=4)  # clients send the same text with each page of a search; the longest take about 30 MB
 def _parsed(text: str) -> Expression | None:
     from lark.exceptions import UnexpectedInput
 
@@ -126,13 +127,15 @@ class _Nesting:
             if kind in ("_OPEN", "NOT"):
                 depth += 1
                 if depth > MAX_NESTING:
-                    raise _Refusal(f"The query is nested more than {MAX_NESTING} levels deep", cast(int, token.start_pos))
+                    raise _Refusal(_TOO_DEEP, cast(int, token.start_pos))
                 if kind == "_OPEN":
                     enclosing.append(depth)
             elif kind == "_CLOSE":
                 enclosing.pop()
             elif kind in ("_AND", "_OR"):
                 depth = enclosing[-1]
+            elif kind == "LISTED" and depth == MAX_NESTING:
+                raise _Refusal(_TOO_DEEP, cast(int, token.start_pos))
             yield token
 
 
@@ -156,10 +159,14 @@ class _Expressions:
 
     def comparison(self, parts: tuple[Operand, Token | None, Token, str]) -> Expression:
         operand, negation, comparator, value = parts
-        operator = comparator.value.rstrip()
-        operator = "==" if operator == "=" else operator
-        comparison = Comparison(operand, cast(ComparisonOperator, operator), value)
+        comparison = Comparison(operand, _comparator(comparator.value), value)
         return comparison if negation is None else Not(comparison)
+
+    def listed(self, parts: tuple[Token]) -> Expression:
+        clause = _listed_pattern().match(parts[0].value)
+        assert clause is not None
+        operand = _operand(clause["operand"], cast(int, parts[0].start_pos) + clause.start("operand"))
+        return Comparison(operand, _comparator(clause["comparator"]), _value(clause["value"]))
 
     def containment(self, parts: tuple[Operand, Token | None, Token, str]) -> Expression:
         return Contains(parts[0], parts[3], negated=parts[1] is not None)
@@ -168,24 +175,46 @@ class _Expressions:
         return Matches(parts[0], parts[3], negated=parts[1] is not None)
 
     def OPERAND(self, token: Token) -> Operand:  # noqa: N802
-        text, aggregation, kind = token.value.rstrip(), None, None
-        if text.endswith(")"):
-            aggregation, _, text = text[:-1].partition("(")
-            aggregation, text = aggregation.rstrip().lower(), text.strip()
-        if ":" in text and not text.endswith("`"):
-            text, _, kind = text.rpartition(":")
-            text, kind = text.rstrip(), kind.lstrip()
-            if kind not in _TYPES:
-                known = ", ".join(CLIENT_NAMES)
-                raise _Refusal(f"{kind!r} is not a type; types are {known}", token.start_pos + token.value.rindex(kind))
-        if text == "``":
-            raise _Refusal("The name of an attribute is empty", token.start_pos + token.value.index(text) + 1)
-        name = _unescaped(_NAME_ESCAPE, text[1:-1]) if text[0] == "`" else text
-        return Operand(name, None if kind is None else _TYPES[kind], aggregation)
+        return _operand(token.value, cast(int, token.start_pos))
 
     def VALUE(self, token: Token) -> str:  # noqa: N802
-        text = token.value.rstrip()
-        return _unescaped(_VALUE_ESCAPE, text[1:-1]) if text[0] == '"' else text
+        return _value(token.value)
+
+
+@lru_cache(maxsize=1)
+def _listed_pattern() -> re.Pattern[str]:
+    """What divides a LISTED token, made of the grammar's own terminals."""
+    opening, operand, comparator, value = (
+        _parser().get_terminal(name).pattern.to_regexp() for name in ("_OPEN", "OPERAND", "COMPARATOR", "VALUE")
+    )
+    return re.compile(f"{opening}(?P<operand>{operand})(?P<comparator>{comparator})(?P<value>{value})")
+
+
+def _operand(text: str, position: int) -> Operand:
+    rest, aggregation, kind = text.rstrip(), None, None
+    if rest.endswith(")"):
+        aggregation, _, rest = rest[:-1].partition("(")
+        aggregation, rest = aggregation.rstrip().lower(), rest.strip()
+    if ":" in rest and not rest.endswith("`"):
+        rest, _, kind = rest.rpartition(":")
+        rest, kind = rest.rstrip(), kind.lstrip()
+        if kind not in _TYPES:
+            known = ", ".join(CLIENT_NAMES)
+            raise _Refusal(f"{kind!r} is not a type; types are {known}", position + text.rindex(kind))
+    if rest == "``":
+        raise _Refusal("The name of an attribute is empty", position + text.index(rest) + 1)
+    name = _unescaped(_NAME_ESCAPE, rest[1:-1]) if rest[0] == "`" else rest
+    return Operand(name, None if kind is None else _TYPES[kind], aggregation)
+
+
+def _comparator(text: str) -> ComparisonOperator:
+    operator = text.rstrip()
+    return "==" if operator == "=" else cast(ComparisonOperator, operator)
+
+
+def _value(text: str) -> str:
+    bare = text.rstrip()
+    return _unescaped(_VALUE_ESCAPE, bare[1:-1]) if bare[0] == '"' else bare
 
 
 def _unescaped(escape: re.Pattern[str], text: str) -> str:
@@ -194,13 +223,17 @@ def _unescaped(escape: re.Pattern[str], text: str) -> str:
 
 def _explain(error: UnexpectedInput, text: str) -> NoReturn:
     """Say what is missing, and where."""
-    token, expected = getattr(error, "token", None), getattr(error, "expected", None) or error.allowed
+    from lark.exceptions import UnexpectedToken
+
+    token: Token | None = getattr(error, "token", None)
+    expected = error.expected if isinstance(error, UnexpectedToken) else cast(Any, error).allowed
     at_end = token is not None and token.type == "$END"
-    position = len(text) if at_end else error.pos_in_stream
+    position = len(text) if at_end else cast(int, error.pos_in_stream)
     for terminal, (what, choices) in _MISSING.items():
         if terminal in expected:
-            found = f"the query ends where {what} is expected" if at_end else f"found {text[position : position + 20]!r}"
-            _fail(f"Expected {choices}, but {found}", text, position)
+            found = f"found {text[position : position + 20]!r}"
+            ends = f"the query ends where {what} is expected"
+            _fail(f"Expected {choices}, but {ends if at_end else found}", text, position)
     if at_end:
         unclosed = [value for value in error.state.value_stack if getattr(value, "type", None) == "_OPEN"]
         _fail("This '(' is never closed", text, unclosed[-1].start_pos)
