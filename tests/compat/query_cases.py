@@ -25,6 +25,13 @@ from neptune_query.types import File, Histogram
 
 UTC = dt.timezone.utc
 
+def outcome(call):
+    '''The result of a call, or the exception that ended it.'''
+    try:
+        return call()
+    except Exception as error:
+        return error
+
 def downloaded(module, **arguments):
     '''What download_files returns, with paths below the destination, and the digests of the files there.'''
     with tempfile.TemporaryDirectory() as directory:

@@ -7,10 +7,12 @@ from compat.query_cases import LINEAGE, SPEEDRUN, Case, cases
 _L = f"project={LINEAGE!r}"
 _S = f"project={SPEEDRUN!r}"
 
+_ALL_OPTIONS = "include_time='absolute', include_point_previews=True, type_suffix_in_column_names=True"
+_ASCENDING = "sort_direction='asc'"
+
 _EDGES = (
     # Names that collide with the frame's own.
-    f"nq.fetch_metrics({_L}, experiments=['alpha'], attributes=['loss'], include_time='absolute', "
-    "include_point_previews=True, type_suffix_in_column_names=True)",
+    f"nq.fetch_metrics({_L}, experiments=['alpha'], attributes=['loss'], {_ALL_OPTIONS})",
     # 301 metrics in one frame, all of one run.
     f"nq.fetch_metrics({_L}, experiments=['parts'], attributes=r'^many/m')",
     f"nq.fetch_metrics({_L}, experiments=['parts'], attributes=r'^many/m', tail_limit=1)",
@@ -20,7 +22,7 @@ _EDGES = (
     f"nq.list_experiments({_L}, experiments=[f'exp-{{i}}' for i in range(3000)] + ['alpha'])",
     f"nr.fetch_metrics({_L}, runs=[f'run-{{i}}' for i in range(300)] + ['alpha-root'], attributes=['loss', 'acc'])",
     # Every type at once, with suffixes.
-    f"nr.fetch_runs_table({_L}, attributes='.*', type_suffix_in_column_names=True)",
+    f"nr.fetch_runs_table({_L}, attributes='!last_year', type_suffix_in_column_names=True)",
     f"nr.fetch_runs_table({_L}, runs='^mixed', attributes=['mixed/value'], type_suffix_in_column_names=True)",
     f"nr.fetch_runs_table({_L}, runs='^mixed', attributes=['mixed/value'])",
     f"nr.fetch_runs_table({_L}, runs=['mixed-int', 'mixed-float'], attributes='mixed/value')",
@@ -32,6 +34,30 @@ _EDGES = (
     f"nr.list_attributes({_L})",
     f"nr.list_attributes({_S})",
     f"nq.list_attributes({_L})",
+    # Values that say one thing and mean another.
+    f"nr.list_runs({_L}, runs=Filter.eq(Attribute('seed', type='int'), 1.0))",
+    f"nr.list_runs({_L}, runs=Filter.eq(Attribute('seed', type='int'), 1.5))",
+    f"nr.list_runs({_L}, runs=Filter.eq(Attribute('momentum', type='float'), '0.9'))",
+    f"nr.list_runs({_L}, runs=Filter.gt('sys/creation_time', '2025-03-02T20:00:00Z'))",
+    f"nr.list_runs({_L}, runs=Filter.gt('sys/creation_time', '-1d'))",
+    f"nr.list_runs({_L}, runs=Filter.contains_none('optimizer', 'da'))",
+    f"nr.list_runs({_L}, runs=Filter.exists(Attribute('hist/counts', type='histogram_series')))",
+    f"nr.list_runs({_L}, runs=Filter.exists(Attribute('images/sample', type='file_series')))",
+    f"nq.list_experiments({_L}, experiments='a' * 100_000)",
+    f"nq.list_experiments({_L}, experiments=['a\"b\\\\', \"it's\", 'a`b', 'a\\x00b'])",
+    f"nq.list_experiments({_L}, experiments=[True, 1.5])",
+    f"nr.fetch_metrics({_L}, runs=['a\\x00b'], attributes=['loss'])",
+    "nq.list_experiments(project=' synthetic/lineage ')",
+    "nq.list_experiments(project='synthetic/lineage/')",
+    "nq.list_experiments(project='SYNTHETIC/LINEAGE')",
+    f"nq.fetch_experiments_table({_L}, limit=10**12)",
+    f"nq.fetch_metrics({_L}, experiments=['alpha'], attributes=['loss'], tail_limit=10**12)",
+    f"nq.fetch_metrics({_L}, experiments=['alpha'], attributes=['loss'], step_range=(-0.0, 0.0))",
+    f"nq.fetch_metrics({_L}, experiments=['alpha'], attributes=['loss'], lineage_to_the_root=0)",
+    f"nq.fetch_metrics({_L}, experiments=['alpha'], attributes=['loss'], lineage_to_the_root=None)",
+    f"nr.fetch_runs_table({_L}, attributes=['sys/name'], sort_by='sys/tags')",
+    f"nr.fetch_runs_table({_L}, attributes=['sys/name'], sort_by=Attribute('hist/counts', type='histogram_series'))",
+    f"nr.list_attributes({_L}, attributes=AttributeFilter.any())",
     # The page boundary: the limit is the number of rows.
     f"nr.fetch_runs_table({_S}, attributes=['sys/id'], sort_by='sys/id', sort_direction='asc', limit=120)",
     # Steps that are neither whole nor small.
@@ -59,7 +85,8 @@ _EDGES = (
     # Buckets: one step only, non-finite values, ranges without points.
     f"nq.fetch_metric_buckets({_L}, experiments=['single'], x='step', y='^one/', limit=3)",
     f"nq.fetch_metric_buckets({_L}, experiments=['values'], y=['nan/only'], limit=3)",
-    f"nq.fetch_metric_buckets({_L}, experiments=['values'], y=['inf/both', 'nan/as_nan', 'extremes'], limit=4)",
+    f"nq.fetch_metric_buckets({_L}, experiments=['values'], y=['inf/both', 'nan/as_nan'], limit=4)",
+    f"nq.fetch_metric_buckets({_L}, experiments=['values'], y=['extremes'], limit=4)",
     f"nq.fetch_metric_buckets({_L}, experiments=['nowhere'], y=['loss'])",
     f"nq.fetch_metric_buckets({_L}, experiments=['alpha'], y=[])",
     f"nq.fetch_metric_buckets({_L}, experiments=None, y=['loss'], limit=7)",
@@ -67,15 +94,18 @@ _EDGES = (
     f"nq.fetch_metric_buckets({_S}, experiments='^2024-1', y=['val/loss'], limit=20)",
 )
 
+_ONE_SEED = "Filter.eq(Attribute('seed', type='int'), 1)"
+_BY_ID = "Attribute('sys/custom_run_id', type='string')"
+_BY_LOSS = "Attribute('val/loss', type='float_series')"
+
 _GLOBAL = (
     "ne.fetch_experiments_table_global(experiments='^alpha|1d3bd93b', attributes=['loss', 'val/loss', 'seed'])",
     "ne.fetch_runs_table_global(runs='^alpha|^main', attributes='^sys/name$ | loss$')",
-    "ne.fetch_runs_table_global(runs=Filter.eq(Attribute('seed', type='int'), 1), attributes=['seed', 'sys/id'], "
-    "sort_by=Attribute('sys/custom_run_id', type='string'), sort_direction='asc')",
+    f"ne.fetch_runs_table_global(runs={_ONE_SEED}, attributes=['seed', 'sys/id'], sort_by={_BY_ID}, {_ASCENDING})",
     "ne.fetch_runs_table_global(attributes=[], limit=10)",
     "ne.fetch_experiments_table_global(experiments=['nowhere'], attributes=['loss'])",
-    "ne.fetch_experiments_table_global(attributes=AttributeFilter('val/loss'), limit=5, "
-    "sort_by=Attribute('val/loss', type='float_series'), sort_direction='asc', type_suffix_in_column_names=True)",
+    f"ne.fetch_experiments_table_global(attributes='val/loss', limit=5, sort_by={_BY_LOSS}, {_ASCENDING})",
+    "ne.fetch_experiments_table_global(attributes=['loss'], type_suffix_in_column_names=True, limit=30)",
     "ne.fetch_runs_table_global(runs='deep|^f66', attributes=AttributeFilter(type=['datetime', 'bool', 'string_set']))",
 )
 
@@ -122,10 +152,53 @@ _FILTER_TEXTS = (
 )
 
 
+#: By the rows of `query_differences.DIFFERENCES`.
+_DIFFERENT = {
+    "operands": (
+        "Filter.eq(3, 1)",
+        "Filter.eq(None, 1)",
+        "Filter.matches('a', None)",
+        "Filter.matches('a', ['x'])",
+        "Filter.eq('a', 1) & 'x'",
+        "Filter.eq('a', 1) | None",
+        f"nr.list_attributes({_L}, attributes=AttributeFilter('a') | 'b')",
+        f"nr.list_runs({_L}, runs=Filter.exists(Attribute(3)))",
+    ),
+    "backquotes": (
+        f"nr.list_runs({_L}, runs=Filter.exists(Attribute('back`quoted`/`x`', type='float_series')))",
+        f"nr.list_runs({_L}, runs=Filter.ge('back`quoted`/`x`/config', 0))",
+        f"nr.fetch_runs_table({_L}, runs=Filter.lt(Attribute('back`quoted`/`x`', type='float_series'), 1e9))",
+    ),
+    "pandas timestamps": (
+        f"nr.list_runs({_L}, runs=Filter.gt('sys/creation_time', pd.Timestamp('2025-03-02T22:30', tz='UTC')))",
+    ),
+    "buckets of runs": (f"nr.fetch_metric_buckets({_L}, runs=['alpha-root'], y=['loss'], limit=5)",),
+    "names on the package": ("nq.Filter.eq('a', 1)", "nq.Attribute('a')", "nq.AttributeFilter('a')"),
+    "negate": ("Filter.negate(Filter.eq('a', 1))",),
+    "late dates": (
+        f"nr.fetch_runs_table({_L}, runs=['datetimes'], attributes=['when/last_year'])",
+        f"nq.fetch_experiments_table({_L}, experiments=['datetimes'], attributes='^when/')",
+    ),
+    "negative zero": (
+        f"nq.fetch_metric_buckets({_L}, experiments=['values'], y=['inf/both', 'nan/as_nan', 'extremes'], limit=4)",
+    ),
+    "booleans as numbers": (
+        f"nq.fetch_metrics({_L}, experiments=['alpha'], attributes=['loss'], step_range=(True, True))",
+        f"nq.fetch_metrics({_L}, experiments=['alpha'], attributes=['loss'], tail_limit=True)",
+        f"nq.fetch_experiments_table({_L}, limit=True)",
+    ),
+    "steps that are no numbers": (
+        f"nq.fetch_metrics({_L}, experiments=['alpha'], attributes=['loss'], step_range=(10**400, None))",
+    ),
+    "projects that are no text": ("nq.list_experiments(project=3)",),
+}
+
+
 def fixed_cases() -> list[Case]:
     return [
         *cases("edge", _EDGES),
         *cases("global", _GLOBAL),
         *cases("download", _DOWNLOADS),
         *cases("value", _FILTER_TEXTS),
+        *(case for key, calls in _DIFFERENT.items() for case in cases("different", calls, difference=key)),
     ]

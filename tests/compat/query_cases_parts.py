@@ -41,7 +41,7 @@ STEP_RANGES = (
     "(-4.5, 0)",
     "(0.1, 0.3)",
     "(np.float64(40), 60.5)",
-    "(True, 7)",
+    "(np.float64(0), 7)",
 )
 
 LINEAGE_PARTS = Parts(
@@ -224,7 +224,8 @@ LINEAGE_PARTS = Parts(
         "'^nan/ | ^inf/ | extremes'",
         "['frac', 'micro', 'negative', 'sparse', 'huge', 'collapsed']",
         "['nan/as_null', 'nan/as_nan', 'nan/only', 'inf/both', 'extremes']",
-        "['/leading/slash', 'back`quoted`/`x`', 'emoji/🚀', 'nfd/cafe\\u0301', 'nfd/caf\\u00e9', 'quote\"and\\\\backslash']",
+        "['/leading/slash', 'back`quoted`/`x`', 'emoji/🚀', 'nfd/cafe\\u0301', 'nfd/caf\\u00e9']",
+        "['quote\"and\\\\backslash', 'tab\\tand\\nnewline', 'with spaces/ lead and trail ', 'colon:float_series']",
         "'emoji|tab|colon|percent|long/'",
         "'^many/m00'",
         "['mixed/value', 'one/float']",

@@ -1,19 +1,19 @@
-"""Where ours deliberately answers differently from the official client: the rows of docs/differences.md."""
+"""Where ours deliberately answers differently from neptune-query 1.14.1: rows of docs/differences.md."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
-
-@dataclass(frozen=True)
-class Difference:
-    """``reason`` is what the documentation page says; ``ours`` is an expression about our answer that must be true.
-
-    ``ours`` sees ``result`` (the value, or the exception).
-    """
-
-    reason: str
-    ours: str
-
-
-DIFFERENCES: dict[str, Difference] = {}
+#: Name of the difference, as in the documentation -> an expression about our answer that must be true
+#: (``result`` is the value, or the exception).
+DIFFERENCES = {
+    "operands": "type(result) is TypeError",
+    "backquotes": "'names-odd' in (result if isinstance(result, list) else result.index) and len(result) == 1",
+    "pandas timestamps": "result == ['group-a-3', 'headless-1']",
+    "buckets of runs": "result.columns.names == ['run', 'metric', 'bucket'] and result.shape == (5, 2)",
+    "names on the package": "type(result).__name__ in ('Filter', 'Attribute', 'AttributeFilter')",
+    "negate": "str(result) == str(~Filter.eq('a', 1))",
+    "late dates": "result['when/last_year'].iloc[0] == pd.Timestamp('9999-12-31T23:59:59.999Z')",
+    "negative zero": "np.signbit(result[('values', 'extremes', 'y')].iloc[1])",
+    "booleans as numbers": "len(result) == 1",
+    "steps that are no numbers": "type(result) is ValueError and 'step_range start' in str(result)",
+    "projects that are no text": "type(result) is ValueError and 'project' in str(result)",
+}

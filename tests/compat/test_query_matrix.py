@@ -9,8 +9,8 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
-from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -22,6 +22,7 @@ from compat.query_cases import SETUP, Case
 from compat.query_cases_drawn import drawn_cases
 from compat.query_cases_fixed import fixed_cases
 from compat.query_cases_refused import refused_cases
+from compat.query_differences import DIFFERENCES
 
 if TYPE_CHECKING:
     from neptune_frames.server.testing import RunningServer
@@ -34,11 +35,22 @@ CASES = [*fixed_cases(), *refused_cases(), *drawn_cases()]
 _WARNINGS = ("AttributeWarning", "ExperimentalWarning")
 
 
-@dataclass(frozen=True)
 class Peers:
-    official: PeerProcess
-    remote: PeerProcess
-    archive: PeerProcess
+    """The official client and ours twice, asked the same thing at the same time."""
+
+    def __init__(self, official: PeerProcess, remote: PeerProcess, archive: PeerProcess) -> None:
+        self._official = official
+        self._ours = {"our client": remote, "our archive": archive}
+        self._threads = ThreadPoolExecutor(3)
+
+    def ask(self, code: str) -> tuple[dict[str, Any], dict[str, dict[str, Any]]]:
+        """What the official client says, and what ours say."""
+        answers = self._threads.map(lambda peer: peer.call(code), (self._official, *self._ours.values()))
+        official, *ours = answers
+        return official, dict(zip(self._ours, ours, strict=True))
+
+    def ask_ours(self, code: str) -> dict[str, Any]:
+        return {where: peer.call(code)["result"] for where, peer in self._ours.items()}
 
 
 @pytest.fixture(scope="module")
@@ -54,43 +66,58 @@ def peers(official_python: Path, data_server: RunningServer, shared_data: Path) 
         yield Peers(*started)
 
 
-@pytest.mark.parametrize("case", CASES, ids=lambda case: case.id)
+@pytest.mark.parametrize("case", [pytest.param(case, id=case.id) for case in CASES if case.difference is None])
 def test_same_answer(case: Case, peers: Peers, record_property: pytest.RecordProperty) -> None:
-    expected, remote, archive = (peer.call(case.call) for peer in (peers.official, peers.remote, peers.archive))
-    found = [
-        f"{where}: {different}"
-        for where, answer in (("our client", remote), ("our archive", archive))
-        if (different := _difference(expected, answer))
-    ]
+    official, ours = peers.ask(case.call)
+    found = {where: different for where, answer in ours.items() if (different := _difference(official, answer))}
+    record_property("compared_calls", len(ours))
     assert not found, _report(case, found)
+
+
+@pytest.mark.parametrize("case", [pytest.param(case, id=case.id) for case in CASES if case.difference is not None])
+def test_known_difference(case: Case, peers: Peers, record_property: pytest.RecordProperty) -> None:
+    expected = DIFFERENCES[str(case.difference)]
+    official, ours = peers.ask(case.call)
+    same = [where for where, answer in ours.items() if not _difference(official, answer)]
+    assert not same, _report(case, dict.fromkeys(same, f"no longer differs: {case.difference}"))
+    checked = peers.ask_ours(f"bool((lambda result: {expected})(outcome(lambda: {case.call})))")
+    record_property("compared_calls", len(ours))
+    wrong = {where: f"{expected}: {answer}" for where, answer in checked.items() if answer != ("bool", True)}
+    assert not wrong, _report(case, wrong)
+
+
+def test_every_difference_is_tested_and_documented() -> None:
+    assert {case.difference for case in CASES} == {None, *DIFFERENCES}
+    page = (Path(__file__).resolve().parents[2] / "docs" / "differences.md").read_text()
+    assert [name for name in DIFFERENCES if f"`{name}`" not in page] == []
 
 
 def _difference(expected: dict[str, Any], actual: dict[str, Any]) -> str | None:
     left, right = expected["result"], actual["result"]
-    if isinstance(left, dict) and left["kind"] == "error":
+    if _is_error(left):
         return _error_difference(left, right)
+    if _is_error(right):
+        return f"a result expected, found {right['class']}: {right['message'][:300]}"
     return difference(left, right) or difference(_interface_warnings(expected), _interface_warnings(actual), "warnings")
+
+
+def _is_error(result: Any) -> bool:
+    return isinstance(result, dict) and result["kind"] == "error"
 
 
 def _error_difference(expected: dict[str, Any], actual: Any) -> str | None:
     """Whoever catches the official error catches ours: its class has the official one's name, or inherits from it."""
-    if not isinstance(actual, dict) or actual["kind"] != "error":
-        return f"{expected['class']} expected ({_first_line(expected)}), found {str(actual)[:300]}"
+    wanted = f"{expected['class']} expected ({' '.join(expected['message'].split())[:200]})"
+    if not _is_error(actual):
+        return f"{wanted}, found {str(actual)[:300]}"
     if expected["class"] in (actual["class"], *actual["bases"]):
         return None
-    return (
-        f"{expected['class']} expected ({_first_line(expected)}), found {actual['class']} of {actual['bases']} "
-        f"({actual['message'][:300]})"
-    )
-
-
-def _first_line(error: dict[str, Any]) -> str:
-    return " ".join(error["message"].split())[:200]
+    return f"{wanted}, found {actual['class']} of {actual['bases']}: {actual['message'][:300]}"
 
 
 def _interface_warnings(answer: dict[str, Any]) -> list[str]:
     return [category for category, _ in answer["warnings"] if category in _WARNINGS]
 
 
-def _report(case: Case, found: list[str]) -> str:
-    return "\n  ".join([f"{case.call}  # over /work/shared/data", *found])
+def _report(case: Case, found: dict[str, str]) -> str:
+    return "\n  ".join([f"{case.call}  # over shared/data", *(f"{where}: {what}" for where, what in found.items())])

@@ -10,7 +10,7 @@ from neptune_frames.errors import QuerySyntaxError
 from neptune_frames.query.attributes import KNOWN_TYPES, WIRE_NAMES
 from neptune_frames.query.checks import OPERATORS, readings
 from neptune_frames.query.evaluation import check
-from neptune_frames.query.expressions import And, Clause, Comparison, Exists, Or
+from neptune_frames.query.expressions import And, Clause, Comparison, Exists, Operand, Or
 from neptune_frames.query.nql import parse
 
 NOW = datetime(2024, 6, 30, 12, tzinfo=timezone.utc)
@@ -27,6 +27,11 @@ def clause(text: str) -> Clause:
     assert expression is not None
     assert not isinstance(expression, (And, Or))
     return expression  # type: ignore[return-value]
+
+
+def test_a_name_cannot_be_empty() -> None:
+    with pytest.raises(QuerySyntaxError, match="empty"):
+        readings(Exists(Operand("", "int")), NOW)
 
 
 @pytest.mark.parametrize("operator", ALL_OPERATORS)

@@ -68,6 +68,8 @@ def readings(clause: Clause, now: datetime) -> tuple[Reading, ...]:
     operator = operator_of(clause)
     operand = clause.operand
     try:
+        if not operand.name:
+            raise ValueError("the name of the attribute is empty")
         if isinstance(clause, Matches):
             check_regex(clause.pattern)
         attribute_type = operand_type(operand)
