@@ -34,8 +34,9 @@ class ReadOnlyRun:
         NeptuneException: If the server does not answer as asked.
 
     Example:
-        run = ReadOnlyRun(ReadOnlyProject("team/vision"), custom_id="high_albattani")
-        print(run["metrics/loss"].fetch_last())
+        >>> run = ReadOnlyRun(ReadOnlyProject("team/vision"), custom_id="run-2")
+        >>> run["config/lr"].fetch(), run["train/loss"].fetch_last()
+        (0.01, 0.25)
     """
 
     project: ReadOnlyProject
@@ -74,7 +75,13 @@ class ReadOnlyRun:
 
     @property
     def field_names(self) -> Iterator[str]:
-        """Names of all fields in alphabetical order, as an iterator."""
+        """Names of all fields in alphabetical order, as an iterator.
+
+        Example:
+            >>> run = ReadOnlyRun(ReadOnlyProject("team/vision"), custom_id="run-2")
+            >>> [name for name in run.field_names if name.startswith("train/")]
+            ['train/accuracy', 'train/loss']
+        """
         yield from self._names()
 
     @public("ReadOnlyRun.field_names")
@@ -99,6 +106,10 @@ class ReadOnlyRun:
         warn_of_unsupported_types(self._fields.unsupported_types([path]))
         return make_field(self._fields, path, field_type)
 
+    # Without these, Python would try run[0], run[1] and so on, with a request each.
+    __iter__ = None
+    __contains__ = None
+
     def __delitem__(self, path: str) -> None:
         """Forget the value of a field: the next ``fetch()`` asks for it again.
 
@@ -118,6 +129,12 @@ class ReadOnlyRun:
 
         Raises:
             NeptuneException: If the server does not answer as asked.
+
+        Example:
+            >>> run = ReadOnlyRun(ReadOnlyProject("team/vision"), custom_id="run-2")
+            >>> run.prefetch(["config/lr", "sys/owner"])
+            >>> run["sys/owner"].fetch()
+            'ada'
         """
         self._fields.prefetch(paths)
 
@@ -144,6 +161,14 @@ class ReadOnlyRun:
 
         Raises:
             NeptuneException: If the server does not answer as asked.
+
+        Example:
+            >>> run = ReadOnlyRun(ReadOnlyProject("team/vision"), custom_id="run-2")
+            >>> run.prefetch_series_values(["train/loss", "train/accuracy"], include_inherited=False)
+            >>> run["train/loss"].fetch_values(include_inherited=False, include_timestamp=False)
+               step  value
+            0   3.0   0.40
+            1   4.0   0.25
         """
         self._fields.prefetch_series(
             paths, inherited=include_inherited, step_range=step_range, show_progress=bool(progress_bar)

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Literal
 from neptune_fetcher.alpha import _calls
 from neptune_fetcher.alpha._context import Context, get_context, set_api_token, set_context, set_project
 from neptune_fetcher.alpha.filters import Attribute, AttributeFilter, Filter
+from neptune_frames.sources.public_call import public_call
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -32,20 +33,33 @@ __all__ = [
 ]
 
 
+@public_call("alpha.list_experiments")
 def list_experiments(experiments: str | list[str] | Filter | None = None, context: Context | None = None) -> list[str]:
-    """Names of the experiments, in ascending order."""
+    """Names of the experiments, in ascending order.
+
+    Example:
+        >>> list_experiments("^resnet")
+        ['resnet-1', 'resnet-2']
+    """
     return _calls.list_containers(_calls.EXPERIMENT, experiments, context)
 
 
+@public_call("alpha.list_attributes")
 def list_attributes(
     experiments: str | list[str] | Filter | None = None,
     attributes: str | list[str] | AttributeFilter | None = None,
     context: Context | None = None,
 ) -> list[str]:
-    """Names of the attributes that the experiments have, in ascending order, each once."""
+    """Names of the attributes that the experiments have, in ascending order, each once.
+
+    Example:
+        >>> list_attributes(["resnet-2"], "^train/")
+        ['train/accuracy', 'train/loss']
+    """
     return _calls.list_attributes(_calls.EXPERIMENT, experiments, attributes, context)
 
 
+@public_call("alpha.fetch_experiments_table")
 def fetch_experiments_table(
     experiments: str | list[str] | Filter | None = None,
     attributes: str | list[str] | AttributeFilter | None = "^sys/name$",
@@ -64,12 +78,17 @@ def fetch_experiments_table(
         AttributeTypeInferenceError: If a type that was not given cannot be found, or is not the only one.
         ConflictingAttributeTypes: If a name has several types and there is no type suffix.
         ValueError: If an argument is not one of the documented ones.
+
+    Example:
+        >>> fetch_experiments_table(["resnet-2"], ["config/lr", "train/loss"]).columns.to_list()
+        [('config/lr', ''), ('train/loss', 'last')]
     """
     return _calls.fetch_table(
         _calls.EXPERIMENT, experiments, attributes, sort_by, sort_direction, limit, type_suffix_in_column_names, context
     )
 
 
+@public_call("alpha.fetch_metrics")
 def fetch_metrics(
     experiments: str | list[str] | Filter,
     attributes: str | list[str] | AttributeFilter,
@@ -88,6 +107,10 @@ def fetch_metrics(
 
     Raises:
         ValueError: If an argument is not one of the documented ones.
+
+    Example:
+        >>> fetch_metrics(["resnet-2"], ["train/loss"], tail_limit=1)["train/loss"].to_dict()
+        {('resnet-2', 4.0): 0.25}
     """
     return _calls.fetch_metrics(
         _calls.EXPERIMENT,
@@ -103,6 +126,7 @@ def fetch_metrics(
     )
 
 
+@public_call("alpha.fetch_series")
 def fetch_series(
     experiments: str | list[str] | Filter,
     attributes: str | list[str] | AttributeFilter,
@@ -117,12 +141,17 @@ def fetch_series(
 
     Raises:
         ValueError: If an argument is not one of the documented ones.
+
+    Example:
+        >>> fetch_series(["resnet-2"], ["samples/text"], lineage_to_the_root=False)["samples/text"].to_list()
+        ['a cat', 'a cat, says resnet-2']
     """
     return _calls.fetch_series(
         _calls.EXPERIMENT, experiments, attributes, include_time, step_range, lineage_to_the_root, tail_limit, context
     )
 
 
+@public_call("alpha.download_files")
 def download_files(
     experiments: str | list[str] | Filter | None = None,
     attributes: str | list[str] | AttributeFilter | None = None,
@@ -138,5 +167,9 @@ def download_files(
     Raises:
         NotADirectoryError, PermissionError: If the destination is a file or cannot be written to.
         NeptuneFileDownloadError: If a file cannot be brought.
+
+    Example:
+        >>> download_files(["resnet-2"], ["plots/roc"], destination="downloads")["plots/roc"].item()
+        '.../downloads/resnet-2/plots/roc'
     """
     return _calls.download_files(_calls.EXPERIMENT, experiments, attributes, destination, context)

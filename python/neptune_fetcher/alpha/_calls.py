@@ -87,12 +87,17 @@ def fetch_metrics(
     previews: bool,
     context: Context | None,
 ) -> pd.DataFrame:
-    from neptune_frames.frames.questions import fetch_metrics
+    from neptune_frames.frames.metrics import MetricsResult
+    from neptune_frames.frames.questions import float_points, series_keys
 
     source, question = _series_question(
         kind, runs, attributes, "float_series", include_time, step_range, lineage, tail_limit, previews, context
     )
-    return _sorted_columns(fetch_metrics(source, question).to_pandas(type_suffix=type_suffix))
+    keys = series_keys(source, question)
+    points = float_points(source, keys, question.options)
+    labels = replace(question.options, kind=kind)
+    result = MetricsResult(points, runs=keys.runs, attributes=keys.attributes, options=labels)
+    return _sorted_columns(result.to_pandas(type_suffix=type_suffix))
 
 
 def fetch_series(
@@ -171,7 +176,8 @@ def _series_question(
         if value is None or value == []:
             raise ValueError(f"{parameter} must be given here: text, a non-empty list of texts or a filter")
     options = SeriesOptions(
-        kind=kind,
+        # Without its ancestors an experiment is its current run alone, here.
+        kind=RUN,
         step_range=check_step_range(step_range),
         tail_limit=check_tail_limit(tail_limit),
         lineage=bool(lineage),

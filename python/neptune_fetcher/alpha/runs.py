@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Literal
 
 from neptune_fetcher.alpha import _calls
 from neptune_fetcher.alpha.filters import Attribute, AttributeFilter, Filter
+from neptune_frames.sources.public_call import public_call
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -25,20 +26,33 @@ __all__ = [
 ]
 
 
+@public_call("alpha.runs.list_runs")
 def list_runs(runs: str | list[str] | Filter | None = None, context: Context | None = None) -> list[str]:
-    """Custom ids of the runs, in ascending order."""
+    """Custom ids of the runs, in ascending order.
+
+    Example:
+        >>> list_runs("^run")
+        ['run-1', 'run-2', 'run-3']
+    """
     return _calls.list_containers(_calls.RUN, runs, context)
 
 
+@public_call("alpha.runs.list_attributes")
 def list_attributes(
     runs: str | list[str] | Filter | None = None,
     attributes: str | list[str] | AttributeFilter | None = None,
     context: Context | None = None,
 ) -> list[str]:
-    """Names of the attributes that the runs have, in ascending order, each once."""
+    """Names of the attributes that the runs have, in ascending order, each once.
+
+    Example:
+        >>> list_attributes(["run-2"], "^train/")
+        ['train/accuracy', 'train/loss']
+    """
     return _calls.list_attributes(_calls.RUN, runs, attributes, context)
 
 
+@public_call("alpha.runs.fetch_runs_table")
 def fetch_runs_table(
     runs: str | list[str] | Filter | None = None,
     attributes: str | list[str] | AttributeFilter | None = "^sys/name$",
@@ -57,12 +71,17 @@ def fetch_runs_table(
         AttributeTypeInferenceError: If a type that was not given cannot be found, or is not the only one.
         ConflictingAttributeTypes: If a name has several types and there is no type suffix.
         ValueError: If an argument is not one of the documented ones.
+
+    Example:
+        >>> fetch_runs_table(["run-2"], ["config/lr", "train/loss"]).columns.to_list()
+        [('config/lr', ''), ('train/loss', 'last')]
     """
     return _calls.fetch_table(
         _calls.RUN, runs, attributes, sort_by, sort_direction, limit, type_suffix_in_column_names, context
     )
 
 
+@public_call("alpha.runs.fetch_metrics")
 def fetch_metrics(
     runs: str | list[str] | Filter,
     attributes: str | list[str] | AttributeFilter,
@@ -81,6 +100,10 @@ def fetch_metrics(
 
     Raises:
         ValueError: If an argument is not one of the documented ones.
+
+    Example:
+        >>> fetch_metrics(["run-2"], ["train/loss"], tail_limit=1)["train/loss"].to_dict()
+        {('run-2', 4.0): 0.25}
     """
     return _calls.fetch_metrics(
         _calls.RUN,
@@ -96,6 +119,7 @@ def fetch_metrics(
     )
 
 
+@public_call("alpha.runs.fetch_series")
 def fetch_series(
     runs: str | list[str] | Filter,
     attributes: str | list[str] | AttributeFilter,
@@ -110,12 +134,17 @@ def fetch_series(
 
     Raises:
         ValueError: If an argument is not one of the documented ones.
+
+    Example:
+        >>> fetch_series(["run-2"], ["samples/text"], lineage_to_the_root=False)["samples/text"].to_list()
+        ['a cat', 'a cat, says resnet-2']
     """
     return _calls.fetch_series(
         _calls.RUN, runs, attributes, include_time, step_range, lineage_to_the_root, tail_limit, context
     )
 
 
+@public_call("alpha.runs.download_files")
 def download_files(
     runs: str | list[str] | Filter | None = None,
     attributes: str | list[str] | AttributeFilter | None = None,
@@ -131,5 +160,9 @@ def download_files(
     Raises:
         NotADirectoryError, PermissionError: If the destination is a file or cannot be written to.
         NeptuneFileDownloadError: If a file cannot be brought.
+
+    Example:
+        >>> download_files(["run-2"], ["plots/roc"], destination="downloads")["plots/roc"].item()
+        '.../downloads/run-2/plots/roc'
     """
     return _calls.download_files(_calls.RUN, runs, attributes, destination, context)

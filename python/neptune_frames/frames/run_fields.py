@@ -77,7 +77,12 @@ class RunFields:
         every = AttributeSelector((AttributeAlternative(tuple(WIRE_NAMES)),))
         project = self._run["project"][0].as_py()
         found = self._source.definitions([project], self._run, every)
-        listed = dict(zip(found["attribute"].to_pylist(), found["type"].to_pylist(), strict=True))
+        # Of several types that a field has at once, the one with a plain value counts.
+        pairs = sorted(
+            zip(found["attribute"].to_pylist(), found["type"].to_pylist(), strict=True),
+            key=lambda pair: pair[1] not in UNSUPPORTED_TYPES,
+        )
+        listed = dict(pairs)
         # What was looked up by name stays known.
         self._types = {**listed, **self._types}
         self._structure_is_known = True
@@ -113,7 +118,8 @@ class RunFields:
         if not missing:
             return
         selector = AttributeSelector((AttributeAlternative(tuple(WIRE_NAMES), names=tuple(missing)),))
-        for attribute_type, batch in self._source.values(self._run, selector):
+        answer = sorted(self._source.values(self._run, selector), key=lambda part: part[0] not in UNSUPPORTED_TYPES)
+        for attribute_type, batch in answer:
             found = batch.column("attribute").to_pylist()
             self._types.update(dict.fromkeys(found, attribute_type))
             self._values.update(zip(found, _python_values(attribute_type, batch.column("value")), strict=True))

@@ -21,6 +21,7 @@ from neptune_frames.frames.pandas_values import Block, frame_of_blocks, import_p
 from neptune_frames.frames.run_state import STATE, active_runs, state_names
 from neptune_frames.frames.table import RunTable
 from neptune_frames.query.attributes import WIRE_NAMES
+from neptune_frames.query.extended_regex import check_regex
 from neptune_frames.query.selection import (
     AttributeAlternative,
     AttributeSelector,
@@ -69,9 +70,11 @@ def fetch_runs_table(source: Source, question: RunsQuestion) -> RunsTable:
 
     Raises:
         NeptuneProjectInaccessible: If the project does not exist.
-        QuerySyntaxError: If a regular expression is not valid (or what a server makes of it).
+        QuerySyntaxError: If the pattern is not valid, before anything is asked.
     """
     names = tuple(dict.fromkeys(question.names))
+    if question.pattern:
+        check_regex(question.pattern)
     answer = source.search(question.query, projection=[name for name in names if name != STATE])
     batches: dict[str, list[pa.RecordBatch]] = {
         attribute_type: table.to_batches() for attribute_type, table in answer.values.items()
