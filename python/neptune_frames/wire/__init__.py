@@ -43,7 +43,7 @@ __all__ = [
 class Codec(Protocol):
     """What each format's module offers."""
 
-    def decode_search(self, body: bytes) -> AttributesPage: ...
+    def decode_search(self, body: bytes, *, identity: bool = True) -> AttributesPage: ...
     def encode_search(self, page: AttributesPage) -> bytes: ...
     def decode_values(self, body: bytes) -> AttributesPage: ...
     def encode_values(self, page: AttributesPage) -> bytes: ...
@@ -78,9 +78,13 @@ def codec(media_type: str) -> Codec:
     return cast("Codec", import_module(module))
 
 
-def decode_search(body: bytes, media_type: str) -> AttributesPage:
-    """A search answer (endpoints S and GS): entries, the projected values, the total."""
-    return codec(media_type).decode_search(body)
+def decode_search(body: bytes, media_type: str, *, identity: bool = True) -> AttributesPage:
+    """A search answer (endpoints S and GS): entries, the projected values, the total.
+
+    Who needs no column of the entries, only how many there are, says so with ``identity=False``: the
+    columns may then be null, where a codec saves work by not reading them.
+    """
+    return codec(media_type).decode_search(body, identity=identity)
 
 
 def encode_search(page: AttributesPage, media_type: str) -> bytes:

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from functools import cache
 
 import numpy as np
-import numpy.typing as npt
 import pyarrow as pa
 
 from neptune_frames.query.attributes import CLIENT_NAMES, WIRE_NAMES
@@ -51,9 +51,13 @@ _ENTRY_FIELDS = {
 }
 
 
-def decode_search(body: Body) -> AttributesPage:
-    """Decode ``ProtoLeaderboardEntriesSearchResultDTO``; ``sys_id`` of the entries is null (it is an attribute)."""
-    answer = Records.of_body(body, _read(messages.SEARCH_RESULT, "entries.", "matching_item_count"))
+def decode_search(body: Body, *, identity: bool = True) -> AttributesPage:
+    """Decode ``ProtoLeaderboardEntriesSearchResultDTO``; ``sys_id`` of the entries is null (it is an attribute).
+
+    Without ``identity`` the other columns of the entries are null too, which saves reading them.
+    """
+    read = _read(messages.SEARCH_RESULT, "entries.", "matching_item_count", identity=identity)
+    answer = Records.of_body(body, read)
     _, entries = answer.items("entries")
     return _decode_entries(entries, messages.ATTRIBUTES, total=int(answer.numbers("matching_item_count")[0]))
 
@@ -101,10 +105,11 @@ def encode_run_attributes(page: AttributesPage) -> bytes:
     return _draft_entries(page, messages.ATTRIBUTES).to_bytes()
 
 
-def _read(message: Message, prefix: str, *others: str) -> Message:
+@cache
+def _read(message: Message, prefix: str, *others: str, identity: bool = True) -> Message:
     """The message narrowed to what a page holds of its entries, and other fields."""
     entry = messages.QUERY_ATTRIBUTES_ENTRY if message is messages.QUERY_ATTRIBUTES_RESULT else messages.ATTRIBUTES
-    paths = [f"{prefix}{name}" for name in _ENTRY_FIELDS[entry].values()]
+    paths = [f"{prefix}{name}" for name in _ENTRY_FIELDS[entry].values()] if identity else []
     paths += [f"{prefix}attributes.{name}" for name in ("name", "type")]
     for name, columns in _VALUE_FIELDS.values():
         paths += [f"{prefix}attributes.{name}.{value}" for value in columns.values() or _FILE_FIELDS.values()]
@@ -114,9 +119,13 @@ def _read(message: Message, prefix: str, *others: str) -> Message:
 def _decode_entries(
     entries: Records, entry: Message, *, total: int | None = None, next_page_token: str | None = None
 ) -> AttributesPage:
-    columns = {column: entries.array_or_null(name).cast(pa.string()) for column, name in _ENTRY_FIELDS[entry].items()}
-    offsets, attributes = entries.items("attributes")
-    values, unknown = _decode_values(attributes, np.repeat(np.arange(entries.count, dtype=np.int32), np.diff(offsets)))
+    read = {field.name for field in entries.message.fields}
+    columns = {
+        column: entries.array_or_null(name).cast(pa.string())
+        for column, name in _ENTRY_FIELDS[entry].items()
+        if name in read
+    }
+    values, unknown = _decode_values(entries)
     return AttributesPage(
         pa.RecordBatch.from_arrays(
             [columns.get(name, pa.nulls(entries.count, pa.string())) for name in ENTRIES.names], schema=ENTRIES
@@ -128,22 +137,30 @@ def _decode_entries(
     )
 
 
-def _decode_values(
-    attributes: Records, runs: npt.NDArray[np.int32]
-) -> tuple[dict[str, pa.RecordBatch], frozenset[str]]:
-    names, types = attributes.array("name"), attributes.array("type")
-    codes = types.indices.to_numpy()
-    values = {}
+def _decode_values(entries: Records) -> tuple[dict[str, pa.RecordBatch], frozenset[str]]:
+    """The values of all entries by client type, and the types that have none."""
+    batches: dict[str, list[pa.RecordBatch]] = {}
     unknown = set()
-    for code, wire_type in enumerate(types.dictionary.to_pylist()):
-        client_type = CLIENT_NAMES.get(wire_type)
-        if client_type is None:
-            unknown.add(wire_type)
-            continue
-        rows = np.flatnonzero(codes == code)
-        columns = [pa.array(runs[rows]), names.take(pa.array(rows)), *_value_columns(attributes, client_type, rows)]
-        values[client_type] = pa.RecordBatch.from_arrays(columns, schema=values_schema(client_type))
-    return values, frozenset(unknown)
+    for runs, attributes in entries.item_blocks("attributes"):
+        names, types = attributes.array("name"), attributes.array("type")
+        codes = types.indices.to_numpy()
+        for code, wire_type in enumerate(types.dictionary.to_pylist()):
+            client_type = CLIENT_NAMES.get(wire_type)
+            if client_type is None:
+                unknown.add(wire_type)
+                continue
+            rows = np.flatnonzero(codes == code)
+            values = _value_columns(attributes, client_type, rows)
+            columns = [pa.array(runs[rows], pa.int32()), names.take(pa.array(rows)), *values]
+            batch = pa.RecordBatch.from_arrays(columns, schema=values_schema(client_type))
+            batches.setdefault(client_type, []).append(batch)
+    return {client_type: _joined_batches(found) for client_type, found in batches.items()}, frozenset(unknown)
+
+
+def _joined_batches(batches: list[pa.RecordBatch]) -> pa.RecordBatch:
+    if len(batches) == 1:
+        return batches[0]
+    return pa.Table.from_batches(batches).unify_dictionaries().combine_chunks().to_batches()[0]
 
 
 def _value_columns(attributes: Records, client_type: str, rows: Positions) -> Iterator[pa.Array]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from functools import cached_property
 
 import numpy as np
@@ -127,11 +127,17 @@ class Records:
         assert field.message is not None
         runs = self._found.runs(field)
         structs = JoinedStructs(struct_type or field.message.arrow_type, runs.total)
-        for block in runs.blocks(_BLOCK):
-            _, starts, stops = block.expanded()
-            items = Records(self._buffer, field.message, len(starts), np.arange(len(starts)), starts, stops)
+        for _, items in self.item_blocks(name):
             structs.add(items.struct() if decode is None else decode(items))
         return runs.offsets(self.count), structs.joined()
+
+    def item_blocks(self, name: str) -> Iterator[tuple[Positions, Records]]:
+        """The items of a repeated submessage block by block: the message each is in, and the items."""
+        field = self._fields[name]
+        assert field.message is not None
+        for block in self._found.runs(field).blocks(_BLOCK):
+            owners, starts, stops = block.expanded()
+            yield owners, Records(self._buffer, field.message, len(starts), np.arange(len(starts)), starts, stops)
 
     def struct(self) -> pa.StructArray:
         """All columns, as an array of ``message.arrow_type``."""

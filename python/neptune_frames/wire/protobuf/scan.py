@@ -30,7 +30,7 @@ _BLOCK = 32_768
 _WINDOW = 262_144
 
 #: Fields from this length on are read one by one: that costs less than to look at their bytes.
-_LONG_FIELD = 512
+_LONG_FIELD = 128
 
 #: Tags from here on are told apart one by one.
 _LARGE_TAG = 128
@@ -39,7 +39,7 @@ _LARGE_TAG = 128
 _COST_OF_ROUND = 150.0
 _COST_OF_WINDOW = 500.0
 _COST_OF_WINDOW_BYTE = 0.008
-_COST_OF_LONG_FIELD = 1.5
+_COST_OF_LONG_FIELD = 0.8
 _ROUNDS_BEFORE_CHOICE = 8
 
 #: Bytes of a length that is read together with its tag.
