@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -64,3 +65,13 @@ def fetcher_peer(official_fetcher_python: Path, data_server: RunningServer) -> I
     environment = {"NEPTUNE_API_TOKEN": data_server.api_token}
     with PeerProcess(official_fetcher_python, environment=environment, setup=FETCHER_SETUP) as peer:
         yield peer
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    """Print how many calls gave what the official clients give: tests say so with ``record_property``."""
+    compared: Counter[str] = Counter()
+    for report in terminalreporter.getreports("passed"):
+        module = Path(report.location[0]).stem
+        compared[module] += dict(report.user_properties).get("compared_calls", 0)
+    for module, count in sorted((+compared).items()):
+        terminalreporter.write_line(f"{module}: {count:,} calls compared with the official client")

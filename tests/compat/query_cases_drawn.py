@@ -10,7 +10,7 @@ from compat.query_cases_parts import LINEAGE_PARTS, SPEEDRUN_PARTS, Parts
 SEED = 20251122
 
 #: Calls per function and project. Lineage holds the odd cases, speedrun the size and the shape of real logs.
-_DRAWS = {LINEAGE_PARTS.project: 26, SPEEDRUN_PARTS.project: 9}
+_DRAWS = {LINEAGE_PARTS.project: 18, SPEEDRUN_PARTS.project: 6}
 
 
 def drawn_cases() -> list[Case]:

@@ -1,10 +1,12 @@
-"""What only the environment decides: default project, API token. One process per case, official and ours."""
+"""What the environment decides: the default project and the API token. Official and ours, in processes of their own."""
 
 from __future__ import annotations
 
 import base64
 import json
 import sys
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -12,76 +14,88 @@ import pytest
 
 from compat.peer import difference
 from compat.peer_process import PeerProcess
+from compat.query_cases import SETUP
 
 if TYPE_CHECKING:
     from neptune_frames.server.testing import RunningServer
 
 pytestmark = pytest.mark.compat
 
-#: The import is part of the call: the official client reads some variables then, and may refuse them there.
-LIST_RUNS = "__import__('neptune_query.runs').runs.list_runs({})"
+#: The official name of a class of ours, which catches it as `InvalidApiTokenException` too.
+OURS = {"InvalidApiTokenException": "InvalidApiTokenError"}
 
 
-def _encoded(content: Any) -> str:
-    return base64.b64encode(json.dumps(content).encode()).decode()
+@contextmanager
+def both_clients(official_python: Path, environment: dict[str, str]) -> Iterator[list[PeerProcess]]:
+    with ExitStack() as stack:
+        yield [
+            stack.enter_context(PeerProcess(python, environment=environment, setup=SETUP))
+            for python in (official_python, Path(sys.executable))
+        ]
 
 
-def answers(python: Path, environment: dict[str, str], arguments: str) -> Any:
-    with PeerProcess(python, environment=environment) as peer:
-        return peer.call(LIST_RUNS.format(arguments))["result"]
+@pytest.fixture(scope="module")
+def configured(official_python: Path, data_server: RunningServer) -> Iterator[list[PeerProcess]]:
+    """A token and a project in the environment, with blanks around them."""
+    environment = {"NEPTUNE_API_TOKEN": f" {data_server.api_token}\n", "NEPTUNE_PROJECT": " synthetic/lineage\n"}
+    with both_clients(official_python, environment) as clients:
+        yield clients
 
 
-@pytest.fixture
-def both(official_python: Path) -> tuple[Path, Path]:
-    return official_python, Path(sys.executable)
+@pytest.fixture(scope="module")
+def bare(official_python: Path) -> Iterator[list[PeerProcess]]:
+    """Nothing in the environment."""
+    with both_clients(official_python, {}) as clients:
+        yield clients
 
 
 @pytest.mark.parametrize(
-    ("environment", "arguments"),
+    "call",
     [
-        ({"NEPTUNE_PROJECT": "synthetic/lineage"}, "runs='^alpha'"),
-        ({"NEPTUNE_PROJECT": " synthetic/lineage\n"}, "runs='^alpha'"),
-        ({"NEPTUNE_PROJECT": "no/where"}, "project='synthetic/lineage'"),
-        ({"NEPTUNE_PROJECT": "synthetic/lineage"}, "project=''"),
+        "nr.list_runs(runs='^alpha')",
+        "nr.list_runs(project='', runs='^alpha')",
+        "nr.list_runs(project='nanogpt/speedrun', runs='^main')",
     ],
 )
-def test_default_project(
-    both: tuple[Path, Path],
-    data_server: RunningServer,
-    record_property: pytest.RecordProperty,
-    environment: dict[str, str],
-    arguments: str,
-) -> None:
-    token = {"NEPTUNE_API_TOKEN": f" {data_server.api_token}\n"}
-    official, ours = (answers(python, {**token, **environment}, arguments) for python in both)
+def test_default_project(configured: list[PeerProcess], record_property: pytest.RecordProperty, call: str) -> None:
+    official, ours = (client.call(call)["result"] for client in configured)
     record_property("compared_calls", 1)
-    assert official["kind"] == "list"
+    assert official["items"]
     assert difference(official, ours) is None
 
 
+def encoded(content: Any) -> str:
+    return base64.b64encode(json.dumps(content).encode()).decode()
+
+
 @pytest.mark.parametrize(
-    ("environment", "refusal"),
+    ("code", "refusal"),
     [
-        ({}, "NeptuneApiTokenNotProvided"),
-        ({"NEPTUNE_API_TOKEN": "not a token"}, "InvalidApiTokenException"),
-        ({"NEPTUNE_API_TOKEN": _encoded({"api_key": "x"})}, "InvalidApiTokenException"),
+        ("nr.list_runs(runs='a')", "NeptuneProjectNotProvided"),
+        ("nr.list_runs(project='a/b')", "NeptuneApiTokenNotProvided"),
+        ("[nq.set_api_token('not a token'), nr.list_runs(project='a/b')]", "InvalidApiTokenException"),
+        (f"[nq.set_api_token({encoded({'api_key': 'x'})!r}), nr.list_runs(project='a/b')]", "InvalidApiTokenException"),
+        ("[nq.set_api_token(rejected), nr.list_runs(project='a/b')]", "NeptuneInvalidCredentialsError"),
     ],
 )
 def test_refused_token(
-    both: tuple[Path, Path], record_property: pytest.RecordProperty, environment: dict[str, str], refusal: str
-) -> None:
-    official, ours = (answers(python, environment, "project='a/b'") for python in both)
-    record_property("compared_calls", 1)
-    assert official["class"] == refusal
-    assert refusal in (ours["class"], *ours["bases"])
-    assert environment.get("NEPTUNE_API_TOKEN", "-") not in ours["message"].replace("API token", "")
-
-
-def test_token_that_the_server_rejects(
-    both: tuple[Path, Path], data_server: RunningServer, record_property: pytest.RecordProperty
+    bare: list[PeerProcess],
+    data_server: RunningServer,
+    record_property: pytest.RecordProperty,
+    code: str,
+    refusal: str,
 ) -> None:
     token = json.loads(base64.b64decode(data_server.api_token))
-    environment = {"NEPTUNE_API_TOKEN": _encoded({**token, "api_key": "wrong"})}
-    official, ours = (answers(python, environment, "project='a/b'") for python in both)
+    rejected = encoded({**token, "api_key": "a wrong secret"})
+    official, ours = (client.call(code, rejected=rejected)["result"] for client in bare)
     record_property("compared_calls", 1)
-    assert official["class"] == ours["class"] == "NeptuneInvalidCredentialsError"
+    assert (official["class"], ours["class"]) == (refusal, OURS.get(refusal, refusal))
+    assert "a wrong secret" not in ours["message"]
+    assert rejected not in ours["message"]
+
+
+def test_official_name_of_a_renamed_class() -> None:
+    from neptune_frames.errors import InvalidApiTokenError
+    from neptune_query.generated.neptune_api.errors import InvalidApiTokenException
+
+    assert InvalidApiTokenException is InvalidApiTokenError
