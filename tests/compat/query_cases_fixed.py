@@ -46,6 +46,8 @@ _EDGES = (
     f"nq.list_experiments({_L}, experiments='a' * 100_000)",
     f"nq.list_experiments({_L}, experiments=['a\"b\\\\', \"it's\", 'a`b', 'a\\x00b'])",
     f"nq.list_experiments({_L}, experiments=[True, 1.5])",
+    f"nr.fetch_metrics({_L}, runs=['metrics-only'], attributes=None, include_time='absolute')",
+    f"nr.fetch_runs_table({_L}, runs=['metrics-only', 'no-experiment'], attributes='!forking')",
     f"nr.fetch_metrics({_L}, runs=['a\\x00b'], attributes=['loss'])",
     "nq.list_experiments(project=' synthetic/lineage ')",
     "nq.list_experiments(project='synthetic/lineage/')",
@@ -109,6 +111,8 @@ _GLOBAL = (
     "ne.fetch_runs_table_global(runs='deep|^f66', attributes=AttributeFilter(type=['datetime', 'bool', 'string_set']))",
 )
 
+_FILES_OF = f"nq.fetch_experiments_table({_L}, experiments=['files']"
+_MISSING_FILE = "'a', None, '../../etc/passwd', 1, 'text/plain'"
 _RUN_OF_FILES = "'^[0-3]'"
 _FILES_OF_RUNS = f"nr.fetch_runs_table({_S}, runs={_RUN_OF_FILES}, attributes=['logs/steps', 'env/report'])"
 
@@ -120,6 +124,13 @@ _DOWNLOADS = (
     f"downloaded(nq, files=nq.fetch_series({_L}, experiments=['files'], attributes='images|texts'))",
     f"downloaded(nq, files=nq.fetch_series({_L}, experiments=['single'], attributes='file').iloc[0, 0])",
     f"downloaded(nq, files=nq.fetch_experiments_table({_L}, experiments='files', attributes=['lost/payload.txt']))",
+    f"downloaded(nq, files={_FILES_OF}, attributes=['no_extension', 'failed/download', 'model/weights.bin']))",
+    f"downloaded(nq, files={_FILES_OF}, attributes=AttributeFilter('^empty$', type='file')))",
+    f"downloaded(nq, files={_FILES_OF}, attributes=['model/weights.bin']).iloc[0].tolist() * 2)",
+    f"downloaded(nq, files=File('no/where', 'exp', None, {_MISSING_FILE}))",
+    f"downloaded(nq, files=File({LINEAGE!r}, 'exp', None, {_MISSING_FILE}))",
+    f"downloaded(nr, files=[File({LINEAGE!r}, None, 'run', {_MISSING_FILE})] * 2)",
+    f"nq.fetch_experiments_table({_L}, experiments=['files'], attributes=AttributeFilter(type='file'))",
     "downloaded(nq, files=[])",
     "downloaded(nq, files='abc')",
     "downloaded(nr, files=[1, None, 'x'])",
@@ -190,6 +201,9 @@ _DIFFERENT = {
     "steps that are no numbers": (
         f"nq.fetch_metrics({_L}, experiments=['alpha'], attributes=['loss'], step_range=(10**400, None))",
     ),
+    "same path": (f"downloaded(nq, files={_FILES_OF}, attributes=['collide/a.b', 'collide/a_b']))",),
+    "leading slash": (f"downloaded(nq, files={_FILES_OF}, attributes=['/leading/slash.txt']))",),
+    "long file names": (f"downloaded(nq, files={_FILES_OF}, attributes='^deep/d'))",),
     "projects that are no text": ("nq.list_experiments(project=3)",),
 }
 
