@@ -34,6 +34,14 @@ def shared_spec() -> Path:
     return spec
 
 
+@pytest.fixture(scope="session", autouse=True)
+def _no_catalog_cache() -> Iterator[None]:
+    """Nothing is written to the user's cache, by fixtures that live longer than a test either."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("NEPTUNE_FRAMES_CACHE", "off")
+        yield
+
+
 @pytest.fixture(autouse=True)
 def _clean_environment(monkeypatch: pytest.MonkeyPatch) -> None:
     """No test depends on the caller's tokens, projects, archives or proxies."""
@@ -42,6 +50,7 @@ def _clean_environment(monkeypatch: pytest.MonkeyPatch) -> None:
             monkeypatch.delenv(name)
         if name.lower() in ("http_proxy", "https_proxy", "all_proxy"):
             monkeypatch.delenv(name)
+    monkeypatch.setenv("NEPTUNE_FRAMES_CACHE", "off")
 
 
 @pytest.fixture(scope="session")

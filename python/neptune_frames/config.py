@@ -144,7 +144,9 @@ FILES_BATCH_SIZE = Setting("NEPTUNE_QUERY_FILES_BATCH_SIZE", 200, _positive_int,
 FILES_TIMEOUT = Setting("NEPTUNE_QUERY_FILES_TIMEOUT", None, _seconds, "timeout of one file transfer, seconds")
 METADATA = Setting("NEPTUNE_QUERY_METADATA", "", str, "text or JSON sent along with each request")
 PROGRESS_BAR = Setting("NEPTUNE_PROGRESS_BAR", True, _flag, "progress bars on a terminal")
-CACHE_DIR = Setting("NEPTUNE_FRAMES_CACHE", None, str, "directory of archive catalogs (default: the user's cache)")
+CACHE_DIR = Setting(
+    "NEPTUNE_FRAMES_CACHE", None, str, "directory of catalogs of large archives (default: the user's cache), or `off`"
+)
 
 SETTINGS: tuple[Setting[Any], ...] = tuple(value for value in list(globals().values()) if isinstance(value, Setting))
 

@@ -103,7 +103,8 @@ class TestLineage:
     ) -> None:
         source = RemoteSource(request.getfixturevalue("data_server").api_token) if served else lineage
         listed = [run["sys/custom_run_id"] for run in ReadOnlyProject(LINEAGE, source=source).list_runs()]
-        source.close()
+        if served:
+            source.close()
         assert sorted(listed) == sorted(run_id for run_id, run in expected["runs"].items() if not run["trashed"])
         assert len(listed) == 38
         assert "metrics-only" in listed

@@ -3,33 +3,26 @@
 from __future__ import annotations
 
 import threading
-import time
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 
 import polars as pl
 
 from neptune_frames.errors import DamagedFileError, NeptuneProjectInaccessible, NeptuneWarning
+from neptune_frames.sources.archive import cache
 from neptune_frames.sources.archive.catalog import Catalog, complete
+from neptune_frames.sources.archive.freshness import WatchedDirectory
 from neptune_frames.sources.archive.identity import project_uuid
 from neptune_frames.sources.archive.inventory import Inventory, merge, read_inventory
 from neptune_frames.sources.archive.layout import (
     FileState,
     Listing,
     ProjectDirectory,
-    list_parts,
     project_directories,
     state_of,
 )
 from neptune_frames.sources.archive.scan import read_rows
 from neptune_frames.warnings import warn
-
-#: A directory with more files than this is listed again only when its own time changed, or after
-#: `_RECHECK_SECONDS`: files replaced in place are then seen that much later.
-_ALWAYS_LISTED = 2_000
-_RECHECK_SECONDS = 1.0
-#: A directory's time is no proof if it is this recent: two changes may carry the same time.
-_CLOCK_TICK_SECONDS = 0.1
 
 
 class Projects:
@@ -111,10 +104,11 @@ class _Project:
     def __init__(self, directory: ProjectDirectory) -> None:
         self.directory = directory
         self._lock = threading.RLock()
-        self._listing = Listing({}, ())
-        self._listed_at = self._directory_time = 0.0
-        self._read = Listing({}, ())
-        self._inventory: Inventory | None = None
+        self._watched = WatchedDirectory(directory.data)
+        self._leftovers: frozenset[str] = frozenset()
+        self._listing: Listing | None = None
+        self._kept: cache.Kept | None = None
+        self._unsaved_bytes = 0
         self._catalog: Catalog | None = None
         self._ignored: frozenset[str] = frozenset()
         self._name: str | None = None
@@ -145,33 +139,34 @@ class _Project:
         """The catalog of the files as they are now; only new and changed files are read."""
         with self._lock:
             listing = self._current()
-            if self._catalog is None or listing is not self._read:
-                changed = {path: state for path, state in listing.parts.items() if self._read.parts.get(path) != state}
-                stale = {path for path, state in self._read.parts.items() if listing.parts.get(path) != state}
-                kept = [] if self._inventory is None else [merge([self._inventory], without=stale)]
-                self._inventory = merge([*kept, *read_inventory(changed)])
-                name = self._inventory.project or ""
-                self._catalog = Catalog(name, complete(self._inventory), self.directory.files)
-                self._read = listing
-                self._warn_of_ignored(self._inventory.ignored_types)
+            if self._catalog is None or listing is not self._listing:
+                inventory = self._read(listing.parts)
+                self._catalog = Catalog(inventory.project or "", complete(inventory), self.directory.files)
+                self._listing = listing
+                self._warn_of_ignored(inventory.ignored_types)
             return self._catalog
 
+    def _read(self, parts: Mapping[str, FileState]) -> Inventory:
+        """The inventory of the part files, made from the last one or from that on disk."""
+        kept = cache.load(self.directory.data) if self._kept is None else self._kept
+        inventory, known = (None, {}) if kept is None else (kept.inventory, kept.parts)
+        changed = {path: state for path, state in parts.items() if known.get(path) != state}
+        stale = {path for path, state in known.items() if parts.get(path) != state}
+        if inventory is None or changed or stale:
+            unchanged = [] if inventory is None else [merge([inventory], without=stale)]
+            inventory = merge([*unchanged, *read_inventory(changed)])
+        self._kept = cache.Kept(inventory, parts, self._watched.listed_ns)
+        self._unsaved_bytes += sum(state.size for state in changed.values())
+        if cache.store(self.directory.data, self._kept, self._unsaved_bytes):
+            self._unsaved_bytes = 0
+        return inventory
+
     def _current(self) -> Listing:
-        """The listing, taken anew unless nothing can have changed (see `_ALWAYS_LISTED`)."""
-        now = time.time()
-        directory_time = self.directory.data.stat().st_mtime
-        unchanged = (
-            directory_time == self._directory_time
-            and self._listed_at - directory_time > _CLOCK_TICK_SECONDS
-            and 0 <= now - self._listed_at < _RECHECK_SECONDS
-        )
-        if not (unchanged and len(self._listing.parts) > _ALWAYS_LISTED):
-            before, listing = self._listing, list_parts(self.directory.data)
-            self._listed_at, self._directory_time = now, directory_time
-            if listing != before:
-                self._listing = listing
-                self._warn_of_leftovers(set(listing.interrupted).difference(before.interrupted))
-        return self._listing
+        listing = self._watched.look()
+        leftovers = frozenset(listing.interrupted)
+        self._warn_of_leftovers(leftovers - self._leftovers)
+        self._leftovers = leftovers
+        return listing
 
     def _warn_of_ignored(self, types: frozenset[str]) -> None:
         new = sorted(types.difference(self._ignored))
@@ -179,7 +174,7 @@ class _Project:
         if new:
             warn(f"Attributes of type {', '.join(new)} in {self.directory.data} are ignored.", NeptuneWarning)
 
-    def _warn_of_leftovers(self, new: set[str]) -> None:
+    def _warn_of_leftovers(self, new: frozenset[str]) -> None:
         if new:
             shown = ", ".join(sorted(new)[:5]) + (" ..." if len(new) > 5 else "")
             warn(

@@ -46,7 +46,9 @@ class ArchiveSource:
             roots, or one project's directory.
         files: The root of file payloads; by default ``files`` beside the data.
 
-    Files are looked at again on each call: what was added, changed or removed counts at once. Runs that
+    Files are looked at again on each call: what was added, removed or replaced by renaming counts at once,
+    a file overwritten in place in a large archive some calls later (see `WatchedDirectory`). What was read
+    of a large archive is kept on disk for the next process (``NEPTUNE_FRAMES_CACHE``). Runs that
     were exported without ``sys/id`` or ``sys/custom_run_id`` carry their run id there, and ``sys/trashed``
     where that is missing (see `neptune_frames.sources.archive.catalog.complete`). Trashed runs are not
     hidden. Thread-safe.

@@ -1,0 +1,48 @@
+"""Noticing at little cost that the files of a project directory changed."""
+
+from __future__ import annotations
+
+import time
+from pathlib import Path
+
+from neptune_frames.sources.archive.layout import Listing, list_parts, state_of
+
+#: Files whose size and time are compared on each look (some milliseconds), in turn.
+FILES_COMPARED = 1_000
+#: A directory's time is no proof if it is this recent: two changes may carry the same time.
+_CLOCK_TICK_NS = 100_000_000
+
+
+class WatchedDirectory:
+    """The part files of one project directory, listed anew when they changed. Not thread-safe.
+
+    Files that were added, removed, renamed or replaced by renaming, as exporters do, count at once: each
+    of these changes the time of the directory. A file whose content is overwritten in place does not, so
+    that files are compared too, `FILES_COMPARED` on each look; in a directory of N files such a change is
+    seen after at most N / `FILES_COMPARED` looks. ``listed_ns`` is the time of the last listing.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self._listing: Listing | None = None
+        self._names: list[str] = []
+        self._next = 0
+        self.listed_ns = self._changed_ns = 0
+
+    def look(self) -> Listing:
+        """The files as they are now; the same object as before where nothing changed."""
+        now_ns, changed_ns = time.time_ns(), self.path.stat().st_mtime_ns
+        settled = changed_ns == self._changed_ns and self.listed_ns - changed_ns > _CLOCK_TICK_NS
+        if self._listing is None or not (settled and self._some_are_unchanged(self._listing)):
+            listing = list_parts(self.path)
+            self.listed_ns, self._changed_ns = now_ns, changed_ns
+            if listing != self._listing:
+                self._listing, self._names, self._next = listing, list(listing.parts), 0
+        assert self._listing is not None
+        return self._listing
+
+    def _some_are_unchanged(self, listing: Listing) -> bool:
+        """Whether the next few files are as they were listed."""
+        compared = self._names[self._next : self._next + FILES_COMPARED]
+        self._next = 0 if self._next + FILES_COMPARED >= len(self._names) else self._next + FILES_COMPARED
+        return all(state_of(name) == listing.parts[name] for name in compared)
