@@ -92,7 +92,7 @@ def write_readme_projects(data: Path) -> None:
                 "token": "abc",
             }
             steps = np.arange(1.0, 4.0)
-            series = {name: (steps, steps / 3) for name in ("metrics/loss", "metrics/accuracy", "accuracy", "loss")}
+            series = dict.fromkeys(("metrics/loss", "metrics/accuracy", "accuracy", "loss"), (steps, steps / 3))
             write_run(data, project, custom_id, [parameter_rows(parameters), float_series_rows(series)])
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from neptune_fetcher.util import public
+from neptune_frames.query.attributes import TYPES_WITHOUT_PLAIN_VALUE
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -23,9 +24,15 @@ class Field:
     def __repr__(self) -> str:
         return f"<{type(self).__name__} {self._path!r}: {self._type}>"
 
-    @public("ReadOnlyRun.fetch")
     def fetch(self) -> Any:
         """The value, from the cache if it is there, else from the server (or archive)."""
+        try:
+            return self._fields.values[self._path]
+        except KeyError:
+            return self._ask()
+
+    @public("ReadOnlyRun.fetch")
+    def _ask(self) -> Any:
         return self._fields.value(self._path)
 
 
@@ -104,11 +111,10 @@ class UnsupportedField(Field):
 
 def make_field(fields: RunFields, path: str, field_type: str) -> Field:
     """The handle for a field of this type."""
-    from neptune_frames.frames.run_fields import FLOAT_SERIES
-    from neptune_frames.frames.runs_table import UNSUPPORTED_TYPES
+    return _CLASSES.get(field_type, Field)(fields, path, field_type)
 
-    if field_type == FLOAT_SERIES:
-        return FloatSeries(fields, path, field_type)
-    if field_type in UNSUPPORTED_TYPES:
-        return UnsupportedField(fields, path, field_type)
-    return Field(fields, path, field_type)
+
+_CLASSES: dict[str, type[Field]] = {
+    "float_series": FloatSeries,
+    **dict.fromkeys(TYPES_WITHOUT_PLAIN_VALUE, UnsupportedField),
+}

@@ -93,18 +93,23 @@ class ReadOnlyRun:
         self._fields.load_structure()
         warn_of_unsupported_types(self._fields.unsupported_types())
 
-    @public("ReadOnlyRun")
     def __getitem__(self, path: str) -> Field:
         """The field of that name.
 
         Raises:
             KeyError: If the run does not have it. The next look-up asks again.
         """
+        field_type = self._fields.types.get(path)
+        return make_field(self._fields, path, self._look_up(path) if field_type is None else field_type)
+
+    @public("ReadOnlyRun")
+    def _look_up(self, path: str) -> str:
+        """The type of a field that is not known yet."""
         field_type = self._fields.type_of(path)
         if field_type is None:
             raise KeyError(path)
         warn_of_unsupported_types(self._fields.unsupported_types([path]))
-        return make_field(self._fields, path, field_type)
+        return field_type
 
     # Without these, Python would try run[0], run[1] and so on, with a request each.
     __iter__ = None

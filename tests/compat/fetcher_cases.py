@@ -106,7 +106,7 @@ _RUNS = {
 _SERIES = {"speedrun": ["val/loss", "train/time_ms", "train/step_avg_ms"], "lineage": ["loss"]}
 _ODD_FIELDS = {
     "values-odd": [
-        "extremes", "inf/both", "nan/as_nan", "nan/only", "int_max", "int_min", "float_inf", "float_nan_kept", "negative",
+        "extremes", "inf/both", "nan/as_nan", "nan/only", "int_max", "int_min", "float_inf", "float_nan_kept",
     ],
     "names-odd": ["emoji/🚀", "quote\"and\\backslash/config", "tab\tand\nnewline", "/leading/slash", "sys_but_not/sys"],
     "strings": ["unicode", "newline", "empty", "null_word", "long", "space"],

@@ -10,8 +10,8 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import pytest
-from fetcher_archive import PROJECT, write_example
 
+from fetcher_archive import PROJECT, write_example
 from neptune_fetcher import ReadOnlyProject, ReadOnlyRun
 from neptune_fetcher.util import NeptuneException, NeptuneWarning
 from neptune_frames.errors import InvalidApiTokenError
@@ -280,10 +280,14 @@ def test_unsupported_fields(project: ReadOnlyProject) -> None:
 
 def test_unsupported_types_are_mentioned_once(project: ReadOnlyProject, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("neptune_fetcher.util._warned", set())
-    with pytest.warns(NeptuneWarning) as caught:
+
+    def twice() -> None:
         for _ in range(2):
             ReadOnlyRun(project, with_id="EX-3")
             project.fetch_runs_df(["log/out", "model"])
+
+    with pytest.warns(NeptuneWarning) as caught:
+        twice()
     texts = [str(warning.message) for warning in caught]
     assert len(texts) == 2
     for wire_type in ("stringSeries", "fileRef"):
@@ -335,16 +339,16 @@ def test_runs_are_not_iterated(project: ReadOnlyProject) -> None:
 
 
 def test_unknown_project(data: Path, server: RunningServer) -> None:
-    with pytest.raises(NeptuneException, match="(?s)^\nNeptuneUnexpectedResponseError: .*404"):
+    with pytest.raises(NeptuneException, match=r"(?s)^\nNeptuneUnexpectedResponseError: .*404"):
         ReadOnlyProject("no/where", server.api_token)
-    with pytest.raises(NeptuneException, match="^\nNeptuneProjectInaccessible: "):
+    with pytest.raises(NeptuneException, match=r"^\nNeptuneProjectInaccessible: "):
         ReadOnlyProject("no/where", source=data)
 
 
 def test_rejected_token(data: Path) -> None:
     with serve_in_thread(data, token="another secret") as strict, serve_in_thread(data) as open_server:
         wrong = _with_address(open_server.api_token, strict.url)
-        with pytest.raises(NeptuneException, match="^\nNeptuneInvalidCredentialsError: ") as caught:
+        with pytest.raises(NeptuneException, match=r"^\nNeptuneInvalidCredentialsError: ") as caught:
             ReadOnlyProject(PROJECT, wrong)
     assert wrong not in str(caught.value)
 
@@ -363,7 +367,7 @@ def test_credentials(data: Path, server: RunningServer, monkeypatch: pytest.Monk
         ReadOnlyProject()
     with pytest.raises(ValueError, match="NEPTUNE_API_TOKEN"):
         ReadOnlyProject(PROJECT)
-    with pytest.raises(InvalidApiTokenError, match="^The API token|^Invalid API token"):
+    with pytest.raises(InvalidApiTokenError, match=r"^The API token|^Invalid API token"):
         ReadOnlyProject(PROJECT, "nonsense")
     monkeypatch.setenv("NEPTUNE_PROJECT", PROJECT)
     monkeypatch.setenv("NEPTUNE_API_TOKEN", server.api_token)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from datetime import timezone
 from typing import TYPE_CHECKING, Any
 
 import pyarrow as pa
@@ -12,9 +11,9 @@ import pyarrow as pa
 from neptune_frames import config
 from neptune_frames.frames.run_points import SeriesPoints, gather_points
 from neptune_frames.frames.run_state import STATE, active_runs
-from neptune_frames.frames.runs_table import UNSUPPORTED_TYPES
+from neptune_frames.frames.runs_table import python_datetimes
 from neptune_frames.progress import progress_bar
-from neptune_frames.query.attributes import WIRE_NAMES
+from neptune_frames.query.attributes import TYPES_WITHOUT_PLAIN_VALUE, WIRE_NAMES
 from neptune_frames.query.expressions import Comparison, Operand
 from neptune_frames.query.selection import (
     AttributeAlternative,
@@ -56,8 +55,9 @@ class RunFields:
     def __init__(self, source: Source, run: pa.Table) -> None:
         self._source = source
         self._run = run
-        self._types: dict[str, str] = {}
-        self._values: dict[str, Any] = {}
+        #: Types and values by field name, as far as they are known; for reading.
+        self.types: dict[str, str] = {}
+        self.values: dict[str, Any] = {}
         self._series: dict[str, _Prefetched] = {}
         self._structure_is_known = False
 
@@ -67,8 +67,8 @@ class RunFields:
 
     def unsupported_types(self, names: Iterable[str] | None = None) -> list[str]:
         """Types without a plain value among those of these fields, or of all that are known."""
-        types = self._types.values() if names is None else [self._types[name] for name in names]
-        return [name for name in UNSUPPORTED_TYPES if name in set(types)]
+        types = self.types.values() if names is None else [self.types[name] for name in names]
+        return [name for name in TYPES_WITHOUT_PLAIN_VALUE if name in set(types)]
 
     def load_structure(self) -> None:
         """Learn names and types of all fields, unless they are known."""
@@ -80,56 +80,58 @@ class RunFields:
         # Of several types that a field has at once, the one with a plain value counts.
         pairs = sorted(
             zip(found["attribute"].to_pylist(), found["type"].to_pylist(), strict=True),
-            key=lambda pair: pair[1] not in UNSUPPORTED_TYPES,
+            key=lambda pair: pair[1] not in TYPES_WITHOUT_PLAIN_VALUE,
         )
         listed = dict(pairs)
         # What was looked up by name stays known.
-        self._types = {**listed, **self._types}
+        self.types = {**listed, **self.types}
         self._structure_is_known = True
 
     def names(self) -> list[str]:
         """Names of the fields in alphabetical order, but for those that are longer than allowed."""
         self.load_structure()
         longest = config.LONGEST_FIELD_NAME.get()
-        return sorted(name for name in self._types if len(name.encode()) <= longest)
+        return sorted(name for name in self.types if len(name.encode()) <= longest)
 
     def type_of(self, name: str) -> str | None:
         """The type of a field; asks for its value if it is not known yet. None if the run does not have it."""
-        if name not in self._types:
+        if name not in self.types:
             self.prefetch([name])
-        return self._types.get(name)
+        return self.types.get(name)
 
     def value(self, name: str) -> Any:
         """The value of a field that the run has; of a series the last one, None if there is none."""
-        if name not in self._values:
+        if name not in self.values:
             self.prefetch([name])
-        return self._values.get(name)
+        return self.values.get(name)
 
     def forget_value(self, name: str) -> None:
         """Have the next `value` ask again. Raises KeyError if there is nothing to forget."""
-        del self._values[name]
+        del self.values[name]
 
     def prefetch(self, names: Sequence[str]) -> None:
         """Learn the values of those fields that are not known yet; names the run does not have are passed over."""
-        missing = [name for name in dict.fromkeys(names) if name not in self._values]
+        missing = [name for name in dict.fromkeys(names) if name not in self.values]
         if STATE in missing:
             missing.remove(STATE)
-            self._types[STATE], self._values[STATE] = EXPERIMENT_STATE, self._state()
+            self.types[STATE], self.values[STATE] = EXPERIMENT_STATE, self._state()
         if not missing:
             return
         selector = AttributeSelector((AttributeAlternative(tuple(WIRE_NAMES), names=tuple(missing)),))
-        answer = sorted(self._source.values(self._run, selector), key=lambda part: part[0] not in UNSUPPORTED_TYPES)
+        answer = sorted(
+            self._source.values(self._run, selector), key=lambda part: part[0] not in TYPES_WITHOUT_PLAIN_VALUE
+        )
         for attribute_type, batch in answer:
-            found = batch.column("attribute").to_pylist()
-            self._types.update(dict.fromkeys(found, attribute_type))
-            self._values.update(zip(found, _python_values(attribute_type, batch.column("value")), strict=True))
+            found = batch.column("attribute").dictionary_decode().to_numpy(zero_copy_only=False).tolist()
+            self.types.update(dict.fromkeys(found, attribute_type))
+            self.values.update(zip(found, _python_values(attribute_type, batch.column("value")), strict=True))
 
     def prefetch_series(
         self, names: Sequence[str], *, inherited: bool, step_range: StepRange, show_progress: bool
     ) -> None:
         """Learn the last values and the points of those fields that are float series; others are passed over."""
         self.prefetch(names)
-        series = [name for name in dict.fromkeys(names) if self._types.get(name) == FLOAT_SERIES]
+        series = [name for name in dict.fromkeys(names) if self.types.get(name) == FLOAT_SERIES]
         options = _options(inherited, step_range, time=True, previews=True)
         with progress_bar(len(series), "metrics", title="Fetching metrics", enabled=show_progress) as advance:
             found = [SeriesPoints() for _ in series]
@@ -177,11 +179,13 @@ def _options(inherited: bool, step_range: StepRange, *, time: bool, previews: bo
 
 def _python_values(attribute_type: str, values: pa.Array) -> list[Any]:
     """The values of one type as Python objects; None for a type without a plain value."""
-    if attribute_type in UNSUPPORTED_TYPES:
+    if attribute_type in TYPES_WITHOUT_PLAIN_VALUE:
         return [None] * len(values)
     if attribute_type == "string_set":
         return [set(elements) for elements in values.to_pylist()]
     if attribute_type == "datetime":
-        instants = values.to_numpy(zero_copy_only=False).astype("datetime64[us]").tolist()
-        return [instant.replace(tzinfo=timezone.utc) for instant in instants]
-    return values.to_pylist()  # type: ignore[no-any-return]
+        return list(python_datetimes(values))
+    if values.null_count:
+        return values.to_pylist()  # type: ignore[no-any-return]
+    # Ten times as fast as one Arrow scalar after the other.
+    return values.to_numpy(zero_copy_only=False).tolist()  # type: ignore[no-any-return]

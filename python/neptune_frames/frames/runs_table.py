@@ -10,17 +10,18 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
+from datetime import datetime, timezone
 from functools import cached_property
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from neptune_frames.frames.pandas_values import Block, frame_of_blocks, import_pandas, name_index, timestamp_values
+from neptune_frames.frames.pandas_values import Block, frame_of_blocks, import_pandas, name_index
 from neptune_frames.frames.run_state import STATE, active_runs, state_names
 from neptune_frames.frames.table import RunTable
-from neptune_frames.query.attributes import WIRE_NAMES
+from neptune_frames.query.attributes import TYPES_WITHOUT_PLAIN_VALUE, WIRE_NAMES
 from neptune_frames.query.extended_regex import check_regex
 from neptune_frames.query.selection import (
     AttributeAlternative,
@@ -38,9 +39,6 @@ if TYPE_CHECKING:
 
 #: Types a table can be sorted by, beside those that are known without asking.
 SORTABLE_TYPES = ("string", "float", "int", "bool", "datetime")
-
-#: Types without a plain value.
-UNSUPPORTED_TYPES = ("string_series", "histogram_series", "file", "file_series")
 
 #: What a type counts as in a column: types with equal dtypes share a column without a conflict.
 _CELL_TYPES = {
@@ -123,7 +121,7 @@ class RunsTable:
         """Attributes in the answer that have no plain value, by type."""
         return {
             attribute_type: tuple(_distinct(self.values[attribute_type]["attribute"]))
-            for attribute_type in UNSUPPORTED_TYPES
+            for attribute_type in TYPES_WITHOUT_PLAIN_VALUE
             if attribute_type in self.values and self.values[attribute_type].num_rows
         }
 
@@ -140,7 +138,7 @@ class RunsTable:
             empty = (np.empty((len(columns), 0), dtype=object), np.arange(len(columns)))
             return frame_of_blocks([empty], pandas.RangeIndex(0), name_index(columns))
         cells = self._cells()
-        mixed = _mixed_names(cells)
+        mixed = self._mixed_names(cells)
         table = RunTable(self.runs, {name: _rows_of(part, mixed, inside=False) for name, part in cells.items()}, _KIND)
         blocks = [*self._mixed_columns(cells, mixed), *self._columns_without_values(cells)]
         plain = table.column_names()
@@ -171,16 +169,27 @@ class RunsTable:
                 cells["float"] = _joined([cells["float"], whole.set_column(2, "value", whole["value"].cast("double"))])
         return cells
 
+    def _mixed_names(self, cells: _Values) -> pa.Array:
+        """Attributes that need a column of objects: of several kinds, or truth values beside None."""
+        counts = Counter(name for table in cells.values() for name in _distinct(table["attribute"]))
+        mixed = {name for name, count in counts.items() if count > 1}
+        if "bool" in cells and self.unsupported:
+            without_value = {name for names in self.unsupported.values() for name in names}
+            mixed |= without_value.intersection(_distinct(cells["bool"]["attribute"]))
+        return pa.array(sorted(mixed), pa.string())
+
     def _mixed_columns(self, cells: _Values, mixed: pa.Array) -> Iterator[tuple[list[str], Block]]:
         """Attributes that are of several kinds in different runs: objects."""
         if not len(mixed):
             return
         names = mixed.to_pylist()
         objects = np.full((len(names), self.runs.num_rows), np.nan, dtype=object)
+        for attribute_type in self.unsupported:
+            part = _rows_of(self.values[attribute_type], mixed, inside=True)
+            objects[_positions(part["attribute"], mixed), part["run"].to_numpy()] = None
         for cell_type, table in cells.items():
             part = _rows_of(table, mixed, inside=True)
-            rows = pc.index_in(part["attribute"].cast(pa.string()), value_set=mixed)
-            objects[rows.to_numpy(), part["run"].to_numpy()] = _objects(cell_type, part["value"])
+            objects[_positions(part["attribute"], mixed), part["run"].to_numpy()] = _objects(cell_type, part["value"])
         yield names, objects
 
     def _columns_without_values(self, cells: _Values) -> Iterator[tuple[list[str], Block]]:
@@ -229,11 +238,6 @@ def _joined(tables: Sequence[pa.Table]) -> pa.Table:
     return pa.concat_tables(tables).unify_dictionaries() if len(tables) > 1 else tables[0].unify_dictionaries()
 
 
-def _mixed_names(cells: _Values) -> pa.Array:
-    counts = Counter(name for table in cells.values() for name in _distinct(table["attribute"]))
-    return pa.array(sorted(name for name, count in counts.items() if count > 1), pa.string())
-
-
 def _distinct(names: pa.ChunkedArray) -> list[str]:
     """Names that occur, each once."""
     return names.unique().cast(pa.string()).to_pylist()  # type: ignore[no-any-return]
@@ -254,8 +258,18 @@ def _without(batch: pa.RecordBatch, names: pa.Array) -> pa.RecordBatch:
     return batch.filter(pc.invert(known.take(attributes.indices))) if pc.any(known).as_py() else batch
 
 
+def _positions(attributes: pa.ChunkedArray, names: pa.Array) -> npt.NDArray[np.int32]:
+    """The position of each attribute among the names."""
+    return pc.index_in(attributes.cast(pa.string()), value_set=names).to_numpy()  # type: ignore[no-any-return]
+
+
 def _objects(cell_type: str, values: pa.ChunkedArray) -> npt.NDArray[np.object_]:
-    if cell_type == "datetime":
-        return timestamp_values(values.cast(pa.int64()).to_numpy()).astype(object).to_numpy()  # type: ignore[no-any-return]
-    objects: Any = values.to_numpy().astype(object)
-    return objects  # type: ignore[no-any-return]
+    objects = np.empty(len(values), dtype=object)
+    objects[:] = python_datetimes(values) if cell_type == "datetime" else values.to_numpy().astype(object)
+    return objects
+
+
+def python_datetimes(values: pa.Array | pa.ChunkedArray) -> list[datetime]:
+    """Timestamps as aware `datetime` objects in UTC."""
+    instants = values.to_numpy(zero_copy_only=False).astype("datetime64[us]").tolist()
+    return [instant.replace(tzinfo=timezone.utc) for instant in instants]

@@ -38,6 +38,9 @@ WIRE_NAMES: dict[str, str] = {
     "experiment_state": "experimentState",
 }
 
+#: Types whose value is not a number, truth value, text, time or set of texts.
+TYPES_WITHOUT_PLAIN_VALUE: tuple[str, ...] = ("string_series", "histogram_series", "file", "file_series")
+
 #: Wire name -> client name.
 CLIENT_NAMES: dict[str, str] = {wire: client for client, wire in WIRE_NAMES.items()}
 

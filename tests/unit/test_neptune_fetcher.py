@@ -1,0 +1,154 @@
+"""neptune_fetcher without a server: what importing it does, its progress bar, its filters and its context."""
+
+from __future__ import annotations
+
+import pickle
+import subprocess
+import sys
+from dataclasses import FrozenInstanceError
+from datetime import datetime, timezone
+from typing import Any
+
+import pytest
+
+import neptune_fetcher
+from neptune_fetcher import alpha, read_only_project, read_only_run
+from neptune_fetcher import exceptions as fetcher_exceptions
+from neptune_fetcher.alpha import exceptions as alpha_exceptions
+from neptune_fetcher.alpha import filters
+from neptune_fetcher.alpha import runs as alpha_runs
+from neptune_fetcher.alpha.filters import Attribute, AttributeFilter, Filter
+from neptune_fetcher.util import NeptuneException, NeptuneWarning
+from neptune_frames import progress
+from neptune_frames.progress import progress_bar
+
+
+def test_the_surface() -> None:
+    assert neptune_fetcher.__all__ == ["ReadOnlyProject", "ReadOnlyRun"]
+    assert read_only_project.ReadOnlyProject is neptune_fetcher.ReadOnlyProject
+    assert read_only_run.ReadOnlyRun is neptune_fetcher.ReadOnlyRun
+    assert set(alpha.__all__) >= {
+        "Context", "get_context", "set_api_token", "set_context", "set_project", "list_experiments", "list_attributes",
+        "fetch_experiments_table", "fetch_metrics", "fetch_series", "download_files",
+    }  # fmt: skip
+    assert set(alpha_runs.__all__) >= {
+        "list_runs", "list_attributes", "fetch_runs_table", "fetch_metrics", "fetch_series",
+    }  # fmt: skip
+    assert callable(alpha_runs.download_files)
+    assert set(filters.__all__) == {"Filter", "AttributeFilter", "Attribute", "KNOWN_TYPES"}
+    assert fetcher_exceptions.NeptuneWarning is not NeptuneWarning
+    for name in alpha_exceptions.__all__:
+        assert getattr(alpha_exceptions, name) is getattr(fetcher_exceptions, name)
+
+
+def test_importing_is_silent_and_cheap() -> None:
+    code = (
+        "import sys, neptune_fetcher, neptune_fetcher.util, neptune_fetcher.alpha, neptune_fetcher.alpha.runs\n"
+        "heavy = {'pandas', 'polars', 'pyarrow', 'numpy', 'httpx', 'tqdm'} & set(sys.modules)\n"
+        "assert not heavy, heavy\n"
+    )
+    run = subprocess.run([sys.executable, "-W", "error", "-c", code], capture_output=True, text=True, check=False)
+    assert (run.returncode, run.stdout, run.stderr) == (0, "", "")
+
+
+def test_exceptions_compare_by_text() -> None:
+    assert NeptuneException("a") == NeptuneException("a")
+    assert NeptuneException("a") != NeptuneException("b")
+    assert NeptuneException("a") != Exception("a")
+    assert len({NeptuneException("a"), NeptuneException("a")}) == 1
+    assert pickle.loads(pickle.dumps(NeptuneException("a"))) == NeptuneException("a")
+
+
+def test_the_bar_is_the_documented_one(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+    monkeypatch.setattr(progress, "_is_terminal", lambda: True)
+    with progress_bar(2, "metrics", title="Fetching metrics") as advance:
+        advance(1)
+        advance(1)
+    shown = capsys.readouterr()
+    assert shown.out == ""
+    assert "Fetching metrics: 100%" in shown.err
+    assert "2/2" in shown.err
+    assert "metrics/s" in shown.err
+    assert shown.err.endswith("\n")
+
+
+@pytest.mark.parametrize(
+    ("terminal", "enabled", "setting"), [(False, True, "1"), (True, False, "1"), (True, True, "0")]
+)
+def test_the_bar_is_off(
+    terminal: bool, enabled: bool, setting: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(progress, "_is_terminal", lambda: terminal)
+    monkeypatch.setenv("NEPTUNE_PROGRESS_BAR", setting)
+    with progress_bar(2, "metrics", title="Fetching metrics", enabled=enabled) as advance:
+        advance(2)
+    assert capsys.readouterr() == ("", "")
+
+
+def test_context(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("neptune_fetcher.alpha._context._context", alpha.Context())
+    monkeypatch.setenv("NEPTUNE_PROJECT", " ws/proj ")
+    monkeypatch.setenv("NEPTUNE_API_TOKEN", "secret ")
+    context = alpha.set_context()
+    assert context == alpha.get_context() == alpha.Context("ws/proj", "secret")
+    assert "secret" not in repr(context)
+    assert alpha.set_project("other/project") == alpha.Context("other/project", "secret")
+    assert alpha.set_api_token("new").api_token == "new"
+    with pytest.raises(FrozenInstanceError):
+        context.project = "x"  # type: ignore[misc]
+    for empty in (lambda: context.with_project(""), lambda: context.with_api_token("")):
+        with pytest.raises(ValueError, match="must be given"):
+            empty()
+    with pytest.raises(fetcher_exceptions.NeptuneProjectNotProvided):
+        alpha.list_experiments(context=alpha.Context(api_token="token"))
+    with pytest.raises(fetcher_exceptions.NeptuneApiTokenNotProvided):
+        alpha.list_experiments(context=alpha.Context("ws/proj"))
+
+
+@pytest.mark.parametrize(
+    ("condition", "text"),
+    [
+        (Filter.eq("lr", 0.1), '`lr` == "0.1"'),
+        (Filter.ne("flag", True), '`flag` != "True"'),
+        (Filter.ge("when", datetime(2024, 1, 1, tzinfo=timezone.utc)), None),
+        (
+            Filter.gt(Attribute("m", aggregation="variance", type="float_series"), 1e-6),
+            'variance(`m`:floatSeries) > "1e-06"',
+        ),
+        (Filter.matches_all("s", ["a", "b"]), '(`s` MATCHES "a") AND (`s` MATCHES "b")'),
+        (Filter.matches_all("s", "a"), '`s` MATCHES "a"'),
+        (Filter.matches_none("s", "a"), '`s` NOT MATCHES "a"'),
+        (Filter.contains_all("s", ["a"]), '`s` CONTAINS "a"'),
+        (Filter.contains_none("s", ["a", 'q"']), '(`s` NOT CONTAINS "a") AND (`s` NOT CONTAINS "q\\"")'),
+        (Filter.exists("x"), "`x` EXISTS"),
+        (Filter.name_in("a", "b"), '(`sys/name`:string == "a") OR (`sys/name`:string == "b")'),
+        (
+            Filter.exists("a") & Filter.exists("b") | ~Filter.exists("c"),
+            "((`a` EXISTS) AND (`b` EXISTS)) OR (NOT (`c` EXISTS))",
+        ),
+        (Filter.all(), ""),
+        (Filter.contains_all("x", []), ""),
+    ],
+)
+def test_filters(condition: Filter, text: str | None) -> None:
+    assert condition.to_query() == str(condition)
+    if text is not None:
+        assert str(condition) == text
+
+
+@pytest.mark.parametrize(
+    ("make", "error", "message"),
+    [
+        (lambda: Filter.eq("a", None), TypeError, "Invalid value type: NoneType"),  # type: ignore[arg-type]
+        (lambda: Filter.eq("a", [1]), TypeError, "Invalid value type: list"),  # type: ignore[arg-type]
+        (lambda: Attribute("a", type="x"), ValueError, "type must be one of: "),
+        (lambda: Attribute("a", aggregation="x"), ValueError, "aggregation must be one of: "),
+        (lambda: AttributeFilter(type_in=["x"]), ValueError, "type_in must be a list of valid values"),
+        (lambda: AttributeFilter(aggregations=["x"]), ValueError, "aggregations must be a list of valid values"),
+        (lambda: Filter.all() & Filter.exists("a"), ValueError, "leave it out"),
+        (lambda: ~Filter.any(), ValueError, "leave it out"),
+    ],
+)
+def test_filters_that_cannot_be(make: Any, error: type[Exception], message: str) -> None:
+    with pytest.raises(error, match=message):
+        make()
