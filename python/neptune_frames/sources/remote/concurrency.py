@@ -1,7 +1,7 @@
 """Requests side by side: a bounded number ahead of the consumer, on one pool of threads for the process.
 
-Only the consumer's thread hands out work and waits; tasks in the pool never wait for each other, so the
-pool cannot lock up however many calls share it.
+Only the consumer's thread hands out requests and waits for them; a request waits for nothing but its
+decoding, which waits for nothing. So the pools cannot lock up however many calls share them.
 """
 
 from __future__ import annotations
@@ -140,22 +140,37 @@ class _Work(Generic[T]):
         return oldest.result()
 
 
+def compute(task: Task[T]) -> T:
+    """Run what keeps a processor busy, such as decoding, and wait for its result.
+
+    It runs in one of as many threads as there are processors: more at a time would not be faster, and
+    allocators keep some memory for each thread that ever allocated.
+    """
+    context = contextvars.copy_context()
+    return _pool("compute", os.cpu_count() or 1).submit(context.run, task).result()
+
+
 def shared_pool() -> ThreadPoolExecutor:
-    """The pool of this process, made when first needed (and anew after a fork)."""
-    global _pool
-    with _pool_lock:
-        if _pool is None:
-            _pool = ThreadPoolExecutor(config.MAX_WORKERS.get(), thread_name_prefix="neptune-frames")
-        return _pool
+    """The threads in which requests wait for their answers."""
+    return _pool("requests", config.MAX_WORKERS.get())
 
 
-def _forget_pool() -> None:
+def _pool(purpose: str, threads: int) -> ThreadPoolExecutor:
+    """A pool of this process, made when first needed (and anew after a fork)."""
+    with _pools_lock:
+        pool = _pools.get(purpose)
+        if pool is None:
+            pool = _pools[purpose] = ThreadPoolExecutor(threads, thread_name_prefix=f"neptune-frames-{purpose}")
+        return pool
+
+
+def _forget_pools() -> None:
     """Threads do not survive a fork, and a lock may have been held by one of them."""
-    global _pool, _pool_lock
-    _pool, _pool_lock = None, threading.Lock()
+    global _pools, _pools_lock
+    _pools, _pools_lock = {}, threading.Lock()
 
 
-_pool: ThreadPoolExecutor | None = None
-_pool_lock = threading.Lock()
+_pools: dict[str, ThreadPoolExecutor] = {}
+_pools_lock = threading.Lock()
 if hasattr(os, "register_at_fork"):
-    os.register_at_fork(after_in_child=_forget_pool)
+    os.register_at_fork(after_in_child=_forget_pools)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Mapping
 from contextlib import closing
+from functools import partial
 from typing import Any, TypeVar
 
 import httpx
@@ -12,7 +13,7 @@ import httpx
 from neptune_frames import config
 from neptune_frames.sources.public_call import PublicCall, current_call
 from neptune_frames.sources.remote.bodies import BodyBudget, expected_size, read_body, read_error
-from neptune_frames.sources.remote.concurrency import cancellable_sleep, check_cancelled
+from neptune_frames.sources.remote.concurrency import cancellable_sleep, check_cancelled, compute
 from neptune_frames.sources.remote.connections import Connections, library_version
 from neptune_frames.sources.remote.credentials import ApiToken
 from neptune_frames.sources.remote.responses import check, refuses_accept
@@ -81,7 +82,7 @@ class Session:
         path
             Below the server's address.
         decode
-            Called with the body and its media type, in the calling thread.
+            Called with the body and its media type, in a thread that only computes.
         answers
             The media type to assume where the answer does not name one that we know.
         project
@@ -111,7 +112,7 @@ class Session:
                     check(response.status_code, response.headers, read_error(response), project=project)
                 with self._bodies.reserve(expected_size(response)):
                     body = read_body(response, check_cancelled)
-                    return decode(body, _media_type(response, answers))
+                    return compute(partial(decode, body, _media_type(response, answers)))
 
         return self._retry_policy.run(attempt, url=url, sleep=cancellable_sleep(self._retry_policy.sleep))
 
