@@ -150,7 +150,7 @@ class TestCache:
         elif place == "empty":
             content.clear()
         elif place == "another format":
-            content = content.replace(b"catalog 1\n", b"catalog 0\n", 1)
+            content = content.replace(b"catalog 2\n", b"catalog 0\n", 1)
         else:
             at = {"first line": 3, "checksum": start, "header": start + 20, "tables": len(content) - 200}[place]
             content[at] ^= 0xFF

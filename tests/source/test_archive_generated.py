@@ -33,7 +33,7 @@ from neptune_frames.query.selection import (
     SortKey,
 )
 from neptune_frames.schemas import BUCKETS, RUNS, VALUE_TYPES, float_point, series_points_schema, values_schema
-from neptune_frames.sources.archive import ArchiveSource
+from neptune_frames.sources.archive import ArchiveSource, series
 from neptune_frames.sources.archive.layout import EXPORT_SCHEMA, encoded_name
 from neptune_frames.sources.base import FileRequest, SeriesKeys
 
@@ -178,6 +178,31 @@ class TestRows:
         assert [point["string"] for point in found["log"]] == ["x", "two\nlines"]
         assert [point["file"]["path"] for point in found["img"]] == ["a/img/0.png"]
         assert values_of(source, "histogram_series") == {("a", "h"): wider}
+
+    @pytest.mark.parametrize("kind", ["string_series", "histogram_series"])
+    def test_wide_points_are_read_some_bytes_at_a_time(
+        self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, kind: str
+    ) -> None:
+        wide: Any = "x" * 8200
+        if kind == "histogram_series":
+            wide = {"type": "COUNTING", "edges": [float(n) for n in range(513)], "values": [1.0] * 512}
+        names = [f"wide/{number}" for number in range(6)]
+        write(tmp_path, "a", {}, object_series_rows({name: ([0, 1], [wide, wide]) for name in names}, kind))
+        source = ArchiveSource(tmp_path)
+        heights = []
+        read = series.read_rows
+        monkeypatch.setattr(series, "read_rows", lambda *args, **options: note(read(*args, **options)))
+
+        def note(rows: Any) -> Any:
+            heights.append(rows.height)
+            return rows
+
+        monkeypatch.setattr(series, "_BYTES_PER_READ", 4 * 8200)
+        keys = SeriesKeys(runs_of(source), pa.array(names))
+        batches = list(source.object_points(keys, SeriesOptions()))
+        assert sorted(row for batch in batches for row in batch["attribute"].to_pylist()) == list(range(6))
+        assert max(heights) <= 4
+        assert sum(heights) == 12
 
     def test_types_of_older_exports_are_named_once_and_left_out(self, tmp_path: Path) -> None:
         rows = parameter_rows({("artifacts", "file"): "a/files_list.json", "x": 1})

@@ -16,7 +16,7 @@ import numpy.typing as npt
 import polars as pl
 
 from neptune_frames.errors import ArchiveError
-from neptune_frames.sources.archive.grouping import Indices, dense_codes, group_rows
+from neptune_frames.sources.archive.grouping import Indices, dense_codes, group_rows, offsets_of
 from neptune_frames.sources.archive.layout import (
     FLOAT_SERIES,
     OBJECT_SERIES_COLUMNS,
@@ -32,6 +32,9 @@ _CHUNK_BYTES = 16 * 1024 * 1024
 
 _KEYS = {"attribute": pl.Int32, "run": pl.Int32, "file": pl.Int32}
 _OBJECT_STATISTICS = ("count", "first_step", "last_step")
+#: Bytes of a point in memory where that is not measured: the widest histogram that clients write
+#: (513 edges, neptune-export-format 7), and a path of a file.
+_POINT_BYTES = {"histogram_series": 8 * (513 + 512), "file_series": 256}
 
 
 @dataclass(frozen=True)
@@ -41,7 +44,8 @@ class Inventory:
     ``runs``, ``attributes`` and ``files`` are sorted distinct texts; the integer columns ``run``,
     ``attribute`` and ``file`` of the tables are positions in them. ``owners`` has a row for each file
     and run with rows in it. ``tables`` has one table per attribute type, sorted by attribute and run:
-    parameters with a ``value``, series with their statistics. ``ignored_types`` are attribute types that
+    parameters with a ``value``, series with their statistics (``bytes`` of an object series is about what
+    its values take in memory). ``ignored_types`` are attribute types that
     were found but have no place in the library (``file_set`` and ``artifact`` of 2.x exports).
     """
 
@@ -181,8 +185,16 @@ def _object_series(rows: pl.DataFrame, attribute_type: str, column: str) -> pl.D
     rows = rows.filter(pl.col("attribute_type") == attribute_type, present)
     keys, series = _series_keys(rows)
     grouped = group_rows(series, steps_of(rows["step"]), len(keys))
-    statistics = series_statistics(_nonempty(grouped.offsets), grouped.steps, grouped.steps)
-    return _with_points(keys, grouped.offsets, {name: statistics[name] for name in _OBJECT_STATISTICS})
+    offsets = _nonempty(grouped.offsets)
+    statistics = series_statistics(offsets, grouped.steps, grouped.steps)
+    if attribute_type in _POINT_BYTES:
+        size = statistics["count"] * _POINT_BYTES[attribute_type]
+    else:
+        lengths = cast("Indices", grouped.take(rows[column].str.len_bytes().cast(pl.Int64).to_numpy()))
+        size = np.diff(offsets_of(lengths)[offsets])
+    return _with_points(
+        keys, grouped.offsets, {**{name: statistics[name] for name in _OBJECT_STATISTICS}, "bytes": size}
+    )
 
 
 def _series_keys(rows: pl.DataFrame) -> tuple[pl.DataFrame, Indices]:

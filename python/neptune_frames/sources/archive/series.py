@@ -28,6 +28,8 @@ from neptune_frames.sources.archive.scan import StepRange, read_rows, steps_of
 #: Points read at once: bounds the memory of a read, and keeps series numbers within 16 bits mostly.
 _POINTS_PER_READ = 2_000_000
 _SERIES_PER_READ = 60_000
+#: Bytes of values read at once, where points are wide (texts, histograms). One series is read in one go.
+_BYTES_PER_READ = 256 * 1024 * 1024
 #: Largest table of series numbers that is laid out in full.
 _DENSE_LOOKUP = 1 << 24
 
@@ -117,8 +119,11 @@ def read_series(request: SeriesRequest, columns: Sequence[str]) -> Iterator[Seri
     # Cut between series where the points, or the series, of one read would become too many.
     new = wanted.select((pl.struct("target", "attribute") != pl.struct("target", "attribute").shift()).fill_null(True))
     number = np.cumsum(new.to_series().to_numpy()) - 1
-    points = np.cumsum(wanted["count"].to_numpy())[np.searchsorted(number, number)]
+    start = np.searchsorted(number, number)
+    points = np.cumsum(wanted["count"].to_numpy())[start]
     chunk = points // _POINTS_PER_READ + number // _SERIES_PER_READ
+    if "bytes" in wanted.columns:
+        chunk += np.cumsum(wanted["bytes"].to_numpy())[start] // _BYTES_PER_READ
     bounds = [0, *(np.flatnonzero(np.diff(chunk)) + 1).tolist(), wanted.height]
     for first, last in pairwise(bounds):
         read = _read(request, wanted[first:last], columns)
