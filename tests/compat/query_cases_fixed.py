@@ -9,6 +9,14 @@ _S = f"project={SPEEDRUN!r}"
 
 _ALL_OPTIONS = "include_time='absolute', include_point_previews=True, type_suffix_in_column_names=True"
 _ASCENDING = "sort_direction='asc'"
+_SUFFIX = "type_suffix_in_column_names=True"
+_TIME = "include_time='absolute'"
+_LOSS = "Attribute('loss', type='float_series')"
+_NAN = "Attribute('nan/only', type='float_series')"
+_SYS_ID = "Attribute('sys/id', type='string')"
+_HAS_SEED = "Filter.exists(Attribute('seed', type='int'))"
+_ALPHA = "Filter.eq('sys/experiment/name', 'alpha')"
+_SPEEDRUN_NAME = "2025-01-16_Sub3Min/1d3bd93b"
 
 _EDGES = (
     # Names that collide with the frame's own.
@@ -96,6 +104,83 @@ _EDGES = (
     f"nq.fetch_metric_buckets({_S}, experiments='^2024-1', y=['val/loss'], limit=20)",
 )
 
+_PATTERNS = (
+    f"nq.list_experiments({_L}, experiments=Filter.matches('sys/name', ''))",
+    f"nq.list_experiments({_L}, experiments=Filter.matches('sys/name', '   '))",
+    f"nq.list_experiments({_L}, experiments=Filter.matches('sys/name', 'a | '))",
+    f"nq.list_experiments({_L}, experiments='a\\t|\\nb')",
+    f"nq.list_experiments({_L}, experiments='a\\u00a0|\\u00a0b')",
+    f"nq.list_experiments({_L}, experiments='a |\\x0bb')",
+    f"nq.list_experiments({_L}, experiments='& & &')",
+    f"nq.list_experiments({_L}, experiments='a | | b')",
+    f"nq.list_experiments({_L}, experiments='\\\\x21a')",
+    f"nq.list_experiments({_L}, experiments='a\\\\x20|\\\\x20b')",
+    f"nq.list_experiments({_L}, experiments='a & !!b')",
+    f"nq.list_experiments({_L}, experiments='!!')",
+    f"nq.list_experiments({_L}, experiments='  alpha  ')",
+    f"nq.list_experiments({_L}, experiments='a|!b')",
+    f"nq.list_attributes({_L}, attributes='sys/.*id$')",
+    f"nq.list_attributes({_L}, attributes='\\\\.')",
+    f"nq.list_attributes({_L}, attributes='^[^/]+$ & !l & !o | ^w')",
+    f"nq.list_attributes({_L}, attributes='\\\\x20')",
+    f"nq.list_attributes({_L}, attributes='  \\\\x20lead')",
+    f"nq.list_attributes({_L}, attributes='\\n')",
+    f"nq.list_attributes({_L}, attributes='(?s)b.a')",
+    f"nq.list_attributes({_L}, attributes='(?m)^newline')",
+    f"nq.list_attributes({_L}, attributes='^\\\\p{{Greek}}|é')",
+    f"nq.list_attributes({_L}, attributes='.{{900,}}')",
+    f"nq.list_attributes({_L}, attributes=['tab\\tand\\nnewline', ' ', 'a' * 2000])",
+    f"nq.list_attributes({_L}, attributes=[f'n{{i}}' * 50 for i in range(3000)] + ['loss'])",
+    f"nr.list_runs({_S}, runs=Filter.le('config/learning_rate', 0.0036))",
+    f"nr.list_runs({_S}, runs=Filter.gt('val/loss', 1) & Filter.lt('val/loss', 3) | Filter.exists('ema/beta'))",
+)
+
+_TABLES = (
+    f"nr.fetch_runs_table({_L}, attributes=[f'n{{i}}' * 50 for i in range(3000)] + ['seed'], limit=5)",
+    f"nr.fetch_runs_table({_L}, attributes=['seed'] * 1001, limit=5)",
+    f"nr.fetch_runs_table({_L}, attributes=AttributeFilter(['seed','loss','loss']), limit=5, {_SUFFIX})",
+    f"nr.fetch_runs_table({_L}, runs=['alpha-root'], attributes='.*', sort_by='no/such')",
+    f"nr.fetch_runs_table({_L}, runs={_HAS_SEED}, attributes=['seed'], sort_by='sys/forking/step')",
+    f"nr.fetch_runs_table({_L}, runs='', attributes=['loss'], sort_by={_LOSS}, {_ASCENDING}, limit=7, {_SUFFIX})",
+    f"nr.fetch_runs_table({_L}, runs='', attributes=['nan/only'], sort_by={_NAN}, limit=7)",
+    f"nr.fetch_runs_table({_L}, runs='', attributes=['float_inf'], sort_by='float_inf', limit=3)",
+    f"nr.fetch_runs_table({_L}, runs='', attributes=['sys/id'], sort_by='sys/archived')",
+    f"nr.fetch_runs_table({_L}, runs='', attributes=['sys/id'], sort_by='sys/size')",
+    f"nr.fetch_runs_table({_S}, runs='', attributes=['sys/id'], sort_by='sys/creation_time', limit=50, {_ASCENDING})",
+    f"nr.fetch_runs_table({_S}, runs=Filter.eq('val/loss', 3.2785), attributes=['val/loss'])",
+    f"nq.fetch_experiments_table({_S}, experiments=Filter.ne('settings/seed', 0), attributes=['settings/seed'])",
+)
+
+_BUCKETS = (
+    f"nq.fetch_metric_buckets({_L}, experiments=['alpha'], y=['loss'], limit=1)",
+    f"nq.fetch_metric_buckets({_L}, experiments=['alpha','deep'], y=['loss'], limit=1)",
+    f"nq.fetch_metric_buckets({_L}, experiments=['alpha','deep','steps'], y='.*', limit=13)",
+    f"nq.fetch_metric_buckets({_L}, experiments=['steps'], y=['negative'], limit=4)",
+    f"nq.fetch_metric_buckets({_L}, experiments=['steps'], y=['huge'], limit=4)",
+    f"nq.fetch_metric_buckets({_L}, experiments=['steps'], y=['micro'], limit=4)",
+    f"nq.fetch_metric_buckets({_L}, experiments=['steps'], y=['sparse'], limit=1000)",
+    f"nq.fetch_metric_buckets({_L}, experiments='steps', y=['collapsed'], limit=4)",
+    f"nq.fetch_metric_buckets({_L}, experiments='values', y=['inf/both'], limit=4)",
+    f"nq.fetch_metric_buckets({_L}, experiments='values', y=['nan/as_null', 'nan/only'], limit=4)",
+    f"nq.fetch_metric_buckets({_L}, experiments='parts', y='^many/m', limit=4)",
+    f"nq.fetch_metric_buckets({_L}, experiments='', y=None, limit=3)",
+    f"nq.fetch_metric_buckets({_L}, experiments='alpha', y=['loss'], limit=10, lineage_to_the_root=False)",
+    f"nq.fetch_metric_buckets({_S}, experiments=None, y=['val/loss', 'train/lr', 'train/loss'], limit=33)",
+)
+
+_SERIES = (
+    f"nr.fetch_metrics({_L}, runs=['alpha-root', 'deep-3'], attributes=['loss', 'gap'], include_point_previews=True)",
+    f"nr.fetch_metrics({_L}, runs='^alpha', attributes=['loss', 'gap'], {_TIME}, step_range=(39, 61), tail_limit=5)",
+    f"nr.fetch_metrics({_L}, runs={_ALPHA}, attributes=AttributeFilter(['loss','gap']), lineage_to_the_root=False)",
+    f"nq.fetch_metrics({_L}, experiments=Filter.eq('seed', 1) | Filter.eq('batch_size', 'x'), attributes='loss')",
+    f"nq.fetch_series({_L}, experiments=None, attributes=None, tail_limit=1)",
+    f"nr.fetch_series({_L}, runs=None, attributes=None, step_range=(1, 3), include_time='absolute')",
+    f"nr.fetch_series({_S}, runs=None, attributes=None, tail_limit=2)",
+    f"nr.fetch_series({_L}, runs='type-change', attributes='.*', lineage_to_the_root=False)",
+    f"nr.fetch_series({_L}, runs='type-change', attributes='.*', lineage_to_the_root=True)",
+    f"nq.fetch_series({_L}, experiments='alpha', attributes='log', lineage_to_the_root=False)",
+)
+
 _ONE_SEED = "Filter.eq(Attribute('seed', type='int'), 1)"
 _BY_ID = "Attribute('sys/custom_run_id', type='string')"
 _BY_LOSS = "Attribute('val/loss', type='float_series')"
@@ -109,6 +194,14 @@ _GLOBAL = (
     f"ne.fetch_experiments_table_global(attributes='val/loss', limit=5, sort_by={_BY_LOSS}, {_ASCENDING})",
     "ne.fetch_experiments_table_global(attributes=['loss'], type_suffix_in_column_names=True, limit=30)",
     "ne.fetch_runs_table_global(runs='deep|^f66', attributes=AttributeFilter(type=['datetime', 'bool', 'string_set']))",
+    f"ne.fetch_runs_table_global(runs='^alpha-r|^main', attributes=['loss','val/loss'], {_SUFFIX})",
+    "ne.fetch_runs_table_global(limit=7, attributes='.*', type_suffix_in_column_names=True)",
+    "ne.fetch_runs_table_global(runs=Filter.exists(Attribute('loss','string_series')), attributes=['loss'])",
+    "ne.fetch_runs_table_global(runs='type-change|alpha-root', attributes=['loss'])",
+    "ne.fetch_runs_table_global(attributes=[f'n{i}' for i in range(1100)] + ['sys/id'], limit=3)",
+    f"ne.fetch_experiments_table_global(experiments=['alpha', {_SPEEDRUN_NAME!r}], attributes=None, sort_by={_SYS_ID})",
+    f"ne.fetch_experiments_table_global(experiments='1d3bd93b', attributes=None, sort_by={_SYS_ID}, {_SUFFIX})",
+    "ne.fetch_experiments_table_global(experiments='', sort_by=Attribute('seed','int'), attributes=['seed'])",
 )
 
 _FILES_OF = f"nq.fetch_experiments_table({_L}, experiments=['files']"
@@ -211,6 +304,10 @@ _DIFFERENT = {
 def fixed_cases() -> list[Case]:
     return [
         *cases("edge", _EDGES),
+        *cases("pattern", _PATTERNS),
+        *cases("table", _TABLES),
+        *cases("buckets", _BUCKETS),
+        *cases("series", _SERIES),
         *cases("global", _GLOBAL),
         *cases("download", _DOWNLOADS),
         *cases("value", _FILTER_TEXTS),
