@@ -16,6 +16,8 @@ if TYPE_CHECKING:
 class Field:
     """One field of a run: a `bool`, `int`, `float`, `str`, `datetime`, set of `str`, or state."""
 
+    __slots__ = ("_fields", "_path", "_type")
+
     def __init__(self, fields: RunFields, path: str, field_type: str) -> None:
         self._fields = fields
         self._path = path
@@ -38,6 +40,8 @@ class Field:
 
 class FloatSeries(Field):
     """A series of numbers by step."""
+
+    __slots__ = ()
 
     def fetch(self) -> float | None:
         """The last value, from the cache if it is there; None if the series has none."""
@@ -96,6 +100,8 @@ class FloatSeries(Field):
 class UnsupportedField(Field):
     """A field whose type has no plain value here: files, histograms, series of texts."""
 
+    __slots__ = ()
+
     def fetch(self) -> None:
         """None."""
 
@@ -109,12 +115,8 @@ class UnsupportedField(Field):
         return import_pandas().DataFrame()
 
 
-def make_field(fields: RunFields, path: str, field_type: str) -> Field:
-    """The handle for a field of this type."""
-    return _CLASSES.get(field_type, Field)(fields, path, field_type)
-
-
-_CLASSES: dict[str, type[Field]] = {
+#: The class of a handle by the type of its field; `Field` for every other type.
+FIELD_CLASSES: dict[str, type[Field]] = {
     "float_series": FloatSeries,
     **dict.fromkeys(TYPES_WITHOUT_PLAIN_VALUE, UnsupportedField),
 }

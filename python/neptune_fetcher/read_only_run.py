@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING
 
-from neptune_fetcher.fields import Field, make_field
+from neptune_fetcher.fields import FIELD_CLASSES, Field
 from neptune_fetcher.util import public, warn_of_unsupported_types
 
 if TYPE_CHECKING:
@@ -99,8 +99,8 @@ class ReadOnlyRun:
         Raises:
             KeyError: If the run does not have it. The next look-up asks again.
         """
-        field_type = self._fields.types.get(path)
-        return make_field(self._fields, path, self._look_up(path) if field_type is None else field_type)
+        field_type = self._fields.types.get(path) or self._look_up(path)
+        return FIELD_CLASSES.get(field_type, Field)(self._fields, path, field_type)
 
     @public("ReadOnlyRun")
     def _look_up(self, path: str) -> str:

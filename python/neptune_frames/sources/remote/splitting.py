@@ -62,7 +62,7 @@ def values_parts(run_count: int, names: Sequence[str]) -> Iterator[tuple[tuple[i
     cells, size = config.VALUES_PAGE_SIZE.get(), config.MAX_REQUEST_SIZE.get()
     batches = _by_bytes(names, max(1, size - RUN_IDENTIFIER_SIZE), cells)
     for batch in batches:
-        left = size - sum(len(name.encode()) for name in batch)
+        left = size - sum(_sizes(batch))
         runs = max(1, min(cells // len(batch), left // RUN_IDENTIFIER_SIZE))
         for bounds in even_parts(run_count, runs):
             yield bounds, batch
@@ -95,10 +95,12 @@ def series_parts(attributes: pa.Array, attribute_positions: npt.NDArray[np.int32
 
 def _by_bytes(names: Sequence[str], largest: int, most: int) -> list[Sequence[str]]:
     """Runs of names whose UTF-8 bytes add up to ``largest`` at most; a longer name stands alone."""
+    sizes = _sizes(names)
+    if sum(sizes) <= largest and 0 < len(names) <= most:
+        return [names]
     batches: list[Sequence[str]] = []
     start = used = 0
-    for index, name in enumerate(names):
-        size = len(name.encode())
+    for index, size in enumerate(sizes):
         if index > start and (used + size > largest or index - start >= most):
             batches.append(names[start:index])
             start, used = index, 0
@@ -106,3 +108,8 @@ def _by_bytes(names: Sequence[str], largest: int, most: int) -> list[Sequence[st
     if start < len(names):
         batches.append(names[start:])
     return batches
+
+
+def _sizes(names: Sequence[str]) -> list[int]:
+    """The length of each name in UTF-8."""
+    return list(map(len, map(str.encode, names)))

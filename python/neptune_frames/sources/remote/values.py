@@ -20,6 +20,7 @@ import pyarrow.compute as pc
 
 from neptune_frames import config
 from neptune_frames.errors import WireDecodingError
+from neptune_frames.query.attributes import WIRE_NAMES
 from neptune_frames.query.selection import AttributeSelector
 from neptune_frames.query.selectors import match_names
 from neptune_frames.sources.remote.attribute_requests import attribute_filters, exact_names
@@ -62,11 +63,12 @@ def fetch_values(session: Session, runs: pa.Table, selector: AttributeSelector) 
         questions = _by_name(runs, names)
         overlapping = False
     chains = (partial(_page, session, question, None, TokenTrail("attribute values")) for question in questions)
+    narrows_types = names is not None and any(len(each.types) < len(WIRE_NAMES) for each in selector.alternatives)
     seen = _Seen()
     for page in fetch_unordered(chains):
         for attribute_type, batch in page:
             kept = batch
-            if names is not None:
+            if narrows_types:
                 # A name may have another type in some run than the one that was asked for.
                 types = pa.repeat(pa.scalar(attribute_type), batch.num_rows)
                 kept = batch.filter(pa.array(match_names(selector, batch.column("attribute"), types)))
