@@ -91,6 +91,7 @@ def _reader(
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("NEPTUNE_ARCHIVE", str(request.getfixturevalue("example_archive")))
     monkeypatch.setenv("NEPTUNE_PROJECT", PROJECT)
+    monkeypatch.setenv("NEPTUNE_FRAMES_CACHE", "off")
 
     import polars as pl
 
