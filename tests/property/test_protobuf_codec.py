@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 
 from neptune_frames.errors import WireDecodingError
 from neptune_frames.wire import protobuf
-from neptune_frames.wire.protobuf import messages, scan
+from neptune_frames.wire.protobuf import messages, records, scan
 from neptune_frames.wire.protobuf.drafts import Draft
 from neptune_frames.wire.protobuf.fields import Field, Kind, Message, WireType
 from neptune_frames.wire.protobuf.records import Records
@@ -233,15 +233,18 @@ def random_field(source: random.Random, field: Field, depth: int) -> bytes:
     return write_varint(field.tag) + write_varint(len(content)) + content
 
 
-@pytest.fixture(params=["lockstep", "windows", "small windows"])
+@pytest.fixture(params=["lockstep", "small blocks", "windows", "small windows"])
 def strategy(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
     """Each way of finding fields, which otherwise depends on the sizes."""
-    if request.param != "lockstep":
+    if request.param == "small blocks":
+        monkeypatch.setattr(records, "_BLOCK", 3)
+    if "windows" in request.param:
         monkeypatch.setattr(scan, "_ROUNDS_BEFORE_CHOICE", 1)
         monkeypatch.setattr(scan, "_windows_pay", lambda *_: True)
     if request.param == "small windows":
         monkeypatch.setattr(scan, "_WINDOW", 16)
         monkeypatch.setattr(scan, "_LONG_FIELD", 24)
+        monkeypatch.setattr(scan, "_SHORT_FIELDS", 1)
 
 
 @pytest.mark.usefixtures("strategy")
@@ -318,6 +321,34 @@ def test_reads_long_and_many_series_like_a_plain_reader(sizes: list[int]) -> Non
             narrow.column("points").values.field(name).to_numpy().tobytes()
             == page.column("points").values.field(name).to_numpy().tobytes()
         )
+
+
+@pytest.mark.parametrize("block", [7, 100, 100_000])
+@pytest.mark.parametrize("regular", [0.0, 0.9, 1.0])
+def test_reads_lists_of_regular_and_irregular_items_in_blocks(
+    block: int, regular: float, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Guessed neighbours, marches in step and what is left to single rounds, cut into blocks anywhere."""
+    monkeypatch.setattr(records, "_BLOCK", block)
+    source = random.Random(regular)
+
+    def entry(index: int) -> bytes:
+        attributes = [
+            delimited(7, delimited(1, b"n" * (5 if source.random() < regular else source.randrange(200))))
+            for _ in range(12 + source.randrange(3))
+        ]
+        return delimited(3, delimited(1, str(index).encode()) + b"".join(attributes))
+
+    check_same(b"".join(entry(i) for i in range(60)), messages.SEARCH_RESULT)
+
+
+def test_a_broken_item_among_many_is_found_where_it_is() -> None:
+    good, bad = delimited(2, b"\x11" + bytes(8)), delimited(2, b"\x11" + bytes(7))
+    for before in (0, 1, 9, 500):
+        with pytest.raises(WireDecodingError) as caught:
+            protobuf.decode_float_series(delimited(1, delimited(2, good * before + bad + good * 500)))
+        header = len(delimited(1, delimited(2, good * before + bad + good * 500))) - len(good * (before + 500) + bad)
+        assert caught.value.position == header + before * len(good) + 2
 
 
 def test_points_come_in_the_order_they_were_sent_in() -> None:

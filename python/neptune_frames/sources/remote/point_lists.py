@@ -35,13 +35,14 @@ class PointLists:
 
     def direction(self) -> int:
         """1 where steps ascend within all lists, -1 where they descend, 0 where neither holds for all."""
-        rises = np.diff(self._steps())
-        within = np.ones(len(rises), bool)
-        within[self.offsets[1:-1] - 1] = False
-        rises = rises[within]
-        if (rises >= 0).all():
-            return 1
-        return -1 if (rises <= 0).all() else 0
+        steps = self._steps()
+        between = self.offsets[1:-1] - 1
+        for sign, in_order in ((1, np.greater_equal), (-1, np.less_equal)):
+            ordered = in_order(steps[1:], steps[:-1])
+            ordered[between] = True
+            if ordered.all():
+                return sign
+        return 0
 
     def ascending(self) -> pa.LargeListArray:
         """The lists with ascending steps."""

@@ -29,8 +29,10 @@ _BLOCK = 32_768
 
 _WINDOW = 262_144
 
-#: Fields from this length on are read one by one: that costs less than to look at their bytes.
+#: Fields that are this long on average are read one by one: that costs less than to look at their bytes.
 _LONG_FIELD = 128
+#: So many short fields do not yet count.
+_SHORT_FIELDS = 32
 
 #: Tags from here on are told apart one by one.
 _LARGE_TAG = 128
@@ -39,7 +41,7 @@ _LARGE_TAG = 128
 _COST_OF_ROUND = 150.0
 _COST_OF_WINDOW = 500.0
 _COST_OF_WINDOW_BYTE = 0.008
-_COST_OF_LONG_FIELD = 0.8
+_COST_OF_LONG_FIELD = 0.5
 _ROUNDS_BEFORE_CHOICE = 8
 
 #: Bytes of a length that is read together with its tag.
@@ -332,9 +334,10 @@ def _read_by_windows(
 
 
 def _skim_long_fields(buffer: Buffer, owner: int, position: int, end: int, found: Found) -> int:
-    """Find long length-delimited fields from the position on; return the position of what is none."""
+    """Find length-delimited fields from the position on while they are long; return where the message goes on."""
     content = memoryview(buffer.arrow).cast("B")
-    heads = []
+    heads: list[int] = []
+    first = position
     while position < end and content[position] & 0x87 == WireType.LENGTH:
         start, length, shift = position + 1, 0, 0
         while start < end and content[start] >= 0x80 and shift < 28:
@@ -343,10 +346,11 @@ def _skim_long_fields(buffer: Buffer, owner: int, position: int, end: int, found
         if start >= end or content[start] >= 0x80:
             break
         length |= content[start] << shift
-        if length < _LONG_FIELD or start + 1 + length > end:
+        stop = start + 1 + length
+        if stop > end or stop - first < _LONG_FIELD * (len(heads) - _SHORT_FIELDS):
             break
         heads.append(position)
-        position = start + 1 + length
+        position = stop
     if heads:
         headers = read_headers(buffer, np.array(heads), end)
         found.add(np.full(len(heads), owner), headers.tags, headers.starts, headers.stops)
