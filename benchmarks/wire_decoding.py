@@ -1,4 +1,4 @@
-"""How long our protobuf decoder takes for typical answers, beside a plain copy of the bytes.
+"""How much CPU our protobuf decoder takes for typical answers, beside a plain copy of the bytes.
 
     python benchmarks/wire_decoding.py [--scale 1.0] [--official PYTHON]
 
@@ -43,7 +43,7 @@ message = getattr(import_module(f"{package}.{module}_pb2"), name)
 body = open(sys.argv[1], "rb").read()
 times = []
 for _ in range(3):
-    start = time.perf_counter(); message.FromString(body); times.append(time.perf_counter() - start)
+    start = time.process_time(); message.FromString(body); times.append(time.process_time() - start)
 print(min(times))
 """
 
@@ -192,12 +192,12 @@ WORKLOADS: list[Workload] = [
 
 
 def fastest(action: Callable[[], Any], times: int = 5) -> float:
-    """Seconds of the fastest of several calls."""
+    """CPU seconds of the fastest of several calls: other processes on the machine do not count."""
     seconds = []
     for _ in range(times):
-        start = time.perf_counter()
+        start = time.process_time()
         action()
-        seconds.append(time.perf_counter() - start)
+        seconds.append(time.process_time() - start)
     return min(seconds)
 
 
@@ -221,7 +221,7 @@ def main() -> None:
 
 
 def official_parse(python: str, body: bytes, message: str) -> float:
-    """Seconds the official classes take to parse the body, in their own interpreter."""
+    """CPU seconds the official classes take to parse the body, in their own interpreter."""
     with tempfile.TemporaryDirectory() as directory:
         path = Path(directory) / "body"
         path.write_bytes(body)
