@@ -99,8 +99,10 @@ def _reader(
     import neptune_query as nq
     import neptune_query.runs as nr
     from neptune_fetcher import ReadOnlyProject, ReadOnlyRun, alpha
+    from neptune_frames.sources import choose
 
     doctest_namespace.update(nf=nf, nq=nq, nr=nr, pl=pl, ReadOnlyProject=ReadOnlyProject, ReadOnlyRun=ReadOnlyRun)
+    monkeypatch.setattr(choose, "_api_token", None)
     before = alpha.get_context()
     alpha.set_context()
     yield

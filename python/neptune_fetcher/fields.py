@@ -27,7 +27,13 @@ class Field:
         return f"<{type(self).__name__} {self._path!r}: {self._type}>"
 
     def fetch(self) -> Any:
-        """The value, from the cache if it is there, else from the server (or archive)."""
+        """The value, from the cache if it is there, else from the server (or archive).
+
+        Example:
+            >>> run = ReadOnlyRun(ReadOnlyProject("team/vision"), experiment_name="resnet-2")
+            >>> run["sys/tags"].fetch()
+            {'candidate'}
+        """
         try:
             return self._fields.values[self._path]
         except KeyError:
@@ -44,7 +50,13 @@ class FloatSeries(Field):
     __slots__ = ()
 
     def fetch(self) -> float | None:
-        """The last value, from the cache if it is there; None if the series has none."""
+        """The last value, from the cache if it is there; None if the series has none.
+
+        Example:
+            >>> run = ReadOnlyRun(ReadOnlyProject("team/vision"), experiment_name="resnet-2")
+            >>> run["train/loss"].fetch()
+            0.25
+        """
         value: float | None = super().fetch()
         return value
 

@@ -76,8 +76,8 @@ def set_api_token(api_token: str) -> _calls.Context:
         ValueError: If it is not text, or empty. Whether it is a valid token shows when it is used.
 
     Example:
-        >>> from getpass import getpass
-        >>> nq.set_api_token(getpass("API token: "))  # doctest: +SKIP
+        >>> nq.set_api_token("eyJhcGlfYWRkcmVzcyI6Imh0dHA6Ly8xMjcuMC4wLjEifQ==")
+        Context(project='team/vision')
     """
     return _calls.set_api_token(api_token)
 

@@ -58,7 +58,8 @@ def list_runs(
         AttributeTypeInferenceError: If an attribute of the filter has several types in the project.
 
     Example:
-        nr.list_runs(runs=r"week-\\d+$")
+        >>> nr.list_runs(runs=r"run-[12]$")
+        ['run-1', 'run-2']
     """
     return _calls.list_containers(_calls.RUN, project, runs)
 

@@ -36,24 +36,46 @@ class Context:
 
 
 def get_context() -> Context:
-    """The context that is used where none is passed."""
+    """The context that is used where none is passed.
+
+    Example:
+        >>> get_context()
+        Context(project='team/vision')
+    """
     return _context
 
 
 def set_context(context: Context | None = None) -> Context:
-    """Use this context from now on; None reads NEPTUNE_PROJECT and NEPTUNE_API_TOKEN again."""
+    """Use this context from now on; None reads NEPTUNE_PROJECT and NEPTUNE_API_TOKEN again.
+
+    Example:
+        >>> set_context(Context(project="team/audio"))
+        Context(project='team/audio')
+        >>> set_context()
+        Context(project='team/vision')
+    """
     global _context
     _context = _from_environment() if context is None else context
     return _context
 
 
 def set_project(project: str) -> Context:
-    """Use this project from now on."""
+    """Use this project from now on.
+
+    Example:
+        >>> set_project("team/audio")
+        Context(project='team/audio')
+    """
     return set_context(get_context().with_project(project))
 
 
 def set_api_token(api_token: str) -> Context:
-    """Use this token from now on."""
+    """Use this token from now on. Printing the context does not show it.
+
+    Example:
+        >>> set_api_token("eyJhcGlfYWRkcmVzcyI6Imh0dHA6Ly8xMjcuMC4wLjEifQ==")
+        Context(project='team/vision')
+    """
     return set_context(get_context().with_api_token(api_token))
 
 

@@ -54,6 +54,15 @@ def open_source(explicit: Source | str | os.PathLike[str] | None = None) -> Sour
         Neither an archive nor a token is named.
     InvalidApiTokenError
         The token cannot be decoded.
+
+    Example
+    -------
+    >>> import os
+    >>> archive = open_source(os.environ["NEPTUNE_ARCHIVE"])
+    >>> archive is open_source()
+    True
+    >>> archive.project_name("team/vision")
+    'team/vision'
     """
     if explicit is None:
         return default_source()
