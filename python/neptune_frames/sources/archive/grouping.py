@@ -42,19 +42,22 @@ def group_rows(series: npt.NDArray[np.integer], steps: Steps, count: int) -> Gro
     if dropped.any():
         order = np.flatnonzero(~dropped)
         series, steps = series[order], steps[order]
+    lengths = np.bincount(series, minlength=count)
     if (series[1:] < series[:-1]).any():
         by_series = stable_order(series, count)
         order = by_series if order is None else order[by_series]
-        series, steps = series[by_series], steps[by_series]
-    same = series[1:] == series[:-1]
-    if (same & (steps[1:] <= steps[:-1])).any():
+        series, steps = np.repeat(np.arange(count, dtype=series.dtype), lengths), steps[by_series]
+    # Rows of a series mostly ascend already: few places are left to look at.
+    falls = np.flatnonzero(steps[1:] <= steps[:-1])
+    if (series[falls] == series[falls + 1]).any():
         by_step = np.lexsort((steps, series))
         series, steps = series[by_step], steps[by_step]
         repeated = (series[1:] == series[:-1]) & (steps[1:] == steps[:-1])
         kept = np.flatnonzero(np.concatenate(([True], ~repeated)))
         by_step, series, steps = by_step[kept], series[kept], steps[kept]
         order = by_step if order is None else order[by_step]
-    return Grouped(order, offsets_of(np.bincount(series, minlength=count)), steps)
+        lengths = np.bincount(series, minlength=count)
+    return Grouped(order, offsets_of(lengths), steps)
 
 
 def stable_order(keys: npt.NDArray[np.integer], count: int) -> Indices:
