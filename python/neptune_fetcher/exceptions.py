@@ -5,6 +5,7 @@ from neptune_frames.errors import (
     ConflictingAttributeTypes,
     NeptuneApiTokenNotProvided,
     NeptuneError,
+    NeptuneFailedToFetchClientConfig,
     NeptuneInvalidCredentialsError,
     NeptuneProjectInaccessible,
     NeptuneProjectNotProvided,
@@ -14,7 +15,6 @@ from neptune_frames.errors import (
     NeptuneWarning,
 )
 from neptune_frames.errors import InvalidApiTokenError as InvalidApiTokenException
-from neptune_frames.errors import NeptuneFailedToFetchClientConfig as NeptuneFailedToFetchClientConfig
 
 __all__ = [
     "AttributeTypeInferenceError",
@@ -22,6 +22,7 @@ __all__ = [
     "InvalidApiTokenException",
     "NeptuneApiTokenNotProvided",
     "NeptuneError",
+    "NeptuneFailedToFetchClientConfig",
     "NeptuneInvalidCredentialsError",
     "NeptuneProjectInaccessible",
     "NeptuneProjectNotProvided",

@@ -98,10 +98,9 @@ _SORTS = {
 }  # fmt: skip
 _RUNS = {
     "speedrun": [
-        "1d3bd93b-a69e-4118-aeb8-8184239d7566", "241dd7a7-3d76-4dce-85a4-7df60387f32a", "train_gpt-20250329",
-        "298f02bc-dbb4-4661-9ad8-f6429d532873",
+        "1d3bd93b-a69e-4118-aeb8-8184239d7566", "train_gpt-20250329", "298f02bc-dbb4-4661-9ad8-f6429d532873",
     ],
-    "lineage": ["alpha-restart-2", "values-odd", "names-odd", "strings", "datetimes", "deep-3", "parts"],
+    "lineage": ["alpha-restart-2", "names-odd", "deep-3", "parts"],
 }  # fmt: skip
 _SERIES = {"speedrun": ["val/loss", "train/time_ms", "train/step_avg_ms"], "lineage": ["loss"]}
 _ODD_FIELDS = {
@@ -117,7 +116,7 @@ _ODD_FIELDS = {
 
 def all_cases() -> list[Case]:
     draw = random.Random(SEED)
-    cases = [*_listings(), *_tables(draw, 100), *_runs(draw), *_refused(), *_alpha()]
+    cases = [*_listings(), *_tables(draw, 80), *_runs(draw), *_refused(), *_alpha()]
     return list(dict.fromkeys(cases))
 
 
@@ -192,14 +191,14 @@ def _runs(draw: random.Random) -> list[Case]:
         for custom_id in custom_ids:
             one = f"run({project}, {custom_id!r})"
             cases += [Case(f"sorted({one}.field_names)"), Case(f"{one}.with_id")]
-            for path in draw.sample(_COLUMNS[project], 8):
+            for path in draw.sample(_COLUMNS[project], 6):
                 eager = draw.choice(["", ", eager_load_fields=False"])
                 cases.append(Case(f"run({project}, {custom_id!r}{eager})[{path!r}].fetch()"))
             series = draw.choice(_SERIES[project])
             for options in ("", "include_timestamp=False", "include_point_previews=True", "include_inherited=False"):
                 cases.append(Case(f"{one}[{series!r}].fetch_values({options})"))
             start, end = sorted((draw.choice([0, 1.0, 12.5]), draw.choice([3, 60.0, 125])))
-            for bounds in (f"({start}, {end})", f"(None, {end})", f"({end}, None)", "(1e9, None)", "(5, 1)"):
+            for bounds in (f"({start}, {end})", draw.choice([f"(None, {end})", f"({end}, None)"]), "(5, 1)"):
                 cases.append(Case(f"{one}[{series!r}].fetch_values(step_range={bounds}, progress_bar=False)"))
             cases += [
                 Case(f"prefetched({one}, [{series!r}, 'sys/id', 'no/such'])[{series!r}].fetch_values()"),
@@ -212,7 +211,7 @@ def _runs(draw: random.Random) -> list[Case]:
     for custom_id, paths in _ODD_FIELDS.items():
         for path in paths:
             cases.append(Case(f"run(lineage, {custom_id!r})[{path!r}].fetch()"))
-            cases.append(Case(f"run(lineage, {custom_id!r})[{path!r}].fetch_values()"))
+        cases.append(Case(f"run(lineage, {custom_id!r})[{paths[-1]!r}].fetch_values()"))
     unsupported = "run(speedrun, '298f02bc-dbb4-4661-9ad8-f6429d532873')"
     histogram = "run(speedrun, '1d3bd93b-a69e-4118-aeb8-8184239d7566')"
     return [

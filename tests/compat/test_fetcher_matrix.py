@@ -2,7 +2,7 @@
 
 Calls (`fetcher_cases`) are drawn from a seed and evaluated by three processes of the same script. Answers are
 compared as plain values: classes, indexes, columns, dtypes, order and every cell. A failing call is printed as
-one line of Python; how many calls were compared is printed at the end.
+one line of Python; the summary of the run says how many calls were compared.
 """
 
 from __future__ import annotations
@@ -69,34 +69,23 @@ def peers(official_fetcher_python: Path, data_server: RunningServer, shared_data
         yield Peers(official, our_client=remote, our_archive=local)
 
 
-@pytest.fixture(scope="module")
-def compared(request: pytest.FixtureRequest) -> Iterator[list[Case]]:
-    calls: list[Case] = []
-    yield calls
-    reporter = request.config.pluginmanager.get_plugin("terminalreporter")
-    if reporter is not None:
-        reporter.write_line(
-            f"\ncompared {len(calls)} calls with neptune-fetcher 0.23.0, from a server and from an archive"
-        )
-
-
 def test_there_are_enough_cases() -> None:
     assert len(CASES) >= COMPARED_AT_LEAST
     assert {case.difference for case in CASES} - {None} == set(DIFFERENCES)
 
 
 @pytest.mark.parametrize("case", [pytest.param(case, id=case.call[:60]) for case in CASES if case.difference is None])
-def test_same_answer(case: Case, peers: Peers, compared: list[Case]) -> None:
+def test_same_answer(case: Case, peers: Peers, record_property: pytest.RecordProperty) -> None:
     expected, ours = peers.ask(case.call)
     found = {where: _difference(expected, actual) for where, actual in ours.items()}
-    compared.append(case)
+    record_property("compared_calls", len(ours))
     assert not any(found.values()), _report(case, found)
 
 
 @pytest.mark.parametrize("case", [pytest.param(case, id=case.call[:60]) for case in CASES if case.difference])
-def test_documented_difference(case: Case, peers: Peers, compared: list[Case]) -> None:
+def test_documented_difference(case: Case, peers: Peers, record_property: pytest.RecordProperty) -> None:
     expected, ours = peers.ask(case.call)
-    compared.append(case)
+    record_property("compared_calls", len(ours))
     _, holds = peers.ask(f"bool((lambda result: {DIFFERENCES[str(case.difference)]})(outcome(lambda: {case.call})))")
     for where, actual in ours.items():
         assert _difference(expected, actual), f"{case.call}  # {where} no longer differs"
