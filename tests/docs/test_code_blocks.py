@@ -162,6 +162,7 @@ def reader(demo_directory: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Re
     reader.leave()
 
 
+@pytest.mark.xdist_group("pages")  # with --dist loadgroup one worker makes the archive, instead of each
 @pytest.mark.parametrize("page", list(filter(blocks, PAGES)), ids=lambda page: str(page.relative_to(ROOT)))
 def test_every_block_runs(page: Path, reader: Reader, monkeypatch: pytest.MonkeyPatch) -> None:
     """A reader who copies the blocks of a page in order sees them work, and print what the page shows."""
