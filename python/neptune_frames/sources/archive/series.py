@@ -168,18 +168,19 @@ def _read(request: SeriesRequest, wanted: pl.DataFrame, columns: Sequence[str]) 
     return _stitched(wanted, stored, grouped, frame.select(columns), request.options)
 
 
-def _series_numbers(frame: pl.DataFrame, stored: pl.DataFrame, catalog: Catalog) -> npt.NDArray[np.int64]:
+def _series_numbers(frame: pl.DataFrame, stored: pl.DataFrame, catalog: Catalog) -> npt.NDArray[np.integer]:
     """For each row the position of its series in ``stored`` (sorted by run and attribute), or -1.
 
     The frame's ``attribute_path`` is an Enum of the attributes in ``stored``; with a single one it is not needed.
     """
     runs, attributes = stored["run"].unique().sort(), stored["attribute"].unique().sort()
-    run = repeated_codes(frame["run_id"], catalog.inventory.runs.gather(runs)).astype(np.int64)
-    if len(attributes) == 1:
-        attribute = np.zeros(len(run), dtype=np.int64)
-    else:
-        attribute = frame["attribute_path"].to_physical().cast(pl.Int64).fill_null(-1).to_numpy()
     width = len(attributes)
+    dtype = pl.Int32 if len(runs) * width < 2**31 else pl.Int64
+    run = pl.Series(repeated_codes(frame["run_id"], catalog.inventory.runs.gather(runs)), dtype=dtype).to_numpy()
+    if width == 1:
+        attribute = np.zeros_like(run)
+    else:
+        attribute = frame["attribute_path"].to_physical().cast(dtype).fill_null(-1).to_numpy()
     if stored.height == len(runs) * width:
         return np.where((run >= 0) & (attribute >= 0), run * width + attribute, -1)
     known = np.searchsorted(runs.to_numpy(), stored["run"].to_numpy()) * width + np.searchsorted(
