@@ -28,10 +28,10 @@ demo: $(VENV)/.installed ## Train a small sweep, serve it, and read it back thro
 	$(BIN)/neptune-frames demo --output demo-output
 
 test: $(VENV)/.installed ## Run the fast tests (a few minutes at most)
-	$(BIN)/python -m pytest -n $(TEST_WORKERS) -m "not slow and not compat"
+	$(BIN)/python -m pytest -n $(TEST_WORKERS) --dist loadgroup -m "not slow and not compat"
 
 test-all: test peers ## Run every test, the official clients as peers included
-	$(BIN)/python -m pytest -n $(TEST_WORKERS) -m "slow or compat"
+	$(BIN)/python -m pytest -n $(TEST_WORKERS) --dist loadgroup -m "slow or compat"
 
 bench: $(VENV)/.installed peers ## Compare with the official clients: CPU, wall, memory
 	$(BIN)/python -m benchmarks.compare

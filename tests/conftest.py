@@ -74,7 +74,7 @@ def official_python() -> str:
     python = Path(os.environ.get("NEPTUNE_FRAMES_OFFICIAL_PYTHON", here))
     if not python.exists():
         pytest.skip(
-            f"the official client's Python is not at {python}; set NEPTUNE_FRAMES_OFFICIAL_PYTHON to the interpreter of "
-            "an environment with neptune-query"
+            f"the official client's Python is not at {python}; set NEPTUNE_FRAMES_OFFICIAL_PYTHON to the "
+            "interpreter of an environment with neptune-query"
         )
     return str(python)

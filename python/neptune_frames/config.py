@@ -6,8 +6,9 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any, Callable, Generic, TypeVar
+from typing import Any, Generic, TypeVar
 
 from neptune_frames.errors import InvalidSettingError
 
@@ -138,7 +139,10 @@ LONGEST_FIELD_NAME = Setting(
     "NEPTUNE_MAX_ACCEPTABLE_PATH_SIZE", 1024, _positive_int, "bytes of the longest name that `field_names` lists"
 )
 LARGE_TABLE = Setting(
-    "NEPTUNE_WARN_AT_DATAFRAME_SIZE", 1_000_000, int, "cells from which neptune_fetcher warns of a large table; 0: never"
+    "NEPTUNE_WARN_AT_DATAFRAME_SIZE",
+    1_000_000,
+    int,
+    "cells from which neptune_fetcher warns of a large table (0: never)",
 )
 FILES_BATCH_SIZE = Setting("NEPTUNE_QUERY_FILES_BATCH_SIZE", 200, _positive_int, "files signed in one request")
 FILES_TIMEOUT = Setting("NEPTUNE_QUERY_FILES_TIMEOUT", None, _seconds, "timeout of one file transfer, seconds")

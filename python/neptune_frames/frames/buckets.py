@@ -10,7 +10,7 @@ two regular buckets; here buckets are joined first, so no point is lost and ever
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import TYPE_CHECKING
 
@@ -68,7 +68,7 @@ def existing_series(source: Source, runs: pa.Table, selector: AttributeSelector)
     return SeriesKeys(runs, pa.array(names, pa.string()), (run.astype(np.int32), attribute.astype(np.int32)))
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class BucketedMetrics(Exports):
     """Buckets of float series, on the way to a frame.
 
@@ -79,7 +79,7 @@ class BucketedMetrics(Exports):
     """
 
     keys: SeriesKeys
-    buckets: pa.Table = field(repr=False)
+    buckets: pa.Table
     kind: ContainerKind
 
     def to_polars(self) -> pl.DataFrame:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import TYPE_CHECKING
 
@@ -51,7 +51,7 @@ def fetch_object_series(source: Source, question: MetricsQuestion) -> ObjectSeri
     )
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class ObjectSeries(Exports):
     """Points of string, histogram and file series, on the way to a frame.
 
@@ -63,7 +63,7 @@ class ObjectSeries(Exports):
     """
 
     keys: SeriesKeys
-    points: pa.Table = field(repr=False)
+    points: pa.Table
     kind: ContainerKind
     include_time: bool = False
 

@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections import Counter, defaultdict
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from collections.abc import Set as AbstractSet
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
@@ -138,7 +138,7 @@ def _collected(source: Source, runs: pa.Table, selector: AttributeSelector) -> d
     return {attribute_type: pa.Table.from_batches(pieces) for attribute_type, pieces in batches.items()}
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class RunTable(Exports):
     """Runs and their values, on the way to a wide frame.
 
@@ -150,7 +150,7 @@ class RunTable(Exports):
     """
 
     runs: pa.Table
-    values: dict[str, pa.Table] = field(repr=False)
+    values: dict[str, pa.Table]
     kind: ContainerKind
     with_project: bool = False
 
@@ -196,6 +196,12 @@ class RunTable(Exports):
         position[order] = np.arange(len(names))
         columns = name_index([names[place] for place in order], "attribute")
         return frame_of_blocks(self.pandas_blocks(position), self._pandas_index(), columns)
+
+    def _shown(self) -> pl.DataFrame:
+        try:
+            return self.to_polars()
+        except ConflictingAttributeTypes:
+            return self.to_polars(type_suffix=True)
 
     def to_polars(self, *, type_suffix: bool = False) -> pl.DataFrame:
         """A frame with typed, nullable columns; the keys (``experiment`` or ``run``) come first.

@@ -33,3 +33,16 @@ class Exports:
 
     def __arrow_c_stream__(self, requested_schema: object | None = None) -> Any:
         return self.to_polars().__arrow_c_stream__(requested_schema)
+
+    def _shown(self) -> pl.DataFrame:
+        """The frame that a terminal or notebook shows."""
+        return self.to_polars()
+
+    def _summary(self) -> str:
+        return f"{type(self).__name__}; .collect() .lazy() .to_arrow() .to_pandas()"
+
+    def __repr__(self) -> str:
+        return f"{self._summary()}\n{self._shown()}"
+
+    def _repr_html_(self) -> str:
+        return f"<p>{self._summary()}</p>{self._shown()._repr_html_()}"

@@ -153,6 +153,7 @@ def greeting(url: str, options: ServeOptions, projects: Sequence[str]) -> str:
         f"Projects:\n{shown or '  none yet; they are picked up when they appear'}{more}\n"
         f"\n"
         f"In another shell:\n"
+        f"  unset NEPTUNE_ARCHIVE\n"
         f'  export NEPTUNE_API_TOKEN="$(neptune-frames token {reach}{secret})"{note}\n'
         f"  export NEPTUNE_PROJECT={shlex.quote(projects[0]) if projects else 'workspace/project'}\n"
         f"  python -c 'import neptune_query as nq; print(nq.list_experiments())'\n"

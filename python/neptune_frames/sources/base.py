@@ -78,9 +78,7 @@ class Source(Protocol):
         """
         ...
 
-    def definitions(
-        self, projects: Sequence[str], runs: pa.Table | None, selector: AttributeSelector
-    ) -> pa.Table:
+    def definitions(self, projects: Sequence[str], runs: pa.Table | None, selector: AttributeSelector) -> pa.Table:
         """Unique attributes (ATTRIBUTES, sorted by name then type) of the runs, or of whole projects."""
         ...
 
