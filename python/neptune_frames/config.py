@@ -89,7 +89,7 @@ RETRY_HARD_TIMEOUT = Setting(
     UNLIMITED,
 )
 MAX_WORKERS = Setting(
-    "NEPTUNE_QUERY_MAX_WORKERS", 32, _positive_int, "requests in flight at most", ("NEPTUNE_FETCHER_MAX_WORKERS",)
+    "NEPTUNE_QUERY_MAX_WORKERS", 10, _positive_int, "requests in flight at most", ("NEPTUNE_FETCHER_MAX_WORKERS",)
 )
 SEARCH_PAGE_SIZE = Setting(
     "NEPTUNE_QUERY_EXPERIMENT_SYS_ATTRS_BATCH_SIZE",
