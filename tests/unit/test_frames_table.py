@@ -18,7 +18,7 @@ from neptune_frames.frames.questions import Containers
 from neptune_frames.frames.table import RunTable, TableQuestion, fetch_run_table
 from neptune_frames.query.arguments import resolve_attributes
 from neptune_frames.query.attributes import Attribute
-from neptune_frames.query.filters import Filter
+from neptune_frames.query.filters import AttributeFilter, Filter
 from neptune_frames.query.selection import ContainerKind
 from neptune_frames.schemas import RUNS, SERIES_TYPES, values_schema
 from neptune_frames.types import File, Histogram
@@ -256,14 +256,27 @@ def test_short_list_of_names_is_one_request() -> None:
     assert [name for name, _ in source.calls] == ["search"]
 
 
-def test_pattern_and_long_list_are_two(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_pattern_becomes_a_short_list_of_names() -> None:
+    """What a pattern stands for is looked up, and then travels with the search."""
     source = MemorySource(STORED)
     assert ask(source, "^l").to_pandas().columns.tolist() == ["loss", "lr"]
-    assert [name for name, _ in source.calls] == ["search", "values"]
+    assert [name for name, _ in source.calls] == ["search", "definitions", "search"]
+
+
+def test_pattern_brings_only_the_types_it_selects() -> None:
+    """A name that has another type in some run does not bring that run's value along."""
+    frame = ask(MemorySource(STORED), AttributeFilter("mixed", type="int"), kind=RUN).to_pandas()
+    assert frame["mixed"].dropna().tolist() == [1]
+
+
+def test_many_names_are_asked_for_after_the_search(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("NEPTUNE_QUERY_ENTRIES_SEARCH_MAX_PROJECTION_ATTRIBUTES", "1")
     source = MemorySource(STORED)
     assert ask(source, ["lr", "loss"]).to_pandas().columns.tolist() == ["loss", "lr"]
     assert [name for name, _ in source.calls] == ["search", "values"]
+    source = MemorySource(STORED)
+    assert ask(source, "^l").to_pandas().columns.tolist() == ["loss", "lr"]
+    assert [name for name, _ in source.calls] == ["search", "definitions", "values"]
 
 
 def test_no_attributes_give_rows_without_columns() -> None:

@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from neptune_frames import config
 from neptune_frames.errors import ConflictingAttributeTypes
@@ -46,7 +47,7 @@ if TYPE_CHECKING:
     from neptune_frames.frames.questions import Containers
     from neptune_frames.query.attributes import Attribute
     from neptune_frames.query.selection import AttributeSelector, ContainerKind
-    from neptune_frames.sources.base import Source
+    from neptune_frames.sources.base import SearchAnswer, Source
 
 
 @dataclass(frozen=True)
@@ -111,7 +112,8 @@ class _TypeLookup:
 def fetch_run_table(source: Source, question: TableQuestion) -> RunTable:
     """Ask a source for runs and their attribute values.
 
-    A short list of exact names travels with the search itself; everything else is a second question.
+    A short list of exact names travels with the search itself. A pattern is made such a list where it
+    stands for few names: a search answers for many runs at once, a question for values page by page.
 
     Raises:
         NeptuneProjectInaccessible: If the project does not exist.
@@ -119,19 +121,45 @@ def fetch_run_table(source: Source, question: TableQuestion) -> RunTable:
     """
     query, selector = question.run_query(source), question.attributes
     names = selector.plain_names
-    if names is not None and len(names) <= config.MAX_PROJECTED_ATTRIBUTES.get() and query.project is not None:
+    if names is not None and _travels(names, query):
         answer = source.search(query, projection=names)
         values = answer.values
     else:
         answer = source.search(query)
-        values = _collected(source, answer.runs, selector) if selector.alternatives and names != () else {}
+        values = {}
+        if selector.alternatives and names != () and answer.runs.num_rows:
+            answer, values = _values_of_pattern(source, query, selector, answer)
     known: dict[str, pa.Table] = {name: values[name] for name in KNOWN_TYPES if name in values}
     return RunTable(answer.runs, known, query.kind, with_project=query.project is None)
 
 
+def _travels(names: Sequence[str], query: RunQuery) -> bool:
+    """Whether a search can bring the values of these names along."""
+    return query.project is not None and len(names) <= config.MAX_PROJECTED_ATTRIBUTES.get()
+
+
+def _values_of_pattern(
+    source: Source, query: RunQuery, selector: AttributeSelector, found: SearchAnswer
+) -> tuple[SearchAnswer, dict[str, pa.Table]]:
+    """The runs and the values of the attributes a selector stands for."""
+    if query.project is None or selector.plain_names is not None:
+        return found, _collected(source, found.runs, selector)
+    definitions = source.definitions([query.project], found.runs, selector)
+    names = definitions.column("attribute").unique().to_pylist()
+    if not _travels(names, query):
+        return found, _collected(source, found.runs, selector)
+    answer = source.search(query, projection=names)
+    return answer, {kind: _of_type(table, kind, definitions) for kind, table in answer.values.items()}
+
+
+def _of_type(values: pa.Table, attribute_type: str, definitions: pa.Table) -> pa.Table:
+    """Without attributes that have a name in common with one that was selected, but not its type."""
+    selected = definitions.filter(pc.equal(definitions.column("type"), attribute_type)).column("attribute")
+    is_selected = pc.is_in(values.column("attribute").cast(pa.string()), value_set=selected.combine_chunks())
+    return values if pc.all(is_selected).as_py() else values.filter(is_selected)
+
+
 def _collected(source: Source, runs: pa.Table, selector: AttributeSelector) -> dict[str, pa.Table]:
-    if not runs.num_rows:
-        return {}
     batches: dict[str, list[pa.RecordBatch]] = defaultdict(list)
     for attribute_type, batch in source.values(runs, selector):
         batches[attribute_type].append(batch)

@@ -42,6 +42,9 @@ from neptune_frames.wire.requests import (
 )
 
 _PATH = f"{LEADERBOARD}/proto/leaderboard/entries/search/"
+#: Attribute values in one page at most: pages of few names hold many runs, and pages of many names fewer.
+_VALUES_PER_PAGE = 250_000
+
 _GLOBAL_PATH = f"{LEADERBOARD}/proto/leaderboard/entries/global/search/"
 
 #: Attributes that fill the columns of RUNS.
@@ -70,8 +73,9 @@ def _pages(session: Session, query: RunQuery, names: Sequence[str]) -> Iterator[
     wanted = query.limit
     if wanted == 0:
         return
-    page_size = config.SEARCH_PAGE_SIZE.get()
-    fetch = partial(_fetch_page, session, query, list(dict.fromkeys([*_IDENTITY.values(), *names])))
+    projected = list(dict.fromkeys([*_IDENTITY.values(), *names]))
+    page_size = min(config.SEARCH_PAGE_SIZE.get(), _VALUES_PER_PAGE // len(projected))
+    fetch = partial(_fetch_page, session, query, projected)
     first_limit = page_size if wanted is None else min(wanted, page_size)
     first = fetch(query.offset, first_limit)
     yield first
