@@ -22,7 +22,7 @@ _LONGEST_MESSAGE = 1024
 _MOST_LAYOUTS = 8
 #: A layout is worth a test of its own if at least one in so many messages has its length.
 _RAREST = 16
-_BLOCK = 16_384
+_BLOCK = 131_072
 
 
 class _Layout(NamedTuple):

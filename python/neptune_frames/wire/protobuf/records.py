@@ -17,8 +17,8 @@ from neptune_frames.wire.protobuf.layout import take_uniform
 from neptune_frames.wire.protobuf.scan import Chunk, Found, scan
 from neptune_frames.wire.protobuf.structs import JoinedStructs
 
-#: Messages read at a time: what is needed on the way fits in the processor's cache.
-_BLOCK = 32_768
+#: Messages read at a time: enough that calls into NumPy cost little, few enough for small temporaries.
+_BLOCK = 131_072
 
 
 class Records:
