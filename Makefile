@@ -35,6 +35,9 @@ test-all: test peers ## Run every test, the official clients as peers included
 
 bench: $(VENV)/.installed peers ## Compare with the official clients: CPU, wall, memory
 	$(BIN)/python -m benchmarks.compare
+	$(BIN)/python -m benchmarks.lazy_scan
+	$(BIN)/python -m benchmarks.archive_scan
+	$(BIN)/python -m benchmarks.archive_filter --runs 500
 
 docs: $(VENV)/.installed ## Run every code block of README and docs, and check the links between pages
 	$(BIN)/python -m pytest tests/docs
