@@ -5,7 +5,9 @@ Whole columns turn into lists first; then one pass constructs the objects.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+import gc
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from typing import Any
 
 import numpy as np
@@ -20,17 +22,40 @@ from neptune_frames.types import File, Histogram
 def object_array(objects: Iterable[Any], length: int) -> npt.NDArray[np.object_]:
     """Objects as an array of one dimension, whatever they are (sequences too)."""
     array = np.empty(length, dtype=object)
-    array[:] = list(objects)
+    with _collector_paused():
+        array[:] = list(objects)
     return array
 
 
+@contextmanager
+def _collector_paused() -> Iterator[None]:
+    """While many objects are made, the cyclic collector would look through all of them again and again."""
+    was_enabled = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if was_enabled:
+            gc.enable()
+
+
 def sets(column: pa.Array) -> npt.NDArray[np.object_]:
-    """A list column as Python sets; a null list becomes an empty set."""
-    texts = _shared_texts(column.flatten())
+    """A list column as Python sets, none shared; a null list becomes an empty set.
+
+    Few different sets usually fill a column: each is built once, and then copied.
+    """
+    column = pa.concat_arrays([column])  # lists that start at offset 0, without slack
+    codes = column.flatten().dictionary_encode().indices.cast(pa.string())
     lengths = pc.fill_null(pc.list_value_length(column), 0).to_numpy(zero_copy_only=False)
-    ends = np.cumsum(lengths)
-    bounds = zip((ends - lengths).tolist(), ends.tolist(), strict=True)
-    return object_array((set(texts[start:end]) for start, end in bounds), len(column))
+    offsets = np.zeros(len(column) + 1, dtype=np.int32)
+    np.cumsum(lengths, out=offsets[1:])
+    keys = pc.binary_join(pa.ListArray.from_arrays(pa.array(offsets), codes), ",").dictionary_encode()
+    places = keys.indices.to_numpy(zero_copy_only=False)
+    examples = np.empty(len(keys.dictionary), dtype=np.int64)
+    examples[places] = np.arange(len(places))
+    distinct = np.empty(len(examples), dtype=object)
+    distinct[:] = [set(texts or ()) for texts in column.take(pa.array(examples)).to_pylist()]
+    return object_array(map(set.copy, distinct[places].tolist()), len(column))
 
 
 def histograms(column: pa.Array) -> npt.NDArray[np.object_]:
