@@ -140,6 +140,14 @@ class _Work(Generic[T]):
         return oldest.result()
 
 
+def large_answers_ahead() -> int:
+    """How many answers of millions of values to have in work at one time: two for each processor, at least 4.
+
+    They keep the processors busy; more of them would only wait for the interpreter, and hold memory.
+    """
+    return min(config.MAX_WORKERS.get(), max(4, 2 * (os.cpu_count() or 1)))
+
+
 def compute(task: Task[T]) -> T:
     """Run what keeps a processor busy, such as decoding, and wait for its result.
 

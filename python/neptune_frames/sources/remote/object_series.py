@@ -14,7 +14,7 @@ from neptune_frames.errors import WireDecodingError
 from neptune_frames.query.selection import SeriesOptions
 from neptune_frames.schemas import OBJECT_POINT, series_points_schema
 from neptune_frames.sources.base import SeriesKeys
-from neptune_frames.sources.remote.concurrency import Step, fetch_unordered
+from neptune_frames.sources.remote.concurrency import Step, fetch_unordered, large_answers_ahead
 from neptune_frames.sources.remote.point_lists import PointLists
 from neptune_frames.sources.remote.series_requests import (
     SeriesBatch,
@@ -42,7 +42,7 @@ def fetch_object_points(session: Session, keys: SeriesKeys, options: SeriesOptio
     reading = _Reading(session, options)
     parts = object_series_parts(keys.attributes, keys.positions()[1])
     chains = (partial(reading.page, _Progress(batch)) for batch in series_batches(keys, parts))
-    for pieces in fetch_unordered(chains):
+    for pieces in fetch_unordered(chains, large_answers_ahead()):
         yield from pieces
 
 

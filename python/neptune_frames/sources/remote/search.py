@@ -24,7 +24,7 @@ from neptune_frames.query.selection import (
 )
 from neptune_frames.schemas import RUNS, values_schema
 from neptune_frames.sources.base import SearchAnswer
-from neptune_frames.sources.remote.concurrency import fetch_ordered
+from neptune_frames.sources.remote.concurrency import fetch_ordered, large_answers_ahead
 from neptune_frames.sources.remote.session import LEADERBOARD, Session
 from neptune_frames.sources.remote.unknown_types import warn_of_unknown_types
 from neptune_frames.sources.remote.values import fetch_values
@@ -87,9 +87,8 @@ def _pages(session: Session, query: RunQuery, names: Sequence[str]) -> Iterator[
         # A server may cap the limit: what it gave is what it gives.
         step = min(received, page_size)
         end = total if wanted is None else min(total, wanted)
-        yield from fetch_ordered(
-            partial(fetch, query.offset + start, min(step, end - start)) for start in range(received, end, step)
-        )
+        pages = (partial(fetch, query.offset + start, min(step, end - start)) for start in range(received, end, step))
+        yield from fetch_ordered(pages, large_answers_ahead())
     elif not first.total:
         yield from _pages_until_short(first, fetch, query, page_size)
 
