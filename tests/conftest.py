@@ -67,14 +67,26 @@ def data_server(shared_data: Path) -> Iterator[RunningServer]:
         yield server
 
 
+#: Read when this file is loaded: later, each test runs without the caller's NEPTUNE_ variables.
+_CHOSEN = {name: value for name, value in os.environ.items() if name.startswith("NEPTUNE_FRAMES_OFFICIAL_")}
+
+
+def _interpreter(variable: str, environment: str) -> Path:
+    python = Path(
+        _CHOSEN.get(variable) or Path(__file__).resolve().parents[1] / ".venvs" / environment / "bin" / "python"
+    )
+    if not python.is_file():
+        pytest.skip(f"no official client at {python}; `make peers` installs it, or {variable} names an interpreter")
+    return python
+
+
 @pytest.fixture(scope="session")
-def official_python() -> str:
-    """The interpreter of an environment with the official neptune-query; skips where there is none."""
-    here = Path(__file__).resolve().parents[1] / ".venvs" / "neptune-query" / "bin" / "python"
-    python = Path(os.environ.get("NEPTUNE_FRAMES_OFFICIAL_PYTHON", here))
-    if not python.exists():
-        pytest.skip(
-            f"the official client's Python is not at {python}; set NEPTUNE_FRAMES_OFFICIAL_PYTHON to the "
-            "interpreter of an environment with neptune-query"
-        )
-    return str(python)
+def official_python() -> Path:
+    """Interpreter of an environment with the official neptune-query."""
+    return _interpreter("NEPTUNE_FRAMES_OFFICIAL_PYTHON", "neptune-query")
+
+
+@pytest.fixture(scope="session")
+def official_fetcher_python() -> Path:
+    """Interpreter of an environment with the official neptune-fetcher."""
+    return _interpreter("NEPTUNE_FRAMES_OFFICIAL_FETCHER_PYTHON", "neptune-fetcher")

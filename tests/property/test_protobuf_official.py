@@ -94,7 +94,7 @@ def rewritten(body: bytes, message: Message) -> bytes | None:
         return None
 
 
-def ask_oracle(python: str, cases: list[tuple[Message, bytes]], directory: Path) -> list[bytes | None]:
+def ask_oracle(python: Path, cases: list[tuple[Message, bytes]], directory: Path) -> list[bytes | None]:
     request, answer = directory / "cases.json", directory / "answers.json"
     request.write_text(json.dumps([(message.name, base64.b64encode(body).decode()) for message, body in cases]))
     subprocess.run([python, "-c", ORACLE, str(request), str(answer)], check=True, timeout=120)
@@ -105,14 +105,14 @@ def cases_of(source: random.Random, count: int) -> list[tuple[Message, bytes]]:
     return [(m, random_body(source, m)) for known in MODULES.values() for m in known for _ in range(count)]
 
 
-def test_reads_and_writes_what_the_official_classes_do(official_python: str, tmp_path: Path) -> None:
+def test_reads_and_writes_what_the_official_classes_do(official_python: Path, tmp_path: Path) -> None:
     cases = cases_of(random.Random(5), 8)
     for (message, body), official in zip(cases, ask_oracle(official_python, cases, tmp_path), strict=True):
         assert official is not None
         assert rewritten(body, message) == official
 
 
-def test_never_reads_what_the_official_classes_refuse(official_python: str, tmp_path: Path) -> None:
+def test_never_reads_what_the_official_classes_refuse(official_python: Path, tmp_path: Path) -> None:
     """On damaged bytes we may be stricter (wrong wire types, groups), never laxer, and never read other values."""
     source = random.Random(6)
     cases = []
