@@ -37,7 +37,7 @@ def _write(
     accuracies: list[float],
     more: dict[str, Any] | None = None,
 ) -> None:
-    from neptune_frames.export.exporter_layout import (
+    from neptune_frames.writing.exporter_layout import (
         float_series_rows,
         object_series_rows,
         parameter_rows,

@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from neptune_frames.export.exporter_layout import float_series_rows, object_series_rows, parameter_rows, write_run
+from neptune_frames.writing.exporter_layout import float_series_rows, object_series_rows, parameter_rows, write_run
 
 PROJECT = "ws/proj"
 

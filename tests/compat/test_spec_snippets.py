@@ -25,7 +25,7 @@ import pandas as pd
 import pytest
 
 from neptune_frames.errors import NeptuneUnexpectedResponseError
-from neptune_frames.export.exporter_layout import float_series_rows, parameter_rows, write_run
+from neptune_frames.writing.exporter_layout import float_series_rows, parameter_rows, write_run
 from neptune_frames.server.testing import serve_in_thread
 from neptune_frames.sources.choose import close_sources
 

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import numpy as np
 
-from neptune_frames.export.exporter_layout import (
+from neptune_frames.writing.exporter_layout import (
     float_series_rows,
     object_series_rows,
     parameter_rows,

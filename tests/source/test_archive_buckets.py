@@ -12,7 +12,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from neptune_frames.export.exporter_layout import float_series_rows, write_run
+from neptune_frames.writing.exporter_layout import float_series_rows, write_run
 from neptune_frames.query.selection import ContainerKind, RunQuery, SeriesOptions
 from neptune_frames.schemas import BUCKETS
 from neptune_frames.sources.archive import ArchiveSource

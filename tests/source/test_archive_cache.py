@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from neptune_frames.export.exporter_layout import float_series_rows, object_series_rows, parameter_rows, write_run
+from neptune_frames.writing.exporter_layout import float_series_rows, object_series_rows, parameter_rows, write_run
 from neptune_frames.query.attributes import KNOWN_TYPES
 from neptune_frames.query.selection import AttributeAlternative, AttributeSelector, ContainerKind, RunQuery
 from neptune_frames.sources.archive import ArchiveSource, cache, freshness, projects

@@ -11,7 +11,7 @@ import pyarrow as pa
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from neptune_frames.export.exporter_layout import float_series_rows, parameter_rows, write_run
+from neptune_frames.writing.exporter_layout import float_series_rows, parameter_rows, write_run
 from neptune_frames.query.selection import (
     AttributeAlternative,
     AttributeSelector,

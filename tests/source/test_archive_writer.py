@@ -12,7 +12,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from neptune_frames.export.exporter_layout import (
+from neptune_frames.writing.exporter_layout import (
     decimal_steps,
     float_series_rows,
     object_series_rows,

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from neptune_frames.demo.sweep import TrainedRun, train_sweep
-from neptune_frames.export.exporter_layout import float_series_rows, parameter_rows, write_payload, write_run
+from neptune_frames.writing.exporter_layout import float_series_rows, parameter_rows, write_payload, write_run
 
 PROJECT = "demo/spirals"
 _STEP_SECONDS = 0.25
