@@ -16,7 +16,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from neptune_frames.errors import ArchiveError, DamagedFileError, NeptuneProjectInaccessible, NeptuneWarning
-from neptune_frames.export.exporter_layout import (
+from neptune_frames.writing.exporter_layout import (
     float_series_rows,
     object_series_rows,
     parameter_rows,
@@ -204,12 +204,12 @@ class TestRows:
         assert max(heights) <= 4
         assert sum(heights) == 12
 
-    def test_types_of_older_exports_are_named_once_and_left_out(self, tmp_path: Path) -> None:
+    def test_unknown_types_are_named_once_and_left_out(self, tmp_path: Path) -> None:
         rows = parameter_rows({("artifacts", "file"): "a/files_list.json", "x": 1})
-        kinds = pa.array(["artifact" if kind == "file" else kind for kind in rows["attribute_type"].to_pylist()])
+        kinds = pa.array(["notebook" if kind == "file" else kind for kind in rows["attribute_type"].to_pylist()])
         write(tmp_path, "a", {}, rows.set_column(3, EXPORT_SCHEMA.field(3), kinds))
         source = ArchiveSource(tmp_path)
-        with pytest.warns(NeptuneWarning, match="artifact"):
+        with pytest.warns(NeptuneWarning, match="notebook"):
             assert values_of(source, "int") == {("a", "x"): 1}
         assert values_of(source, "file") == {}
 

@@ -28,7 +28,7 @@ from neptune_frames.sources.archive.inventory import Inventory
 from neptune_frames.sources.archive.layout import FileState, encoded_name
 
 #: Raise the number whenever `Inventory`, or how it is made, changes its meaning.
-_FORMAT = b"neptune-frames archive catalog 2\n"
+_FORMAT = b"neptune-frames archive catalog 3\n"
 _PREFIX = struct.Struct("<IQ")  # checksum of all that follows it, length of the header
 _SUFFIX = ".catalog"
 _ASIDE = ".aside"

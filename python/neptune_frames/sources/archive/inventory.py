@@ -19,6 +19,7 @@ from neptune_frames.errors import ArchiveError
 from neptune_frames.sources.archive.grouping import Indices, dense_codes, group_rows, offsets_of
 from neptune_frames.sources.archive.layout import (
     FLOAT_SERIES,
+    NEPTUNE2_COLUMNS,
     OBJECT_SERIES_COLUMNS,
     PARAMETER_COLUMNS,
     VALUE_COLUMNS,
@@ -46,7 +47,7 @@ class Inventory:
     and run with rows in it. ``tables`` has one table per attribute type, sorted by attribute and run:
     parameters with a ``value``, series with their statistics (``bytes`` of an object series is about what
     its values take in memory). ``ignored_types`` are attribute types that
-    were found but have no place in the library (``file_set`` and ``artifact`` of 2.x exports).
+    were found but are unknown.
     """
 
     project: str | None
@@ -133,7 +134,8 @@ def _read_chunk(files: list[str]) -> Inventory:
         raise ArchiveError(f"One project directory holds rows of several projects: {', '.join(projects.sort())}.")
     coded = [_coded(frame, file_names, run_names, attribute_names) for frame in frames]
     tables = {FLOAT_SERIES: _float_series(coded[0])}
-    tables |= {name: _parameters(coded[1], name, column) for name, column in PARAMETER_COLUMNS.items()}
+    parameters = PARAMETER_COLUMNS | NEPTUNE2_COLUMNS
+    tables |= {name: _parameters(coded[1], name, column) for name, column in parameters.items()}
     tables |= {name: _object_series(coded[1], name, column) for name, column in OBJECT_SERIES_COLUMNS.items()}
     owners = pl.concat([frame.select("file", "run").unique() for frame in coded]).unique()
     return Inventory(
@@ -143,7 +145,7 @@ def _read_chunk(files: list[str]) -> Inventory:
         attribute_names,
         owners,
         {name: table for name, table in tables.items() if table.height},
-        frozenset(others["attribute_type"].drop_nulls().unique()).difference(VALUE_COLUMNS),
+        frozenset(others["attribute_type"].drop_nulls().unique()).difference(VALUE_COLUMNS, NEPTUNE2_COLUMNS),
     )
 
 
@@ -163,7 +165,7 @@ def repeated_codes(texts: pl.Series, known: pl.Series) -> npt.NDArray[np.int32]:
 
 
 def _parameters(rows: pl.DataFrame, attribute_type: str, column: str) -> pl.DataFrame:
-    value = pl.col(column).struct.field("path") if attribute_type == "file" else pl.col(column)
+    value = pl.col(column).struct.field("path") if column == "file_value" else pl.col(column)
     return (
         rows.lazy()
         .filter((pl.col("attribute_type") == attribute_type) & value.is_not_null())

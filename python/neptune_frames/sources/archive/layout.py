@@ -53,6 +53,8 @@ PARAMETER_COLUMNS: dict[str, str] = {
     "string_set": "string_set_value",
     "file": "file_value",
 }
+#: Types of neptune2 exports that become files, see `neptune_frames.sources.archive.neptune2`.
+NEPTUNE2_COLUMNS: dict[str, str] = {"file_set": "file_value", "artifact": "file_value"}
 FLOAT_SERIES = "float_series"
 OBJECT_SERIES_COLUMNS: dict[str, str] = {
     "string_series": "string_value",
@@ -60,6 +62,11 @@ OBJECT_SERIES_COLUMNS: dict[str, str] = {
     "file_series": "file_value",
 }
 VALUE_COLUMNS: dict[str, str] = {**PARAMETER_COLUMNS, FLOAT_SERIES: "float_value", **OBJECT_SERIES_COLUMNS}
+
+#: Directories of the model registry inside a project's directory (neptune2 only).
+MODEL_DIRECTORIES = ("models", "model_versions")
+#: Where the exporter puts part files and payloads, in an archive's root: of runs, and of the model registry.
+_ROOTS = (("data", "files"), ("model_data", "model_files"))
 
 _PART = re.compile(r"(?P<run>.*)_part_(?P<number>[0-9]+)\.parquet(?P<unfinished>\.tmp)?", re.DOTALL)
 
@@ -85,10 +92,18 @@ def part_name(run_id: str, number: int) -> str:
 
 @dataclass(frozen=True)
 class ProjectDirectory:
-    """Where one project's part files and payloads lie."""
+    """Where one project's part files and payloads lie.
+
+    Models and model versions are projects of their own: ``registry`` is the directory's name then.
+    """
 
     data: Path
     files: Path
+    registry: str | None = None
+
+    def name(self, project_id: str) -> str:
+        """The project's name, where rows call it ``project_id``."""
+        return project_id if self.registry is None else f"{project_id}.{self.registry}"
 
 
 class FileState(NamedTuple):
@@ -120,27 +135,52 @@ def project_directories(data: Path, files: Path | None) -> list[ProjectDirectory
         raise ArchiveError(
             f"There is no archive at {str(data)!r}: it is not a directory. Give the directory an export was written to."
         )
-    if _is_archive(data):
-        return project_directories(data / "data", files if files is not None else data / "files")
+    roots = _roots_in(data)
+    if roots:
+        return [
+            found
+            for parts, payloads in roots
+            for found in project_directories(data / parts, files if files is not None else data / payloads)
+        ]
     if _holds_parts(data):
         resolved = data.resolve()
-        return [ProjectDirectory(data, (files or resolved.parent.parent / "files") / resolved.name)]
-    payloads = files if files is not None else data.resolve().parent / "files"
-    with os.scandir(data) as entries:
-        names = sorted(entry.name for entry in entries if entry.is_dir() and not entry.name.startswith("."))
+        payloads = files or resolved.parent.parent / _payloads_beside(resolved.parent.name)
+        return [ProjectDirectory(data, payloads / resolved.name), *_registries(data, payloads / resolved.name)]
+    payloads = files if files is not None else data.resolve().parent / _payloads_beside(data.resolve().name)
     found = []
-    for name in names:
-        if _is_archive(data / name):
+    for name in _subdirectories(data):
+        if _roots_in(data / name):
             found += project_directories(data / name, None if files is None else files / name)
         else:
             found.append(ProjectDirectory(data / name, payloads / name))
+            found += _registries(data / name, payloads / name)
     return found
 
 
-def _is_archive(directory: Path) -> bool:
-    """Whether a directory holds a ``data`` directory of projects."""
-    nested = directory / "data"
-    return nested.is_dir() and not _holds_parts(nested)
+def _roots_in(directory: Path) -> list[tuple[str, str]]:
+    """The directories of projects (and of their payloads) that make a directory an archive; none if it is not one."""
+    return [
+        (parts, payloads)
+        for parts, payloads in _ROOTS
+        if (directory / parts).is_dir() and not _holds_parts(directory / parts)
+    ]
+
+
+def _payloads_beside(parts: str) -> str:
+    """The name of the payload directory that goes with a directory of projects."""
+    return dict(_ROOTS).get(parts, _ROOTS[0][1])
+
+
+def _registries(directory: Path, payloads: Path) -> list[ProjectDirectory]:
+    """The model registry of a project; the paths of its payloads start with the registry's directory."""
+    return [
+        ProjectDirectory(directory / name, payloads, name) for name in MODEL_DIRECTORIES if (directory / name).is_dir()
+    ]
+
+
+def _subdirectories(directory: Path) -> list[str]:
+    with os.scandir(directory) as entries:
+        return sorted(entry.name for entry in entries if entry.is_dir() and not entry.name.startswith("."))
 
 
 def list_parts(directory: Path) -> Listing:

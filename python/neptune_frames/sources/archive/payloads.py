@@ -11,7 +11,6 @@ import os
 import shutil
 from collections.abc import Sequence
 from pathlib import Path
-from stat import S_ISREG
 
 import polars as pl
 import pyarrow as pa
@@ -35,15 +34,26 @@ def locate(root: Path, path: str) -> Path | None:
 
     None where there is no such file, or where it would lie outside ``root``.
     """
+    target = _resolved(root, path)
+    return target if target is not None and target.is_file() else None
+
+
+def locate_directory(root: Path, path: str) -> Path | None:
+    """The directory of payloads that ``path`` names below ``root``, as `locate` finds files."""
+    target = _resolved(root, path)
+    return target if target is not None and target.is_dir() else None
+
+
+def _resolved(root: Path, path: str) -> Path | None:
+    """What lies at ``path``, symbolic links followed; None where there is nothing, or it lies outside ``root``."""
     if not path or "\0" in path or path.startswith(("/", "\\")) or Path(path).drive:
         return None
     try:
         base = root.resolve(strict=True)
         target = (base / path).resolve(strict=True)
-        inside = target.is_relative_to(base) and S_ISREG(target.stat().st_mode)
     except (OSError, RuntimeError, ValueError):
         return None
-    return target if inside else None
+    return target if target.is_relative_to(base) else None
 
 
 def describe(root: Path, paths: pl.Series) -> pa.Array:

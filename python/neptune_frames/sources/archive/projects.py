@@ -21,6 +21,7 @@ from neptune_frames.sources.archive.layout import (
     project_directories,
     state_of,
 )
+from neptune_frames.sources.archive.neptune2 import without_neptune2_types
 from neptune_frames.sources.archive.scan import read_rows
 from neptune_frames.warnings import warn
 
@@ -129,7 +130,7 @@ class _Project:
                     damage = damage or error
                     continue
                 if rows.height:
-                    self._name, self._named_by = rows["project_id"][0], (path, state)
+                    self._name, self._named_by = self.directory.name(rows["project_id"][0]), (path, state)
                     return self._name
             if damage is not None:
                 raise damage
@@ -141,7 +142,9 @@ class _Project:
             listing = self._current()
             if self._catalog is None or listing is not self._listing:
                 inventory = self._read(listing.parts)
-                self._catalog = Catalog(inventory.project or "", complete(inventory), self.directory.files)
+                payloads = self.directory.files
+                plain = complete(without_neptune2_types(inventory, payloads))
+                self._catalog = Catalog(self.directory.name(inventory.project or ""), plain, payloads)
                 self._listing = listing
                 self._warn_of_ignored(inventory.ignored_types)
             return self._catalog
