@@ -1,0 +1,134 @@
+"""`align`: series that were logged at different steps, brought to common ones."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable
+from typing import TYPE_CHECKING, Literal, get_args
+
+import polars as pl
+
+from neptune_frames.frames.long_frame import ATTRIBUTE, VALUE, LongFrame
+from neptune_frames.schemas import STEP
+
+if TYPE_CHECKING:
+    Steps = float | Iterable[float] | None
+
+How = Literal["forward", "linear", "nearest"]
+
+# Added on the way: the points before and after a step, with their steps.
+_BEFORE, _AFTER, _VALUE_BEFORE, _VALUE_AFTER = "step before", "step after", "value before", "value after"
+
+
+def align(
+    frame: pl.LazyFrame | pl.DataFrame,
+    *,
+    steps: Steps = None,
+    how: How | None = "forward",
+    value: str = VALUE,
+    extrapolate: bool = False,
+) -> pl.LazyFrame:
+    """Every series of a long frame at the same steps, ready to be averaged or compared; lazily.
+
+    Takes what `scan_metrics`, ``fetch_metrics(...).long()`` or a query of yours on them gives. The result is
+    a long frame too (``project``, ``experiment`` or ``run``, ``attribute``, as far as they are there, ``step``,
+    the value), with a row per series and common step, in that order. The value is null where it is not known:
+    before the first point of a series, and unless asked for, after its last one. Points whose value is null
+    do not count; a NaN is a value.
+
+    The frame is read once. The result has series x steps rows: with the union of many different steps, that is
+    a lot. Steps are taken to be finite, and each to be there once in a series.
+
+    Args:
+        frame: The long frame.
+        steps: The common steps: None takes every step that some series has; a number n takes the multiples of n
+            between the first and the last step of the frame; several numbers are the steps themselves.
+        how: What the value at a step is made of, where the series has no point at it: ``"forward"`` takes the
+            last point before it, ``"nearest"`` the nearest one (of two, the earlier), ``"linear"`` interpolates
+            between the two around it, None leaves it null.
+        value: The column to align; others are left out.
+        extrapolate: Whether the value of the last point holds after it too, and, unless filling forward, that of
+            the first point before it.
+
+    Raises:
+        TypeError: The frame is not a Polars frame, or a step is not a number.
+        ValueError: The frame lacks a column, or an argument cannot be used.
+
+    Example:
+        >>> points = nf.scan_metrics(experiments="resnet", attributes=["train/loss"], lineage_to_the_root=False)
+        >>> losses = nf.align(points, steps=1.5, how="linear")
+        >>> losses.select("experiment", "step", "value").collect().rows()
+        [('resnet-1', 0.0, 2.5), ('resnet-1', 1.5, 1.0), ('resnet-1', 3.0, 0.5),
+         ('resnet-2', 0.0, None), ('resnet-2', 1.5, None), ('resnet-2', 3.0, 0.4)]
+    """
+    long = LongFrame.of(frame, "nf.align")
+    long.require([value], "nf.align")
+    if how is not None and how not in get_args(How):
+        raise ValueError(f"how must be one of {', '.join(map(repr, get_args(How)))} or None, got {how!r}.")
+    if how == "linear" and not long.schema[value].is_numeric():
+        raise ValueError(f'how="linear" needs numbers, and {value!r} holds {long.schema[value]}; how="forward" does not.')
+    names = [name for name in ("project", long.label, ATTRIBUTE) if name in long.schema]
+    step = pl.col(STEP.name)
+    points = long.lazy.select(*names, step.cast(pl.Float64), value).drop_nulls([STEP.name, value]).cache()
+    ascending = points.sort(STEP.name)
+    return (
+        points.select(names)
+        .unique()
+        .sort(names)
+        .join(_grid(points, steps), how="cross", maintain_order="left_right")
+        .explode(STEP.name, empty_as_null=False, keep_nulls=False)
+        .join_asof(
+            ascending.rename({value: _VALUE_BEFORE}).with_columns(step.alias(_BEFORE)),
+            on=STEP.name, by=names, strategy="backward", check_sortedness=False,
+        )
+        .join_asof(
+            ascending.rename({value: _VALUE_AFTER}).with_columns(step.alias(_AFTER)),
+            on=STEP.name, by=names, strategy="forward", check_sortedness=False,
+        )
+        .select(*names, STEP.name, _value(how, extrapolate).alias(value))
+    )  # fmt: skip
+
+
+def _grid(points: pl.LazyFrame, steps: Steps) -> pl.LazyFrame:
+    """The common steps as one list, ascending."""
+    step = pl.col(STEP.name)
+    if steps is None:
+        return points.select(step.unique().sort().implode())
+    if isinstance(steps, (int, float)) and not isinstance(steps, bool):
+        if not 0 < steps < math.inf:
+            raise ValueError(f"steps must be greater than 0 to mean every so many steps, got {steps!r}.")
+        first, last = (step.min() / steps).ceil(), (step.max() / steps).floor()
+        multiples = pl.int_range(first.cast(pl.Int64), last.cast(pl.Int64) + 1)
+        return points.select((multiples * float(steps)).implode().alias(STEP.name))
+    given = _given(steps)
+    return pl.LazyFrame([given.unique().sort().implode().alias(STEP.name)])
+
+
+def _given(steps: Iterable[float]) -> pl.Series:
+    try:
+        given = pl.Series(list(steps), dtype=pl.Float64)
+    except (TypeError, pl.exceptions.PolarsError):
+        raise TypeError(f"steps must be None, a number or several numbers, got {steps!r}.") from None
+    if not given.is_finite().all() or given.null_count():
+        raise ValueError("steps must be finite numbers: there is a null, a NaN or an infinity among them.")
+    return given
+
+
+def _value(how: How | None, extrapolate: bool) -> pl.Expr:
+    """The value at a step, from the points before and after it; at a point, both are that point."""
+    step, before, after = pl.col(STEP.name), pl.col(_BEFORE), pl.col(_AFTER)
+    earlier, later = pl.col(_VALUE_BEFORE), pl.col(_VALUE_AFTER)
+    if how is None:
+        return pl.when(before == step).then(earlier)
+    if how == "forward":
+        between = earlier
+    elif how == "nearest":
+        between = pl.when(step - before <= after - step).then(earlier).otherwise(later)
+    else:
+        slope = (later - earlier) / (after - before)
+        between = pl.when(before == after).then(earlier).otherwise(earlier + slope * (step - before))
+    inside = before.is_not_null() & after.is_not_null()
+    if not extrapolate:
+        return pl.when(inside).then(between)
+    outside = earlier if how == "forward" else pl.coalesce(earlier, later)
+    return pl.when(inside).then(between).otherwise(outside)

@@ -1,0 +1,99 @@
+"""What a long frame of points is, for functions that take one from anywhere: a scan, a file, a user's own query."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import polars as pl
+
+from neptune_frames.query.selection import ContainerKind
+from neptune_frames.schemas import POINT_PREVIEW, POINT_TIME, STEP
+
+ATTRIBUTE = "attribute"
+VALUE = "value"
+
+#: Columns that say something about a point beside its value.
+POINT_DETAILS = (POINT_TIME.name, *(field.name for field in POINT_PREVIEW))
+
+_LABELS = tuple(kind.value for kind in ContainerKind)
+
+
+@dataclass(frozen=True)
+class LongFrame:
+    """A long frame, with its columns checked: one row per point.
+
+    Attributes:
+        lazy: The frame.
+        schema: Its columns and their types.
+        label: The column that says whose point it is: ``experiment`` or ``run``.
+    """
+
+    lazy: pl.LazyFrame
+    schema: pl.Schema
+    label: str
+
+    @classmethod
+    def of(cls, frame: pl.LazyFrame | pl.DataFrame, function: str) -> LongFrame:
+        """The frame, if it is one.
+
+        Args:
+            frame: What the user passed.
+            function: Who asks; part of the messages.
+
+        Raises:
+            TypeError: It is not a Polars frame.
+            ValueError: It lacks a column.
+        """
+        lazy = as_lazy(frame, function)
+        schema = lazy.collect_schema()
+        label = next((name for name in _LABELS if name in schema), None)
+        missing = [name for name in (ATTRIBUTE, STEP.name) if name not in schema]
+        if label is None:
+            missing.insert(0, " or ".join(_LABELS))
+        if missing or label is None:
+            raise ValueError(
+                f"{function} takes a long frame, a row per point, as nf.scan_metrics(...) or "
+                f"nf.fetch_metrics(...).long() give. This one has no column {', no column '.join(missing)}; "
+                f"its columns are {list(schema)}."
+            )
+        return cls(lazy, schema, label)
+
+    def require(self, columns: Sequence[str], function: str) -> None:
+        """See that the columns are there.
+
+        Raises:
+            ValueError: One is not.
+        """
+        missing = [name for name in columns if name not in self.schema]
+        if missing:
+            raise ValueError(f"{function}: the frame has no column {missing}; its columns are {list(self.schema)}.")
+
+
+def as_lazy(frame: pl.LazyFrame | pl.DataFrame, function: str) -> pl.LazyFrame:
+    """A Polars frame as a lazy one.
+
+    Raises:
+        TypeError: It is not a Polars frame.
+    """
+    if isinstance(frame, pl.LazyFrame):
+        return frame
+    if isinstance(frame, pl.DataFrame):
+        return frame.lazy()
+    raise TypeError(
+        f"{function} takes a Polars LazyFrame or DataFrame, got {type(frame).__name__}. Results have .long() or "
+        ".lazy(); pl.DataFrame(data) reads pandas and Arrow."
+    )
+
+
+def as_names(value: str | Sequence[str], parameter: str) -> list[str]:
+    """A name or several, as a list without repeats.
+
+    Raises:
+        TypeError: There is something else among them.
+    """
+    names = [value] if isinstance(value, str) else list(value)
+    strange = next((name for name in names if not isinstance(name, str)), None)
+    if strange is not None:
+        raise TypeError(f"{parameter} must be text or a list of texts, got {strange!r} ({type(strange).__name__}).")
+    return list(dict.fromkeys(names))

@@ -1,0 +1,262 @@
+"""`pivot`: a long frame of points as a wide one, lazily.
+
+Polars' own pivot makes one filtered aggregate per column, so its cost grows as rows x columns. Here rows are
+numbered once for all columns (`neptune_frames.frames.wide_rows`), and one gather fills every cell.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+import polars as pl
+import pyarrow as pa
+
+from neptune_frames.frames.lazy_predicates import Predicate
+from neptune_frames.frames.lazy_source import Plan, Wanted, scan_frames
+from neptune_frames.frames.long_frame import ATTRIBUTE, POINT_DETAILS, VALUE, LongFrame, as_names
+from neptune_frames.frames.metrics_points import PointBlock
+from neptune_frames.frames.metrics_wide import TYPE_SUFFIX
+from neptune_frames.frames.scanned_names import scanned_attributes
+from neptune_frames.frames.table_grid import MISSING
+from neptune_frames.frames.wide_pivot import Pivot
+from neptune_frames.frames.wide_rows import ranges
+from neptune_frames.schemas import STEP
+
+if TYPE_CHECKING:
+    import numpy.typing as npt
+
+#: Points that become wide at a time; one container may have more.
+_POINTS_AT_A_TIME = 1 << 21
+
+#: Added to the points: numbers of their row keys and of their column.
+_CONTAINER, _COLUMN = "number of the container", "number of the column"
+
+
+def pivot(
+    frame: pl.LazyFrame | pl.DataFrame,
+    *,
+    attributes: str | Sequence[str] | None = None,
+    values: str | Sequence[str] | None = None,
+    index: str | Sequence[str] | None = None,
+) -> pl.LazyFrame:
+    """A long frame as a wide one: a row per (label, step), a column per attribute, made when it is collected.
+
+    Takes what `scan_metrics`, ``fetch_metrics(...).long()`` or a query of yours on them gives: any frame with
+    the columns ``experiment`` or ``run``, ``attribute``, ``step`` and the values. Rows ascend by label and
+    step. A cell without a point is null, a NaN stays NaN; where a series has several points at a step, the
+    first one that is neither null nor NaN counts. An attribute named like a row column gets the suffix
+    ``:float_series``.
+
+    Conditions on labels and steps of the wide frame are passed on to the long one. The long frame is held in
+    memory while it becomes wide; the wide one is handed on a few runs at a time.
+
+    Args:
+        frame: The long frame.
+        attributes: Names of the columns, in this order; other attributes are left out. None takes all, ascending.
+            Their names must then be known at once: a scan is asked for its names, not for points, and every
+            float series it selects gets a column; for other frames the ``attribute`` column is read.
+        values: The column that fills the cells; several make structs with these fields. None takes ``value``,
+            and ``timestamp``, ``is_preview``, ``preview_completion`` where they are there.
+        index: What stands in front of ``step`` in a row: by default the label. Name ``project`` too for frames
+            of several projects.
+
+    Raises:
+        TypeError: The frame is not a Polars frame, or a name is not text.
+        ValueError: The frame lacks a column.
+
+    Example:
+        >>> points = nf.scan_metrics(experiments=["resnet-2"], attributes="^train/")
+        >>> nf.pivot(points.filter(pl.col("step") >= 3)).collect()
+        shape: (2, 4)
+        ┌────────────┬──────┬────────────────┬────────────┐
+        │ experiment ┆ step ┆ train/accuracy ┆ train/loss │
+        │ ---        ┆ ---  ┆ ---            ┆ ---        │
+        │ cat        ┆ f64  ┆ f64            ┆ f64        │
+        ╞════════════╪══════╪════════════════╪════════════╡
+        │ resnet-2   ┆ 3.0  ┆ 0.8            ┆ 0.4        │
+        │ resnet-2   ┆ 4.0  ┆ 0.9            ┆ 0.25       │
+        └────────────┴──────┴────────────────┴────────────┘
+    """
+    long = LongFrame.of(frame, "nf.pivot")
+    chosen = [VALUE, *(name for name in POINT_DETAILS if name in long.schema)]
+    if values is not None:
+        chosen = as_names(values, "values")
+    keys = [long.label] if index is None else [name for name in as_names(index, "index") if name != STEP.name]
+    long.require([*keys, *chosen], "nf.pivot")
+    names = attribute_names(long) if attributes is None else as_names(attributes, "attributes")
+    columns = dict(zip(_column_names(names, keys), names, strict=True))
+    wide = _Wide(long, tuple(keys), tuple(chosen), columns, chosen_by_name=attributes is not None)
+    return scan_frames(wide.plan, schema=wide.schema, name="PIVOT", detail=f"{len(names):,} attributes")
+
+
+def attribute_names(long: LongFrame) -> list[str]:
+    """The attributes that a long frame may have, ascending."""
+    names = scanned_attributes(long.lazy, ATTRIBUTE)
+    if names is None:
+        names = long.lazy.select(pl.col(ATTRIBUTE).cast(pl.String).unique()).collect().to_series().drop_nulls()
+    return sorted(names)
+
+
+def _column_names(attributes: Sequence[str], keys: Sequence[str]) -> list[str]:
+    taken = {*keys, STEP.name}
+    return [name + TYPE_SUFFIX if name in taken else name for name in attributes]
+
+
+@dataclass(frozen=True)
+class _Wide:
+    """A wide frame to come.
+
+    Attributes:
+        long: Its points.
+        keys: What stands in front of the step in a row.
+        values: What fills a cell.
+        columns: Names of the columns, and the attributes they show.
+        chosen_by_name: Whether points of other attributes are left out, and not a contradiction.
+    """
+
+    long: LongFrame
+    keys: tuple[str, ...]
+    values: tuple[str, ...]
+    columns: dict[str, str]
+    chosen_by_name: bool
+
+    @property
+    def schema(self) -> pl.Schema:
+        types = self.long.schema
+        cell = pl.Struct({name: types[name] for name in self.values})
+        return pl.Schema(
+            {
+                **{name: types[name] for name in (*self.keys, STEP.name)},
+                **dict.fromkeys(self.columns, types[self.values[0]] if len(self.values) == 1 else cell),
+            }
+        )
+
+    def plan(self, wanted: Wanted) -> Plan:
+        """What becomes of a query: its conditions on rows are conditions on the long frame too."""
+        predicate = Predicate(wanted.predicate)
+        on_rows = predicate.about((*self.keys, STEP.name))
+        for place, _ in on_rows:
+            predicate.use(place)
+        conditions = [condition for _, condition in on_rows]
+        return Plan(lambda: self._frames(wanted, conditions), tuple(map(str, conditions)), predicate.unused())
+
+    def _frames(self, wanted: Wanted, conditions: Sequence[pl.Expr]) -> Iterator[pl.DataFrame]:
+        """The wide frame, a few containers at a time."""
+        shown = [name for name in self.columns if wanted.needs(name)]
+        points = self._points(conditions, self.values if shown else ())
+        if not points.height:
+            return
+        containers = points.select(self.keys).unique().sort(self.keys).with_row_index(_CONTAINER)
+        points = points.join(containers, on=self.keys, how="left", maintain_order="left", nulls_equal=True)
+        pieces = _Pieces.of(points)
+        for some in pieces.by_containers():
+            yield self._wide(pieces, some, points, containers, shown)
+
+    def _points(self, conditions: Sequence[pl.Expr], values: Sequence[str]) -> pl.DataFrame:
+        """The points that are needed, with the number of their column."""
+        names = pl.Series(ATTRIBUTE, list(self.columns.values()), dtype=pl.String)
+        long = self.long.lazy.filter(*conditions) if conditions else self.long.lazy
+        if self.chosen_by_name:
+            long = long.filter(pl.col(ATTRIBUTE).is_in(names.to_list()))
+        points = long.select(*dict.fromkeys((*self.keys, ATTRIBUTE, STEP.name, *values))).collect()
+        numbers = pl.DataFrame([names.cast(self.long.schema[ATTRIBUTE])]).with_row_index(_COLUMN)
+        points = points.join(numbers, on=ATTRIBUTE, how="left", maintain_order="left")
+        self._check(points)
+        return points
+
+    def _check(self, points: pl.DataFrame) -> None:
+        if points[STEP.name].null_count():
+            raise ValueError(f"nf.pivot: {points[STEP.name].null_count():,} rows of the long frame have no step.")
+        if points[_COLUMN].null_count():
+            unknown = points.filter(pl.col(_COLUMN).is_null())[ATTRIBUTE].unique().head(3).to_list()
+            raise ValueError(
+                f"nf.pivot: the long frame has attributes that were not known before it was collected: {unknown}. "
+                "Pass all that should become columns as attributes=[...]."
+            )
+
+    def _wide(
+        self,
+        pieces: _Pieces,
+        some: npt.NDArray[np.int64],
+        points: pl.DataFrame,
+        containers: pl.DataFrame,
+        shown: Sequence[str],
+    ) -> pl.DataFrame:
+        """The rows of some pieces, which are all of their containers."""
+        shape = pieces.pivot(some)
+        if shape.rows.repeated and shown:
+            # The first of several points at a step counts, so those without a value go last.
+            value = pl.col(self.values[0])
+            missing = value.is_null() | (value.is_nan() if points.schema[self.values[0]].is_float() else False)
+            points = points[pieces.points(some)].sort(missing, maintain_order=True)
+            pieces = _Pieces.of(points)
+            shape = pieces.pivot(np.arange(len(pieces.starts)))
+        height = len(shape.rows)
+        rows = containers[shape.labels.to_numpy()[shape.label_codes]].select(self.keys)
+        steps = pl.Series(STEP.name, shape.steps).cast(points.schema[STEP.name])
+        cells = self._cells(points, shape) if shown else pl.Series()
+        place = {column: number for number, column in enumerate(shape.names.to_pylist())}
+        nothing = pl.Series([None], dtype=cells.dtype).new_from_index(0, height)
+        numbers = {name: place.get(number) for number, name in enumerate(self.columns)}
+        return pl.DataFrame(
+            [
+                *rows.get_columns(),
+                steps,
+                *(
+                    (nothing if (number := numbers[name]) is None else cells.slice(number * height, height)).alias(name)
+                    for name in shown
+                ),
+            ]
+        )
+
+    def _cells(self, points: pl.DataFrame, shape: Pivot) -> pl.Series:
+        """All cells, column after column."""
+        place = shape.matrix("place").reshape(-1)
+        absent = None if shape.complete else place == MISSING
+        where = pl.Series(pa.array(place, mask=absent)).cast(pl.get_index_type())
+        values = points.select(self.values)
+        return (values.to_series() if len(self.values) == 1 else values.to_struct()).gather(where)
+
+
+@dataclass(frozen=True)
+class _Pieces:
+    """Neighbouring points of one container and column, which are the pieces of series that a frame has."""
+
+    container: npt.NDArray[np.int64]
+    column: npt.NDArray[np.int64]
+    starts: npt.NDArray[np.int64]
+    lengths: npt.NDArray[np.int64]
+    step: npt.NDArray[np.float64]
+
+    @classmethod
+    def of(cls, points: pl.DataFrame) -> _Pieces:
+        container, column = (points[name].to_numpy().astype(np.int64) for name in (_CONTAINER, _COLUMN))
+        changes = (container[1:] != container[:-1]) | (column[1:] != column[:-1])
+        starts = np.concatenate([[0], np.flatnonzero(changes) + 1])
+        lengths = np.diff(starts, append=len(container))
+        return cls(container[starts], column[starts], starts, lengths, points[STEP.name].cast(pl.Float64).to_numpy())
+
+    def by_containers(self) -> Iterator[npt.NDArray[np.int64]]:
+        """The pieces in groups: each has all pieces of its containers, and containers ascend."""
+        order = np.argsort(self.container, kind="stable")
+        before = np.concatenate([[0], np.cumsum(self.lengths[order])])[:-1]
+        begins = np.flatnonzero(np.diff(self.container[order], prepend=-1))
+        cuts = begins[np.flatnonzero(np.diff(before[begins] // _POINTS_AT_A_TIME, prepend=-1))]
+        return iter(np.split(order, cuts[1:]))
+
+    def points(self, some: npt.NDArray[np.int64]) -> npt.NDArray[np.int64]:
+        """The places of the points of some pieces."""
+        return ranges(self.starts[some], self.lengths[some])
+
+    def pivot(self, some: npt.NDArray[np.int64]) -> Pivot:
+        """The shape of some pieces; its labels and names are numbers, its cells places of points."""
+        points = self.points(some)
+        offsets = np.concatenate([[0], np.cumsum(self.lengths[some])])
+        block = PointBlock(
+            self.container[some], self.column[some], offsets, {"step": self.step[points], "place": points}
+        )
+        numbers = (pa.array(np.arange(each.max() + 1)) for each in (self.container, self.column))
+        return Pivot([block], *numbers)
