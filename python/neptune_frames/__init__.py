@@ -25,7 +25,10 @@ if TYPE_CHECKING:
         open_source,
         scan_metrics,
     )
+    from neptune_frames.frames.align import align
     from neptune_frames.frames.metrics import MetricsResult
+    from neptune_frames.frames.pivot_long import pivot
+    from neptune_frames.frames.plot import plot
     from neptune_frames.query.filters import Attribute, AttributeFilter, Filter
     from neptune_frames.types import File, Histogram
 
@@ -47,6 +50,9 @@ _HOMES = {
         "neptune_frames.api",
     ),
     "MetricsResult": "neptune_frames.frames.metrics",
+    "align": "neptune_frames.frames.align",
+    "pivot": "neptune_frames.frames.pivot_long",
+    "plot": "neptune_frames.frames.plot",
     **dict.fromkeys(("Attribute", "AttributeFilter", "Filter"), "neptune_frames.query.filters"),
     **dict.fromkeys(("File", "Histogram"), "neptune_frames.types"),
 }
@@ -58,6 +64,7 @@ __all__ = [
     "Filter",
     "Histogram",
     "MetricsResult",
+    "align",
     "download_files",
     "fetch_buckets",
     "fetch_metrics",
@@ -67,6 +74,8 @@ __all__ = [
     "list_experiments",
     "list_runs",
     "open_source",
+    "pivot",
+    "plot",
     "scan_metrics",
 ]
 

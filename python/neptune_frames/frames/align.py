@@ -66,7 +66,9 @@ def align(
     if how is not None and how not in get_args(How):
         raise ValueError(f"how must be one of {', '.join(map(repr, get_args(How)))} or None, got {how!r}.")
     if how == "linear" and not long.schema[value].is_numeric():
-        raise ValueError(f'how="linear" needs numbers, and {value!r} holds {long.schema[value]}; how="forward" does not.')
+        raise ValueError(
+            f'how="linear" needs numbers, and {value!r} holds {long.schema[value]}; how="forward" does not.'
+        )
     names = [name for name in ("project", long.label, ATTRIBUTE) if name in long.schema]
     step = pl.col(STEP.name)
     points = long.lazy.select(*names, step.cast(pl.Float64), value).drop_nulls([STEP.name, value]).cache()

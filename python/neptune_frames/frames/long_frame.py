@@ -16,7 +16,7 @@ VALUE = "value"
 #: Columns that say something about a point beside its value.
 POINT_DETAILS = (POINT_TIME.name, *(field.name for field in POINT_PREVIEW))
 
-_LABELS = tuple(kind.value for kind in ContainerKind)
+LABELS = tuple(kind.value for kind in ContainerKind)
 
 
 @dataclass(frozen=True)
@@ -47,10 +47,10 @@ class LongFrame:
         """
         lazy = as_lazy(frame, function)
         schema = lazy.collect_schema()
-        label = next((name for name in _LABELS if name in schema), None)
+        label = next((name for name in LABELS if name in schema), None)
         missing = [name for name in (ATTRIBUTE, STEP.name) if name not in schema]
         if label is None:
-            missing.insert(0, " or ".join(_LABELS))
+            missing.insert(0, " or ".join(LABELS))
         if missing or label is None:
             raise ValueError(
                 f"{function} takes a long frame, a row per point, as nf.scan_metrics(...) or "
