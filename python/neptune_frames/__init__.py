@@ -23,13 +23,18 @@ if TYPE_CHECKING:
         list_experiments,
         list_runs,
         open_source,
-        scan_metrics,
     )
     from neptune_frames.frames.align import align
     from neptune_frames.frames.metrics import MetricsResult
     from neptune_frames.frames.pivot_long import pivot
     from neptune_frames.frames.plot import plot
     from neptune_frames.query.filters import Attribute, AttributeFilter, Filter
+    from neptune_frames.scans import (
+        scan_attributes,
+        scan_metrics,
+        scan_runs,
+        scan_table,
+    )
     from neptune_frames.types import File, Histogram
 
 #: Public name -> module that defines it.
@@ -45,9 +50,17 @@ _HOMES = {
             "list_experiments",
             "list_runs",
             "open_source",
-            "scan_metrics",
         ),
         "neptune_frames.api",
+    ),
+    **dict.fromkeys(
+        (
+            "scan_attributes",
+            "scan_metrics",
+            "scan_runs",
+            "scan_table",
+        ),
+        "neptune_frames.scans",
     ),
     "MetricsResult": "neptune_frames.frames.metrics",
     "align": "neptune_frames.frames.align",
@@ -76,7 +89,10 @@ __all__ = [
     "open_source",
     "pivot",
     "plot",
+    "scan_attributes",
     "scan_metrics",
+    "scan_runs",
+    "scan_table",
 ]
 
 

@@ -16,6 +16,7 @@ Every function takes keyword arguments only. Common to all:
     Left out, the one that the environment names: NEPTUNE_ARCHIVE, else the server of NEPTUNE_API_TOKEN.
 
 Arguments are checked before anything is asked. Results become Polars, Arrow or pandas as needed.
+What is fetched when a query is collected has a room of its own, `neptune_frames.scans`.
 """
 
 from __future__ import annotations
@@ -23,7 +24,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from neptune_frames.frames import questions
-from neptune_frames.query.arguments import resolve_attributes, resolve_project
+from neptune_frames.query.arguments import choose_kind, resolve_attributes, resolve_project
 from neptune_frames.query.attributes import Attribute
 from neptune_frames.query.selection import ContainerKind
 from neptune_frames.sources.choose import open_source
@@ -35,7 +36,6 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     import pandas as pd
-    import polars as pl
 
     from neptune_frames.frames.buckets import BucketedMetrics
     from neptune_frames.frames.metrics import MetricsResult
@@ -61,7 +61,6 @@ __all__ = [
     "list_experiments",
     "list_runs",
     "open_source",
-    "scan_metrics",
 ]
 
 FLOAT_SERIES = ("float_series",)
@@ -105,7 +104,7 @@ def list_attributes(
         >>> nf.list_attributes(experiments=["vit-1"], attributes="^train/ | ^config/")
         ['config/lr', 'train/accuracy', 'train/loss']
     """
-    kind, chosen = (ContainerKind.RUN, None) if experiments is runs is None else _one_kind(experiments, runs)
+    kind, chosen = (ContainerKind.RUN, None) if experiments is runs is None else choose_kind(experiments, runs)
     project = resolve_project(project)
     containers = questions.Containers.of(chosen, kind, f"{kind.value}s")
     selector = resolve_attributes(attributes, None, "attributes")
@@ -158,47 +157,20 @@ def fetch_metrics(
         │ resnet-2   ┆ 4.0  ┆ 0.9            ┆ 0.25       │
         └────────────┴──────┴────────────────┴────────────┘
     """
-    question = _metrics_question(
-        project, experiments, runs, attributes, include_time, step_range, lineage_to_the_root, tail_limit,
-        include_point_previews,
-    )  # fmt: skip
+    kind, chosen = choose_kind(experiments, runs)
+    question = questions.series_question(
+        kind,
+        project=project,
+        runs=chosen,
+        attributes=attributes,
+        types=FLOAT_SERIES,
+        include_time=include_time,
+        step_range=step_range,
+        lineage=lineage_to_the_root,
+        tail_limit=tail_limit,
+        previews=include_point_previews,
+    )
     return questions.fetch_metrics(open_source(source), question)
-
-
-@public_call("scan_metrics")
-def scan_metrics(
-    *,
-    project: str | None = None,
-    experiments: Runs = None,
-    runs: Runs = None,
-    attributes: Attributes = None,
-    include_time: str | None = None,
-    step_range: StepRange = (None, None),
-    lineage_to_the_root: bool = True,
-    tail_limit: int | None = None,
-    include_point_previews: bool = False,
-    source: AnySource = None,
-) -> pl.LazyFrame:
-    """Points of float series as a lazy long frame: a row per point, fetched when a query is collected.
-
-    Takes the arguments of `fetch_metrics`. Columns: ``project``, ``experiment`` or ``run``, ``attribute``
-    (Categorical), ``step``, ``value``, and as asked for ``timestamp``, ``is_preview``,
-    ``preview_completion``. Conditions on names and steps, unused timestamps and row limits save work in the
-    source (`neptune_frames.frames.lazy_metrics`).
-
-    Example:
-        >>> points = nf.scan_metrics(experiments="resnet", attributes=["train/loss"])
-        >>> late = points.filter(pl.col("step") >= 3)
-        >>> late.group_by("experiment").agg(pl.col("value").min()).sort("value").collect().rows()
-        [('resnet-2', 0.25), ('resnet-1', 0.4)]
-    """
-    from neptune_frames.frames import lazy_metrics
-
-    question = _metrics_question(
-        project, experiments, runs, attributes, include_time, step_range, lineage_to_the_root, tail_limit,
-        include_point_previews,
-    )  # fmt: skip
-    return lazy_metrics.scan_metrics(open_source(source), question)
 
 
 @public_call("fetch_series")
@@ -223,7 +195,7 @@ def fetch_series(
     """
     from neptune_frames.frames.object_series import fetch_object_series
 
-    kind, chosen = _one_kind(experiments, runs)
+    kind, chosen = choose_kind(experiments, runs)
     question = questions.series_question(
         kind,
         project=project,
@@ -263,7 +235,7 @@ def fetch_buckets(
     from neptune_frames.frames import buckets
     from neptune_frames.query.arguments import check_bucket_limit
 
-    kind, chosen = _one_kind(experiments, runs)
+    kind, chosen = choose_kind(experiments, runs)
     question = questions.series_question(
         kind,
         project=project,
@@ -308,7 +280,7 @@ def fetch_table(
     from neptune_frames.frames.table import TableQuestion, fetch_run_table
     from neptune_frames.query.arguments import check_limit, check_sort_direction, resolve_sort
 
-    kind, chosen = _one_kind(experiments, runs)
+    kind, chosen = choose_kind(experiments, runs)
     question = TableQuestion(
         project=resolve_project(project),
         containers=questions.Containers.of(chosen, kind, f"{kind.value}s"),
@@ -346,41 +318,6 @@ def download_files(
     file_frames.check_kind(chosen, kind)
     directory = file_frames.prepare_destination(destination)
     return file_frames.download_files(open_source(source), chosen, directory, kind)
-
-
-def _metrics_question(
-    project: str | None,
-    experiments: Runs,
-    runs: Runs,
-    attributes: Attributes,
-    include_time: str | None,
-    step_range: StepRange,
-    lineage_to_the_root: bool,
-    tail_limit: int | None,
-    include_point_previews: bool,
-) -> questions.MetricsQuestion:
-    kind, chosen = _one_kind(experiments, runs)
-    return questions.series_question(
-        kind,
-        project=project,
-        runs=chosen,
-        attributes=attributes,
-        types=FLOAT_SERIES,
-        include_time=include_time,
-        step_range=step_range,
-        lineage=lineage_to_the_root,
-        tail_limit=tail_limit,
-        previews=include_point_previews,
-    )
-
-
-def _one_kind(experiments: Runs, runs: Runs) -> tuple[ContainerKind, Runs]:
-    if (experiments is None) == (runs is None):
-        given = "neither was given" if runs is None else "both were given"
-        raise ValueError(
-            f'Give either experiments or runs, but {given}. experiments="" selects every experiment, runs="" every run.'
-        )
-    return (ContainerKind.EXPERIMENT, experiments) if runs is None else (ContainerKind.RUN, runs)
 
 
 def _labels(kind: ContainerKind, project: str | None, chosen: Runs, source: AnySource) -> list[str]:

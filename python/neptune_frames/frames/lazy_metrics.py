@@ -2,27 +2,34 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator
-from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, TypeGuard
+from collections.abc import Iterator
+from dataclasses import replace
+from functools import partial
+from typing import TYPE_CHECKING
 
 import polars as pl
 import pyarrow as pa
 
-from neptune_frames.frames.lazy_predicates import equal_texts, keep_candidates, step_range
-from neptune_frames.frames.lazy_source import Wanted, scan_frames
+from neptune_frames.frames.lazy_narrowing import (
+    NeededNames,
+    growing_parts,
+    narrowed_attributes,
+    narrowed_containers,
+    selects_nothing,
+)
+from neptune_frames.frames.lazy_predicates import Predicate
+from neptune_frames.frames.lazy_source import Plan, Wanted, scan_frames
 from neptune_frames.frames.metrics_long import LongLayout
 from neptune_frames.frames.metrics_points import read_points
 from neptune_frames.frames.questions import MetricsQuestion, Narrowing, float_points, series_keys
+from neptune_frames.query.selection import AttributeSelector
+from neptune_frames.query.selectors import match_names
 from neptune_frames.schemas import POINT_TIME
+from neptune_frames.sources.base import SeriesKeys
 
 if TYPE_CHECKING:
-    from neptune_frames.query.selection import ContainerKind, SeriesOptions
+    from neptune_frames.query.selection import SeriesOptions
     from neptune_frames.sources.base import Source
-
-
-#: More labels than this are not named in a search, which then finds more runs than needed.
-_MOST_LABELS = 1000
 
 
 def scan_metrics(source: Source, question: MetricsQuestion) -> pl.LazyFrame:
@@ -31,75 +38,87 @@ def scan_metrics(source: Source, question: MetricsQuestion) -> pl.LazyFrame:
     Each query that is collected asks the source anew. Work that is left out:
 
     - runs and attributes that a condition on ``project``, ``experiment``/``run`` or ``attribute`` excludes
-      (any condition on these columns; ``==`` and ``is_in`` on labels are part of the search itself);
+      (any condition on these columns; those of `neptune_frames.query.terms` are part of the search itself);
     - steps that a comparison of ``step`` with numbers excludes;
     - timestamps, if the column is not used;
     - what comes after the last row needed (``head``).
 
     Everything else is filtered after it arrived. Steps are taken not to be NaN.
     """
-
-    def frames(wanted: Wanted) -> Iterator[pl.DataFrame]:
-        options = narrow_options(question.options, wanted)
-        start, end = options.step_range
-        if start is not None and end is not None and start > end:
-            return
-        labels = equal_texts(wanted.predicate, options.kind.value)
-        asked = replace(question, containers=question.containers.among(labels)) if _searchable(labels) else question
-        keys = series_keys(source, asked, _Needed(options.kind, wanted.predicate))
-        layout = LongLayout(keys.runs, keys.attributes, options)
-        for block in read_points(float_points(source, keys, options)):
-            yield layout.frame(block, wanted.columns)
-
     return scan_frames(
-        frames, schema=LongLayout.schema(question.options), name="METRICS", detail=f"project {question.project}"
+        partial(_plan, source, question),
+        schema=LongLayout.schema(question.options),
+        name="METRICS",
+        detail=f"project {question.project}",
     )
 
 
-def narrow_options(options: SeriesOptions, wanted: Wanted) -> SeriesOptions:
-    """The options, without steps and timestamps that the query does not need.
+def _plan(source: Source, question: MetricsQuestion, wanted: Wanted) -> Plan:
+    predicate = Predicate(wanted.predicate)
+    containers, of_runs = narrowed_containers(question.containers, predicate)
+    attributes, of_names = narrowed_attributes(question.attributes, predicate)
+    options, of_points = narrowed_options(question.options, predicate, wanted)
+    narrowing = NeededNames(question.containers.kind, predicate)
+    asked = replace(question, containers=containers, attributes=_known_by_name(attributes), options=options)
+    return Plan(
+        partial(_frames, source, asked, narrowing, wanted),
+        asked=(*of_runs, *of_names, *of_points),
+        after=predicate.unused(),
+    )
+
+
+def _frames(source: Source, question: MetricsQuestion, narrowing: Narrowing, wanted: Wanted) -> Iterator[pl.DataFrame]:
+    options = question.options
+    start, end = options.step_range
+    if (start is not None and end is not None and start > end) or selects_nothing(
+        question.containers, question.attributes
+    ):
+        return
+    keys = series_keys(source, question, narrowing)
+    layout = LongLayout(keys.runs, keys.attributes, options)
+    for part in _parts(keys, wanted.rows):
+        for block in read_points(float_points(source, part, options)):
+            yield layout.frame(block, wanted.columns)
+
+
+def _parts(keys: SeriesKeys, rows: int | None) -> Iterator[SeriesKeys]:
+    """All series at once; under a row limit a few first, which may be enough."""
+    if rows is None:
+        yield keys
+        return
+    runs, attributes = keys.positions()
+    for start, end in growing_parts(len(keys)):
+        yield SeriesKeys(keys.runs, keys.attributes, (runs[start:end], attributes[start:end]))
+
+
+def narrowed_options(options: SeriesOptions, predicate: Predicate, wanted: Wanted) -> tuple[SeriesOptions, list[str]]:
+    """The options, without points and timestamps that the query does not need, and that in words.
 
     With a tail limit only the lower bound of a condition on steps is used: the last n points at or after
     a step are those of the last n points that are at or after it, but before a step there are others.
     """
-    low, high = step_range(wanted.predicate)
+    low, high = predicate.step_range()
     if options.tail_limit is not None:
         high = None
     start, end = options.step_range
-    time = options.include_time and (wanted.columns is None or POINT_TIME.name in wanted.columns)
-    return replace(
-        options,
-        step_range=(
-            max((bound for bound in (start, low) if bound is not None), default=None),
-            min((bound for bound in (end, high) if bound is not None), default=None),
-        ),
-        include_time=time,
-    )
+    start = max((bound for bound in (start, low) if bound is not None), default=None)
+    end = min((bound for bound in (end, high) if bound is not None), default=None)
+    time = options.include_time and wanted.needs(POINT_TIME.name)
+    words = []
+    if (low, high) != (None, None):
+        words.append(f"steps {'...' if start is None else start} to {'...' if end is None else end}")
+    if options.include_time and not time:
+        words.append("no timestamps")
+    if wanted.rows is not None:
+        words.append(f"the first {wanted.rows} points")
+    return replace(options, step_range=(start, end), include_time=time), words
 
 
-def _searchable(labels: Collection[str] | None) -> TypeGuard[Collection[str]]:
-    return labels is not None and 0 < len(labels) <= _MOST_LABELS
-
-
-@dataclass(frozen=True)
-class _Needed(Narrowing):
-    """The runs and attributes that some row satisfying the predicate may have."""
-
-    kind: ContainerKind
-    predicate: pl.Expr | None
-
-    def runs(self, runs: pa.Table) -> pa.Table:
-        names = {"project": "project", self.kind.value: self.kind.label_column}
-        candidates = pl.DataFrame([_categorical(name, runs.column(column)) for name, column in names.items()])
-        return runs.take(self._kept(candidates)) if runs.num_rows else runs
-
-    def attributes(self, names: pa.Array) -> pa.Array:
-        return names.take(self._kept(pl.DataFrame([_categorical("attribute", names)])))
-
-    def _kept(self, candidates: pl.DataFrame) -> pa.Array:
-        kept = keep_candidates(candidates.with_row_index("place of the candidate"), self.predicate)
-        return pa.array(kept["place of the candidate"].to_numpy())
-
-
-def _categorical(name: str, values: pa.Array | pa.ChunkedArray) -> pl.Series:
-    return pl.Series(name, values, dtype=pl.Categorical)
+def _known_by_name(selector: AttributeSelector) -> AttributeSelector:
+    """A selector that stands for exact names of series, as a plain list of them: it needs no definitions."""
+    names = [name for each in selector.alternatives for name in each.names or ()]
+    if selector.plain_names is not None or any(each.names is None for each in selector.alternatives):
+        return selector
+    texts = pa.array(list(dict.fromkeys(names)), pa.string())
+    matching = match_names(selector, texts, pa.repeat(pa.scalar("float_series"), len(texts)))
+    return replace(selector, plain_names=tuple(texts.filter(pa.array(matching)).to_pylist()))

@@ -4,146 +4,192 @@ A part of the predicate that is not understood is ignored here: whoever uses thi
 predicate to the rows. So everything found may only narrow, and need not be complete.
 
 Conditions on names are not parsed: Polars evaluates them on the table of candidates, whatever they say.
-Conditions on steps are read from the expression's JSON form, whose layout Polars does not promise; a
-layout that is not known counts as not understood.
 """
 
 from __future__ import annotations
 
-import json
 import math
-from collections.abc import Collection, Iterator
-from typing import Any
+from collections.abc import Collection, Mapping
 
 import polars as pl
 
-#: Upper and lower bound of a step; None is open.
+from neptune_frames.frames.lazy_terms import split, term
+from neptune_frames.query.expressions import And, Expression, Operand, Or
+from neptune_frames.query.terms import expression_of, is_finite_number, pattern_of
+
+#: Lower and upper bound of a step; None is open.
 StepRange = tuple[float | None, float | None]
 
-_MIRRORED = {"Gt": "Lt", "Lt": "Gt", "GtEq": "LtEq", "LtEq": "GtEq", "Eq": "Eq"}
 
-
-def conjuncts(predicate: pl.Expr | None) -> list[pl.Expr]:
-    """The parts of a predicate that must all hold.
+class Predicate:
+    """The parts of a predicate that must all hold, and which of them narrowed a question.
 
     Example:
-        >>> len(conjuncts((pl.col("step") > 1) & (pl.col("run") == "a") & pl.col("value").is_nan()))
-        3
+        >>> predicate = Predicate((pl.col("step") >= 10) & (pl.col("run") == "a") & pl.col("value").is_nan())
+        >>> predicate.step_range(), sorted(predicate.equal_texts("run"))
+        ((10.0, None), ['a'])
+        >>> [str(part) for part in predicate.unused()]
+        ['col("value").is_nan()']
     """
-    return [] if predicate is None else list(_split(predicate))
 
+    def __init__(self, expression: pl.Expr | None) -> None:
+        self.parts: tuple[pl.Expr, ...] = () if expression is None else tuple(split(expression, "And"))
+        self._used: set[int] = set()
 
-def keep_candidates(candidates: pl.DataFrame, predicate: pl.Expr | None) -> pl.DataFrame:
-    """The candidates that some row satisfying the predicate may have.
+    def unused(self) -> tuple[pl.Expr, ...]:
+        """The parts that nothing was made of."""
+        return tuple(part for place, part in enumerate(self.parts) if place not in self._used)
 
-    Args:
-        candidates: A table of names; its columns have the names and types they have in the rows.
-        predicate: A predicate on the rows. Parts about other columns are ignored.
-    """
-    for part in conjuncts(predicate):
-        if _is_about(part, candidates.columns) and part.meta.is_row_separable():
-            candidates = candidates.filter(part)
-    return candidates
+    def about(self, columns: Collection[str]) -> list[tuple[int, pl.Expr]]:
+        """The parts that depend on these columns alone, row by row, with their places."""
+        return [
+            (place, part)
+            for place, part in enumerate(self.parts)
+            if (names := part.meta.root_names()) and set(names) <= set(columns) and part.meta.is_row_separable()
+        ]
 
+    def use(self, place: int) -> None:
+        """Note that a part narrowed the question."""
+        self._used.add(place)
 
-def step_range(predicate: pl.Expr | None) -> StepRange:
-    """Bounds (inclusive) that every step satisfying the predicate is within.
+    def on_names(self, columns: Collection[str]) -> NameConditions:
+        """The parts about names, to be tried on candidates."""
+        found = self.about(columns)
+        for place, _ in found:
+            self.use(place)
+        return NameConditions(tuple(part for _, part in found))
 
-    Example:
-        >>> step_range((pl.col("step") >= 10) & (pl.lit(20) > pl.col("step")) & (pl.col("value") > 0))
-        (10.0, 20.0)
-    """
-    start, end = -math.inf, math.inf
-    for part in conjuncts(predicate):
-        if _is_about(part, ("step",)):
+    def step_range(self) -> StepRange:
+        """Bounds (inclusive) that every step satisfying the predicate is within.
+
+        Example:
+            >>> Predicate((pl.col("step") >= 10) & (pl.lit(20) > pl.col("step"))).step_range()
+            (10.0, 20.0)
+        """
+        start, end = -math.inf, math.inf
+        for place, part in self.about(("step",)):
             low, high = _bounds(part)
+            if (low, high) != (-math.inf, math.inf):
+                self.use(place)
             start, end = max(start, low), min(end, high)
-    return (None if start == -math.inf else start), (None if end == math.inf else end)
+        return (None if start == -math.inf else start), (None if end == math.inf else end)
+
+    def equal_texts(self, column: str) -> frozenset[str] | None:
+        """Texts of which every row satisfying the predicate has one in the column; None if any will do.
+
+        Example:
+            >>> sorted(Predicate(pl.col("run").is_in(["a", "b"]) & (pl.col("step") > 3)).equal_texts("run"))
+            ['a', 'b']
+        """
+        found: frozenset[str] | None = None
+        for place, part in self.about((column,)):
+            known = term(part)
+            if known is None or known.operator not in ("Eq", "IsIn"):
+                continue
+            if all(isinstance(value, str) for value in known.values):
+                self.use(place)
+                found = frozenset(known.values) if found is None else found & frozenset(known.values)
+        return found
+
+    def patterns(self, column: str) -> list[str]:
+        """RE2 patterns that the text in the column matches in every row satisfying the predicate.
+
+        Example:
+            >>> Predicate(pl.col("attribute").str.starts_with("train/")).patterns("attribute")
+            ['^train/']
+        """
+        found = []
+        for place, part in self.about((column,)):
+            known = term(part)
+            pattern = None if known is None else pattern_of(known)
+            if pattern is not None:
+                self.use(place)
+                found.append(pattern)
+        return found
+
+    def not_null(self, columns: Collection[str]) -> list[str]:
+        """Those of the columns that are not null in any row satisfying the predicate.
+
+        Example:
+            >>> Predicate((pl.col("float") > 0) & pl.col("int").is_null()).not_null(["int", "float"])
+            ['float']
+        """
+        found: dict[str, None] = {}
+        for place, part in enumerate(self.parts):
+            known = term(part)
+            if known is not None and known.column in columns:
+                self.use(place)
+                found[known.column] = None
+        return list(found)
+
+    def run_filter(self, operands: Mapping[str, Operand]) -> Expression | None:
+        """What a search can be asked of the attributes in some columns: every row that satisfies the
+        predicate is of a run that satisfies it. None where the predicate says nothing a search understands.
+
+        Args:
+            operands: By column, the attribute in it.
+
+        Example:
+            >>> from neptune_frames.query.rendering import render
+            >>> predicate = Predicate((pl.col("lr") < 0.01) & (pl.col("lr") + 1 > 0))
+            >>> print(render(predicate.run_filter({"lr": Operand("config/lr", "float")})))
+            `config/lr`:float < "0.01"
+        """
+        found = []
+        for place, part in enumerate(self.parts):
+            expression = _run_filter(part, operands)
+            if expression is not None:
+                self.use(place)
+                found.append(expression)
+        return _all_of(found)
 
 
-def equal_texts(predicate: pl.Expr | None, column: str) -> frozenset[str] | None:
-    """Texts of which every row satisfying the predicate has one in the column; None if any will do.
+class NameConditions:
+    """Conditions on columns of names. Polars evaluates them on a table of candidates."""
 
-    Example:
-        >>> sorted(equal_texts(pl.col("run").is_in(["a", "b"]) & (pl.col("step") > 3), "run"))
-        ['a', 'b']
-    """
-    found: frozenset[str] | None = None
-    for part in conjuncts(predicate):
-        term = _known_comparison(part) if _is_about(part, (column,)) else None
-        if term is not None and term[0] in ("Eq", "IsIn") and all(isinstance(value, str) for value in term[1]):
-            found = frozenset(term[1]) if found is None else found & frozenset(term[1])
-    return found
+    def __init__(self, parts: tuple[pl.Expr, ...]) -> None:
+        self._parts = parts
+
+    def keep(self, candidates: pl.DataFrame) -> pl.DataFrame:
+        """The candidates that some row satisfying the predicate may have.
+
+        Conditions on columns that the candidates do not have are passed over.
+        """
+        for part in self._parts:
+            if set(part.meta.root_names()) <= set(candidates.columns):
+                candidates = candidates.filter(part)
+        return candidates
 
 
 def _bounds(part: pl.Expr) -> tuple[float, float]:
     anything = (-math.inf, math.inf)
-    term = _known_comparison(part)
-    if term is None:
+    known = term(part)
+    if known is None or not known.values or not all(map(is_finite_number, known.values)):
         return anything
-    operator, values = term
-    if not values or not all(_is_number(value) for value in values):
-        return anything
-    if operator in ("Gt", "GtEq"):
-        return float(values[0]), math.inf
-    if operator in ("Lt", "LtEq"):
-        return -math.inf, float(values[0])
-    if operator == "IsBetween":
-        return float(values[0]), float(values[1])
-    return float(min(values)), float(max(values))
+    low, high = float(min(known.values)), float(max(known.values))
+    if known.operator in ("Gt", "GtEq"):
+        return low, math.inf
+    if known.operator in ("Lt", "LtEq"):
+        return -math.inf, high
+    if known.operator == "IsBetween":
+        return float(known.values[0]), float(known.values[1])
+    return (low, high) if known.operator in ("Eq", "IsIn") else anything
 
 
-def _known_comparison(expression: pl.Expr) -> tuple[str, list[Any]] | None:
-    try:
-        return _comparison(expression)
-    except (pl.exceptions.PolarsError, ValueError, TypeError, KeyError, AttributeError):
-        return None
+def _run_filter(expression: pl.Expr, operands: Mapping[str, Operand]) -> Expression | None:
+    alternatives = list(split(expression, "Or"))
+    if len(alternatives) > 1:
+        found = [_run_filter(each, operands) for each in alternatives]
+        understood = [each for each in found if each is not None]
+        # One alternative that says nothing lets every run through.
+        return Or(tuple(understood)) if len(understood) == len(found) else None
+    parts = list(split(expression, "And"))
+    if len(parts) > 1:
+        return _all_of([each for part in parts if (each := _run_filter(part, operands)) is not None])
+    known = term(expression)
+    operand = None if known is None else operands.get(known.column)
+    return None if known is None or operand is None else expression_of(known, operand)
 
 
-def _comparison(expression: pl.Expr) -> tuple[str, list[Any]] | None:
-    """(operator, literals) of ``column operator literal``, ``is_in(literals)`` and ``is_between(low, high)``."""
-    kind, body = _node(expression)
-    if kind == "BinaryExpr" and body["op"] in _MIRRORED:
-        right, left = expression.meta.pop()  # inputs come last first
-        if left.meta.is_column() and right.meta.is_literal():
-            return body["op"], [pl.select(right).item()]
-        if left.meta.is_literal() and right.meta.is_column():
-            return _MIRRORED[body["op"]], [pl.select(left).item()]
-    if kind != "Function":
-        return None
-    *literals, column = expression.meta.pop()
-    if not column.meta.is_column() or not all(literal.meta.is_literal() for literal in literals):
-        return None
-    function = body["function"].get("Boolean", {})
-    if "IsIn" in function and function["IsIn"] == {"nulls_equal": False}:
-        return "IsIn", pl.select(literals[0]).item().to_list()
-    if "IsBetween" in function:
-        high, low = (pl.select(literal).item() for literal in literals)
-        return "IsBetween", [low, high]
-    return None
-
-
-def _split(expression: pl.Expr) -> Iterator[pl.Expr]:
-    try:
-        kind, body = _node(expression)
-    except (pl.exceptions.PolarsError, ValueError):
-        kind, body = "", None
-    if kind == "BinaryExpr" and body["op"] == "And":
-        for side in expression.meta.pop():
-            yield from _split(side)
-    else:
-        yield expression
-
-
-def _node(expression: pl.Expr) -> tuple[str, Any]:
-    ((kind, body),) = json.loads(expression.meta.serialize(format="json")).items()
-    return kind, body
-
-
-def _is_about(expression: pl.Expr, columns: Collection[str]) -> bool:
-    names = expression.meta.root_names()
-    return bool(names) and all(name in columns for name in names)
-
-
-def _is_number(value: Any) -> bool:
-    return isinstance(value, (int, float)) and not isinstance(value, bool) and not math.isnan(value)
+def _all_of(expressions: list[Expression]) -> Expression | None:
+    return None if not expressions else expressions[0] if len(expressions) == 1 else And(tuple(expressions))

@@ -3,20 +3,31 @@
 Polars hands a source a projection, a row limit and a predicate, and redoes none of them reliably. The
 order that is right: first the limit (it counts rows before the filter), then the filter, then the
 projection. `scan_frames` applies all three itself, so that what a source makes of them can only save work.
+
+A scan is a resolver around an IO source. Polars asks the resolver while it plans, which lets
+`LazyFrame.explain` say what the source will be asked for; it asks the IO source when the query runs.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
+import logging
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextvars import Context, copy_context
 from dataclasses import dataclass
+from functools import reduce
+from operator import and_
+from typing import Any
 
 import polars as pl
 from polars.io.plugins import register_io_source
+from polars.lazyframe.resolver import FilterExpr, LazyFrameResolver
 
 #: Rows in the frames handed to Polars: enough to be fast, few enough to bound what is in flight.
 _FEWEST_ROWS = 50_000
 _MOST_ROWS = 200_000
+
+#: What a scan asks for is logged here, at the level INFO.
+logger = logging.getLogger("neptune_frames")
 
 
 @dataclass(frozen=True)
@@ -34,55 +45,120 @@ class Wanted:
     predicate: pl.Expr | None = None
     rows: int | None = None
 
+    def needs(self, column: str) -> bool:
+        """Whether the query needs a column."""
+        return self.columns is None or column in self.columns
 
-def scan_frames(
-    frames: Callable[[Wanted], Iterable[pl.DataFrame]], *, schema: pl.Schema, name: str, detail: str = ""
-) -> pl.LazyFrame:
+
+@dataclass(frozen=True)
+class Plan:
+    """What a source will be asked for on behalf of a query.
+
+    Attributes:
+        frames: Makes the frames. They may hold columns and rows that are not wanted.
+        asked: What the question was narrowed to, in words.
+        after: Parts of the predicate that did not narrow it.
+    """
+
+    frames: Callable[[], Iterable[pl.DataFrame]]
+    asked: tuple[str, ...] = ()
+    after: tuple[pl.Expr, ...] = ()
+
+    def __str__(self) -> str:
+        """One line, for plans and logs."""
+        asked = "; ".join(self.asked) or "everything"
+        after = "; ".join(map(str, self.after)) or "nothing"
+        return f"{ASKED}{asked}{AFTER}{after}".replace("\n", " ")
+
+
+ASKED, AFTER = " | asked of the source: ", " | filtered after: "
+
+
+def scan_frames(plan: Callable[[Wanted], Plan], *, schema: pl.Schema, name: str, detail: str = "") -> pl.LazyFrame:
     """A LazyFrame over frames that are made when a query runs.
 
     Args:
-        frames: Makes the frames. It may leave out columns and rows that are not wanted, and need not.
+        plan: Turns what a query needs into what the source is asked for. Asks nothing itself: it is
+            called when a query is planned and again when it runs.
         schema: Names and types of the columns.
         name: What `LazyFrame.explain` calls the source.
         detail: What `LazyFrame.explain` says about it. No secrets.
     """
+    return Scan(plan, schema, name, detail, copy_context()).lazy()
 
-    # Polars' streaming engine reads on a thread of its own, where the caller's context variables are unset.
-    callers_context = copy_context()
 
-    def source(
-        columns: list[str] | None, predicate: pl.Expr | None, rows: int | None, _batch_size: int | None
-    ) -> Iterator[pl.DataFrame]:
-        wanted = Wanted(
-            columns=None if columns is None else tuple(columns),
-            predicate=predicate if rows is None else None,
-            rows=rows,
+@dataclass(frozen=True, eq=False)
+class Scan(LazyFrameResolver):
+    plan: Callable[[Wanted], Plan]
+    fixed_schema: pl.Schema
+    name: str
+    detail: str
+    #: Polars reads on threads of its own, where the caller's context variables are unset.
+    context: Context
+
+    def schema(self) -> pl.Schema:
+        return self.fixed_schema
+
+    def resolve_lazyframe(
+        self,
+        *,
+        projection: list[str] | None,
+        limit: int | None,
+        filters: list[FilterExpr],
+        filter_columns: list[str],
+        **_: Any,
+    ) -> pl.LazyFrame:
+        """The IO source. What is known of the query only goes into words here: the source gets it again."""
+        columns = None if projection is None else (*projection, *filter_columns)
+        predicate = reduce(and_, (each.expr for each in filters)) if filters else None
+        wanted = _wanted(columns, predicate, limit)
+        return register_io_source(
+            self._frames,
+            schema=self.fixed_schema,
+            explain_name=self.name,
+            explain_detail=f"{self.detail}{self.plan(wanted)}",
         )
+
+    def _frames(
+        self, columns: list[str] | None, predicate: pl.Expr | None, rows: int | None, _batch_size: int | None
+    ) -> Iterator[pl.DataFrame]:
         if rows == 0:
             return
-        made = _within(callers_context.copy(), frames(wanted))
+        plan = self.plan(_wanted(columns, predicate, rows))
+        logger.info("%s %s%s", self.name, self.detail, plan)
+        made = _within(self.context.copy(), plan.frames)
         # Under a row limit nothing is held back: the first rows may be all.
         for frame in _obey(made if rows is not None else _even(made), columns, predicate, rows):
             if frame.height:
                 yield frame
 
-    return register_io_source(source, schema=schema, explain_name=name, explain_detail=detail or None)
+
+def _wanted(columns: Sequence[str] | None, predicate: pl.Expr | None, rows: int | None) -> Wanted:
+    return Wanted(None if columns is None else tuple(columns), predicate if rows is None else None, rows)
 
 
-def _within(context: Context, frames: Iterable[pl.DataFrame]) -> Iterator[pl.DataFrame]:
-    iterator = iter(frames)
-    while (frame := context.run(next, iterator, None)) is not None:
-        yield frame
+def _within(context: Context, frames: Callable[[], Iterable[pl.DataFrame]]) -> Iterator[pl.DataFrame]:
+    """The frames, each made in the context; whoever makes them is told at once when no more are wanted."""
+    iterator = context.run(lambda: iter(frames()))
+    try:
+        while (frame := context.run(next, iterator, None)) is not None:
+            yield frame
+    finally:
+        close = getattr(iterator, "close", None)
+        if close is not None:
+            context.run(close)
 
 
 def _even(frames: Iterable[pl.DataFrame]) -> Iterator[pl.DataFrame]:
     """The same rows in frames of a good size: large ones cut, small ones joined."""
     small: list[pl.DataFrame] = []
+    rows = 0
     for frame in frames:
         small.append(frame)
-        if sum(each.height for each in small) >= _FEWEST_ROWS:
+        rows += frame.height
+        if rows >= _FEWEST_ROWS:
             yield from _joined(small).iter_slices(_MOST_ROWS)
-            small = []
+            small, rows = [], 0
     if small:
         yield _joined(small)
 

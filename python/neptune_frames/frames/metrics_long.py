@@ -1,9 +1,8 @@
 """Long frames of float points: one row per point, keys as dictionary codes.
 
 Columns: ``project``, ``experiment`` or ``run``, ``attribute``, ``step``, ``value``, and where they were
-asked for ``timestamp``, ``is_preview`` and ``preview_completion``. Names are `polars.Categorical` (Arrow
-dictionaries), 4 bytes a point instead of the 16 of a string: compare them with ``==``, ``is_in``,
-``.cat.starts_with``; for anything else, and to join with strings, use ``.cast(pl.String)``.
+asked for ``timestamp``, ``is_preview`` and ``preview_completion``. Names are text in Polars frames, so that they
+join with tables and take every text function, and dictionaries in Arrow.
 """
 
 from __future__ import annotations
@@ -47,8 +46,7 @@ class LongLayout:
             options.kind.value: runs.column(label_column).combine_chunks(),
             "attribute": attributes,
         }
-        # Hashed into categories once; a batch only looks codes up.
-        self._categories = {name: pl.Series(name, values, dtype=pl.Categorical) for name, values in self._names.items()}
+        self._texts = {name: pl.Series(name, values, dtype=pl.String) for name, values in self._names.items()}
 
     @staticmethod
     def arrow_schema(options: SeriesOptions) -> pa.Schema:
@@ -60,7 +58,7 @@ class LongLayout:
     @staticmethod
     def schema(options: SeriesOptions) -> pl.Schema:
         """The Polars schema of long frames, known before anything is fetched."""
-        schema = pl.Schema({name: pl.Categorical() for name in name_columns(options.kind)})
+        schema = pl.Schema({name: pl.String() for name in name_columns(options.kind)})
         schema.update({STEP.name: pl.Float64(), "value": pl.Float64()})
         if options.include_time:
             schema[_TIME_NAME] = pl.Datetime("ms", "UTC")
@@ -83,8 +81,8 @@ class LongLayout:
         """The points of a block as Polars, with all columns or the given ones, in `schema` order."""
         return pl.DataFrame(
             [
-                self._categories[name].gather(_per_point(block, name))
-                if name in self._categories
+                self._texts[name].gather(_per_point(block, name))
+                if name in self._texts
                 else pl.Series(name, arrow_column(block.columns[name], name))
                 for name in self.schema(self.options)
                 if columns is None or name in columns

@@ -6,8 +6,8 @@ is decided here.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import pyarrow as pa
@@ -22,7 +22,6 @@ from neptune_frames.query.arguments import (
     resolve_run_filter,
 )
 from neptune_frames.query.attributes import KNOWN_TYPES
-from neptune_frames.query.expressions import And
 from neptune_frames.query.inference import infer_types
 from neptune_frames.query.selection import (
     AttributeAlternative,
@@ -59,15 +58,6 @@ class Containers:
         expression = resolve_run_filter(value, kind, parameter)
         names = tuple(dict.fromkeys(map(str, value))) if isinstance(value, list) else None
         return cls(kind, expression, names)
-
-    def among(self, labels: Collection[str]) -> Containers:
-        """Those that have one of the labels, as far as a source can be asked for them."""
-        if self.names is None:
-            exact = Containers.of(list(labels), self.kind, self.kind.value).filter
-            both = exact if self.filter is None or exact is None else And((self.filter, exact))
-            return replace(self, filter=both)
-        kept = [name for name in self.names if name in labels]
-        return Containers.of(kept, self.kind, self.kind.value) if kept else self
 
 
 @dataclass(frozen=True)

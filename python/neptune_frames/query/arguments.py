@@ -39,6 +39,22 @@ def resolve_project(project: str | None) -> str:
     return resolved
 
 
+def choose_kind(
+    experiments: str | list[str] | Filter | None, runs: str | list[str] | Filter | None
+) -> tuple[ContainerKind, str | list[str] | Filter | None]:
+    """Whether rows are experiments or runs, and which: exactly one of the two is given.
+
+    Raises:
+        ValueError: neither or both are.
+    """
+    if (experiments is None) == (runs is None):
+        given = "neither was given" if runs is None else "both were given"
+        raise ValueError(
+            f'Give either experiments or runs, but {given}. experiments="" selects every experiment, runs="" every run.'
+        )
+    return (ContainerKind.EXPERIMENT, experiments) if runs is None else (ContainerKind.RUN, runs)
+
+
 def resolve_run_filter(
     value: str | list[str] | Filter | None, kind: ContainerKind, parameter: str
 ) -> Expression | None:

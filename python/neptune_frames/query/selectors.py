@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection, Sequence
+from dataclasses import replace
+
 import numpy as np
 import pyarrow as pa
 
@@ -30,6 +33,40 @@ def match_names(selector: AttributeSelector, names: pa.Array, types: pa.Array) -
         candidates = names if len(open_rows) == len(names) else names.take(pa.array(open_rows))
         mask[open_rows[_match_alternative(alternative, candidates)]] = True
     return mask
+
+
+def narrowed(
+    selector: AttributeSelector, names: Collection[str] | None = None, patterns: Sequence[str] = ()
+) -> AttributeSelector:
+    """What the selector selects among some names, and where the name matches each of some RE2 patterns.
+
+    Example:
+        >>> loss = AttributeSelector((AttributeAlternative(("float",), patterns=(NamePattern(("loss",)),)),))
+        >>> narrowed(loss, patterns=["^train/"]).alternatives[0].patterns
+        (NamePattern(must_match=('loss', '^train/'), must_not_match=()),)
+    """
+    if selector.plain_names is not None:
+        texts = pa.array(selector.plain_names, pa.string())
+        kept = _match_pattern(NamePattern(tuple(patterns)), texts)
+        if names is not None:
+            kept &= is_one_of(texts, list(names))
+        plain = tuple(texts.filter(pa.array(kept)).to_pylist())
+        alternatives = tuple(replace(each, names=plain) for each in selector.alternatives)
+        return AttributeSelector(alternatives, plain)
+    return AttributeSelector(tuple(_narrowed(each, names, tuple(patterns)) for each in selector.alternatives))
+
+
+def _narrowed(
+    alternative: AttributeAlternative, names: Collection[str] | None, patterns: tuple[str, ...]
+) -> AttributeAlternative:
+    if names is not None:
+        kept = names if alternative.names is None else [name for name in alternative.names if name in names]
+        alternative = replace(alternative, names=tuple(sorted(kept)))
+    if patterns:
+        own = (NamePattern(),) if alternative.patterns is None else alternative.patterns
+        both = tuple(NamePattern((*each.must_match, *patterns), each.must_not_match) for each in own)
+        alternative = replace(alternative, patterns=both)
+    return alternative
 
 
 def _match_alternative(alternative: AttributeAlternative, names: pa.Array) -> Mask:

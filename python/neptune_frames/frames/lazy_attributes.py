@@ -1,0 +1,167 @@
+"""Attribute values as a lazy long frame: a row per run and attribute, a column per type of value."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, replace
+from functools import partial
+from typing import TYPE_CHECKING
+
+import polars as pl
+import pyarrow as pa
+
+from neptune_frames.frames.lazy_narrowing import (
+    NeededNames,
+    growing_parts,
+    narrowed_attributes,
+    narrowed_containers,
+    selects_nothing,
+)
+from neptune_frames.frames.lazy_predicates import Predicate
+from neptune_frames.frames.lazy_source import Plan, Wanted, scan_frames
+from neptune_frames.frames.metrics_long import name_columns
+from neptune_frames.frames.polars_types import value_type
+from neptune_frames.frames.questions import Containers, find_runs
+from neptune_frames.query.attributes import KNOWN_TYPES
+from neptune_frames.query.selection import AttributeSelector, ContainerKind
+from neptune_frames.schemas import FLOAT_SERIES_STATISTICS
+
+if TYPE_CHECKING:
+    from neptune_frames.sources.base import Source
+
+#: The column that holds values, by attribute type. The value of a series is its last one.
+VALUE_COLUMNS: dict[str, str] = {
+    "int": "int_value",
+    "float": "float_value",
+    "float_series": "float_value",
+    "string": "string_value",
+    "string_series": "string_value",
+    "bool": "bool_value",
+    "datetime": "datetime_value",
+    "string_set": "string_set_value",
+    "file": "file_value",
+    "file_series": "file_value",
+    "histogram_series": "histogram_value",
+}
+
+#: Columns about series; the statistics are those of float series.
+_SERIES_COLUMNS = ("last_step", *FLOAT_SERIES_STATISTICS)
+
+
+@dataclass(frozen=True)
+class AttributesQuestion:
+    """Values of which project, runs and attributes."""
+
+    project: str
+    containers: Containers
+    attributes: AttributeSelector
+
+
+def scan_attributes(source: Source, question: AttributesQuestion) -> pl.LazyFrame:
+    """A lazy frame with a row per run and attribute: names, ``type``, and the value in the column of its type.
+
+    Conditions on the names and on ``type`` narrow what is asked for, and so does a condition that no null
+    satisfies on a column of values: other types have nulls there. ``head`` stops early.
+    """
+    return scan_frames(
+        partial(_plan, source, question),
+        schema=attributes_schema(question.containers.kind),
+        name="ATTRIBUTES",
+        detail=f"project {question.project}",
+    )
+
+
+def attributes_schema(kind: ContainerKind) -> pl.Schema:
+    """Names and types of the columns.
+
+    Example:
+        >>> attributes_schema(ContainerKind.RUN).names()[:6]
+        ['project', 'run', 'attribute', 'type', 'int_value', 'float_value']
+    """
+    schema = pl.Schema(dict.fromkeys((*name_columns(kind), "type"), pl.String()))
+    schema.update({column: value_type(kind) for kind, column in reversed(VALUE_COLUMNS.items())})
+    order = [*schema.names()[:4], *dict.fromkeys(VALUE_COLUMNS.values())]
+    ordered = pl.Schema({name: schema[name] for name in order})
+    ordered.update(dict.fromkeys(_SERIES_COLUMNS, pl.Float64()))
+    return ordered
+
+
+def _plan(source: Source, question: AttributesQuestion, wanted: Wanted) -> Plan:
+    predicate = Predicate(wanted.predicate)
+    containers, of_runs = narrowed_containers(question.containers, predicate)
+    attributes, of_names = narrowed_attributes(question.attributes, predicate)
+    narrowing = NeededNames(question.containers.kind, predicate, attributes=False)
+    types = _needed_types(predicate)
+    words = [*of_runs, *of_names]
+    if len(types) < len(KNOWN_TYPES):
+        words.append(f"types {', '.join(types) or 'none'}")
+    if wanted.rows is not None:
+        words.append(f"the first {wanted.rows} values")
+    asked = replace(question, containers=containers, attributes=_of_types(attributes, types))
+    return Plan(partial(_frames, source, asked, narrowing, wanted), asked=tuple(words), after=predicate.unused())
+
+
+def _needed_types(predicate: Predicate) -> list[str]:
+    """Types of which some value may satisfy the predicate."""
+    types = pl.DataFrame({"type": KNOWN_TYPES}, schema={"type": pl.String})
+    kept = predicate.on_names(["type"]).keep(types)["type"].to_list()
+    columns = predicate.not_null([*VALUE_COLUMNS.values(), *_SERIES_COLUMNS])
+    return [kind for kind in kept if all(_has(kind, column) for column in columns)]
+
+
+def _has(attribute_type: str, column: str) -> bool:
+    """Whether values of the type may have something in the column."""
+    if column in FLOAT_SERIES_STATISTICS:
+        return attribute_type == "float_series"
+    if column == "last_step":
+        return attribute_type.endswith("_series")
+    return VALUE_COLUMNS[attribute_type] == column
+
+
+def _of_types(selector: AttributeSelector, types: list[str]) -> AttributeSelector:
+    alternatives = tuple(
+        replace(each, types=tuple(kind for kind in each.types if kind in types)) for each in selector.alternatives
+    )
+    return replace(selector, alternatives=tuple(each for each in alternatives if each.types))
+
+
+def _frames(
+    source: Source, question: AttributesQuestion, narrowing: NeededNames, wanted: Wanted
+) -> Iterator[pl.DataFrame]:
+    if selects_nothing(question.containers, question.attributes):
+        return
+    kind = question.containers.kind
+    runs = narrowing.runs(find_runs(source, question.project, question.containers))
+    schema = attributes_schema(kind)
+    columns = [name for name in schema if wanted.needs(name)]
+    for start, end in growing_parts(runs.num_rows) if wanted.rows is not None else _whole(runs.num_rows):
+        part = runs.slice(start, end - start)
+        labels = {"project": part.column("project"), kind.value: part.column(kind.label_column)}
+        texts = {name: pl.Series(name, values, dtype=pl.String) for name, values in labels.items()}
+        for attribute_type, batch in source.values(part, question.attributes):
+            if batch.num_rows and attribute_type in VALUE_COLUMNS:
+                yield _frame(attribute_type, batch, texts, {name: schema[name] for name in columns})
+
+
+def _whole(count: int) -> Iterable[tuple[int, int]]:
+    return [(0, count)] if count else []
+
+
+def _frame(
+    attribute_type: str, batch: pa.RecordBatch, texts: dict[str, pl.Series], schema: dict[str, pl.DataType]
+) -> pl.DataFrame:
+    """The values of a batch in the columns of the schema; those of other types are null."""
+    value = batch.column("value")
+    stored = {"attribute": batch.column("attribute").cast(pa.string()), VALUE_COLUMNS[attribute_type]: value}
+    stored |= {name: batch.column(name) for name in _SERIES_COLUMNS if name in batch.schema.names}
+    run = pl.Series(batch.column("run"))
+    columns = []
+    for name, dtype in schema.items():
+        if name in texts:
+            columns.append(texts[name].gather(run))
+        elif name in stored:
+            columns.append(pl.Series(name, stored[name]).cast(dtype))
+        else:
+            text = attribute_type if name == "type" else None
+            columns.append(pl.repeat(text, batch.num_rows, dtype=dtype, eager=True).alias(name))
+    return pl.DataFrame(columns)

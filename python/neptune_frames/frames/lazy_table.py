@@ -1,0 +1,143 @@
+"""The table of runs as a lazy frame: conditions on attributes are part of the search."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from functools import partial
+from typing import TYPE_CHECKING
+
+import polars as pl
+import pyarrow as pa
+
+from neptune_frames import config
+from neptune_frames.errors import ConflictingAttributeTypes
+from neptune_frames.frames.lazy_narrowing import both, filter_words, label_operand
+from neptune_frames.frames.lazy_predicates import Predicate
+from neptune_frames.frames.lazy_source import Plan, Wanted, scan_frames
+from neptune_frames.frames.polars_types import value_type
+from neptune_frames.frames.table import RunTable, TableQuestion
+from neptune_frames.query.attributes import KNOWN_TYPES
+from neptune_frames.query.expressions import Operand
+from neptune_frames.query.selection import AttributeAlternative, AttributeSelector, RunQuery
+
+if TYPE_CHECKING:
+    from neptune_frames.sources.base import Source
+
+
+def scan_table(source: Source, question: TableQuestion, *, type_suffix: bool = False) -> pl.LazyFrame:
+    """A lazy frame with a row per run, in the order of the question, and a column per attribute.
+
+    Columns and their types are those that the selected runs have now: they are asked for here, values
+    when a query is collected. What is not asked for:
+
+    - columns that are not used;
+    - runs that conditions on attributes and on the label exclude, as far as a search understands them
+      (`neptune_frames.query.terms`);
+    - with ``head`` on the scan itself, more than so many runs.
+
+    Raises:
+        ConflictingAttributeTypes: If a name has several types and ``type_suffix`` is False.
+        NeptuneProjectInaccessible: If the project does not exist.
+    """
+    query = question.run_query(source)
+    columns = _table_columns(source, query, question.attributes, type_suffix=type_suffix)
+    label = query.kind.value
+    schema = pl.Schema({label: pl.String()})
+    schema.update({name: value_type(attribute.type) for name, attribute in columns.items()})
+    return scan_frames(
+        partial(_plan, _Table(source, query, columns, schema)),
+        schema=schema,
+        name="TABLE",
+        detail=f"project {query.project}",
+    )
+
+
+@dataclass(frozen=True)
+class _Column:
+    attribute: str
+    type: str
+
+    @property
+    def with_suffix(self) -> str:
+        return f"{self.attribute}:{self.type}"
+
+
+@dataclass(frozen=True)
+class _Table:
+    """What is asked of whom, and the attribute in each column but the first."""
+
+    source: Source
+    query: RunQuery
+    columns: dict[str, _Column]
+    schema: pl.Schema
+
+
+def _table_columns(
+    source: Source, query: RunQuery, selector: AttributeSelector, *, type_suffix: bool
+) -> dict[str, _Column]:
+    """The columns of the table, by name, ascending."""
+    if not selector.alternatives or selector.plain_names == () or query.project is None:
+        return {}
+    runs = source.search(query).runs
+    if not runs.num_rows:
+        return {}
+    definitions = source.definitions([query.project], runs, selector)
+    found = [_Column(*pair) for pair in zip(*(column.to_pylist() for column in definitions.columns), strict=True)]
+    names = [column.attribute for column in found]
+    if not type_suffix and len(set(names)) < len(names):
+        raise ConflictingAttributeTypes(sorted({name for name in names if names.count(name) > 1}))
+    named = {
+        column.with_suffix if type_suffix or column.attribute == query.kind.value else column.attribute: column
+        for column in found
+    }
+    return {name: named[name] for name in sorted(named)}
+
+
+def _plan(table: _Table, wanted: Wanted) -> Plan:
+    predicate = Predicate(wanted.predicate)
+    operands = {name: Operand(column.attribute, column.type) for name, column in table.columns.items()}
+    also = predicate.run_filter({**operands, **label_operand(table.query.kind)})
+    query = replace(table.query, filter=both(table.query.filter, also), limit=wanted.rows)
+    needed = {name: column for name, column in table.columns.items() if wanted.needs(name)}
+    words = [] if also is None else [filter_words(also)]
+    if len(needed) < len(table.columns):
+        words.append(f"{len(needed)} of {len(table.columns)} attributes")
+    if wanted.rows is not None:
+        words.append(f"the first {wanted.rows} runs")
+    return Plan(
+        partial(_frames, replace(table, query=query, columns=needed)), asked=tuple(words), after=predicate.unused()
+    )
+
+
+def _frames(table: _Table) -> Iterator[pl.DataFrame]:
+    runs, values = _answer(table)
+    label = table.query.kind.value
+    found = RunTable(runs, values, table.query.kind).to_polars(type_suffix=True)
+    columns = [pl.col(label).cast(pl.String)]
+    for name, column in table.columns.items():
+        value = pl.col(column.with_suffix) if column.with_suffix in found.columns else pl.lit(None)
+        columns.append(value.cast(table.schema[name]).alias(name))
+    yield found.select(columns)
+
+
+def _answer(table: _Table) -> tuple[pa.Table, dict[str, pa.Table]]:
+    """The runs, and the values of the columns by type."""
+    source, query = table.source, table.query
+    names = list(dict.fromkeys(column.attribute for column in table.columns.values()))
+    if len(names) <= config.MAX_PROJECTED_ATTRIBUTES.get():
+        answer = source.search(query, projection=names)
+        return answer.runs, {kind: answer.values[kind] for kind in KNOWN_TYPES if kind in answer.values}
+    runs = source.search(query).runs
+    batches: dict[str, list[pa.RecordBatch]] = defaultdict(list)
+    for attribute_type, batch in source.values(runs, _selector(table)) if runs.num_rows else ():
+        batches[attribute_type].append(batch)
+    return runs, {attribute_type: pa.Table.from_batches(pieces) for attribute_type, pieces in batches.items()}
+
+
+def _selector(table: _Table) -> AttributeSelector:
+    names: dict[str, list[str]] = defaultdict(list)
+    for column in table.columns.values():
+        names[column.type].append(column.attribute)
+    return AttributeSelector(tuple(AttributeAlternative((kind,), tuple(names[kind])) for kind in names))

@@ -1,0 +1,214 @@
+r"""Conditions on columns as conditions on attributes.
+
+A term is a simple condition on one column of a table, in the semantics of data frames: a null satisfies
+none, NaN is above every number, regular expressions are those of Rust. A search compares as NQL does: NaN
+satisfies no comparison, a run without the attribute every negation, regular expressions are RE2.
+`expression_of` bridges the two: every row that satisfies the term is a run that satisfies the expression.
+The other direction may fail, so the term has to be tested again on what was found.
+"""
+
+from __future__ import annotations
+
+import math
+import re
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import datetime, timezone
+from typing import Any
+
+from neptune_frames.errors import QuerySyntaxError
+from neptune_frames.query.expressions import (
+    And,
+    Comparison,
+    ComparisonOperator,
+    Contains,
+    Exists,
+    Expression,
+    Matches,
+    Not,
+    Operand,
+)
+from neptune_frames.query.extended_regex import check_regex
+from neptune_frames.query.filters import literal_text, one_of
+
+#: More alternatives than this make a query that servers may refuse.
+MOST_ALTERNATIVES = 1000
+
+
+@dataclass(frozen=True)
+class Term:
+    """``column operator values``. No row whose column is null satisfies a term.
+
+    Operators: ``Eq``, ``NotEq``, ``Lt``, ``LtEq``, ``Gt``, ``GtEq``, ``IsIn`` (any number of values, none of them
+    null), ``IsBetween`` (low and high, taken as included), ``Contains`` (regular expression), ``ContainsText``,
+    ``StartsWith``, ``EndsWith``, ``ListContains``, ``IsTrue``, ``IsFalse``, ``IsNotNull``.
+    """
+
+    column: str
+    operator: str
+    values: tuple[Any, ...] = ()
+
+
+def expression_of(term: Term, operand: Operand) -> Expression | None:
+    """What a search is asked so that it finds all runs that satisfy a term; None where it cannot be.
+
+    Parameters:
+        term: The condition.
+        operand: The attribute in the term's column, with its type.
+
+    Example:
+        >>> from neptune_frames.query.rendering import render
+        >>> rate = Operand("config/lr", "float")
+        >>> print(render(expression_of(Term("lr", "Lt", (0.01,)), rate)))
+        `config/lr`:float < "0.01"
+        >>> print(render(expression_of(Term("lr", "Gt", (0.01,)), rate)))
+        (NOT (`config/lr`:float <= "0.01")) AND (`config/lr`:float EXISTS)
+    """
+    if term.operator == "IsNotNull":
+        return Exists(operand)
+    translate = _BY_TYPE.get(operand.type or "")
+    return None if translate is None else translate(term, operand)
+
+
+_COMPARISONS: dict[str, ComparisonOperator] = {
+    "Eq": "==", "NotEq": "!=", "Lt": "<", "LtEq": "<=", "Gt": ">", "GtEq": ">=",
+}  # fmt: skip
+_COMPLEMENTS: dict[str, ComparisonOperator] = {"Gt": "<=", "GtEq": "<"}
+
+
+def _compare(term: Term, operand: Operand, texts: list[str]) -> Expression | None:
+    """A comparison of values that have an order."""
+    if term.operator in _COMPARISONS:
+        return Comparison(operand, _COMPARISONS[term.operator], texts[0])
+    if term.operator == "IsBetween":
+        low, high = texts
+        return And((Comparison(operand, ">=", low), Comparison(operand, "<=", high)))
+    return _one_of(term, operand, texts)
+
+
+def _one_of(term: Term, operand: Operand, texts: list[str]) -> Expression | None:
+    is_query = term.operator == "IsIn" and 0 < len(texts) <= MOST_ALTERNATIVES
+    return one_of(operand, dict.fromkeys(texts)) if is_query else None
+
+
+def _integers(term: Term, operand: Operand) -> Expression | None:
+    texts = _number_texts(term)
+    return None if texts is None else _compare(term, operand, texts)
+
+
+def _floats(term: Term, operand: Operand) -> Expression | None:
+    texts = _number_texts(term)
+    if texts is None:
+        return None
+    if term.operator in _COMPLEMENTS:
+        # A frame has NaN above every number.
+        return And((Not(Comparison(operand, _COMPLEMENTS[term.operator], texts[0])), Exists(operand)))
+    return _compare(term, operand, texts)
+
+
+def _number_texts(term: Term) -> list[str] | None:
+    """The literals, if they are numbers that attributes can be compared with."""
+    if not all(is_finite_number(value) for value in term.values):
+        return None
+    return [literal_text(value + 0) for value in term.values]  # -0.0 becomes 0.0
+
+
+def is_finite_number(value: Any) -> bool:
+    """Whether a literal is a number other than NaN and the infinities.
+
+    Example:
+        >>> is_finite_number(1), is_finite_number(float("inf")), is_finite_number(True)
+        (True, False, False)
+    """
+    return isinstance(value, (int, float)) and not isinstance(value, bool) and math.isfinite(value)
+
+
+def _instants(term: Term, operand: Operand) -> Expression | None:
+    """Points in time; searches cut literals to milliseconds."""
+    if not all(
+        isinstance(value, datetime) and value.tzinfo is not None and value.microsecond % 1000 == 0
+        for value in term.values
+    ):
+        return None
+    return _compare(term, operand, [value.astimezone(timezone.utc).isoformat() for value in term.values])
+
+
+def _texts(term: Term, operand: Operand) -> Expression | None:
+    if not all(isinstance(value, str) and value and value.isprintable() for value in term.values):
+        return None
+    texts = list(term.values)
+    if term.operator in ("Eq", "NotEq"):
+        return _compare(term, operand, texts)
+    if term.operator == "ContainsText":
+        return Contains(operand, texts[0])
+    if term.operator == "IsIn":
+        return _one_of(term, operand, texts)
+    pattern = pattern_of(term)
+    return None if pattern is None else Matches(operand, pattern)
+
+
+def pattern_of(term: Term) -> str | None:
+    """An RE2 search that finds what a term about text finds; None where there is none.
+
+    Example:
+        >>> pattern_of(Term("attribute", "StartsWith", ("a.b",)))
+        '^a\\\\.b'
+    """
+    if not all(isinstance(value, str) and value.isprintable() for value in term.values):
+        return None
+    write = _PATTERNS.get(term.operator)
+    return None if write is None else write(term.values[0])
+
+
+_PORTABLE = re.compile(
+    r"""(?: (?: [^\\\[\](){}*+?|^$.] | \\[^\w\s] | \[\^?[\w/.:]+\] | [()|^$.] ) (?:[*+?]\??)? )+""",
+    re.ASCII | re.VERBOSE,
+)
+
+
+def portable_pattern(pattern: str) -> str | None:
+    r"""The pattern, if it means the same to Rust's regular expressions and to RE2; None if it may not.
+
+    Named classes (``\d`` is ASCII to one and Unicode to the other), flags and counted repetitions are left out.
+
+    Example:
+        >>> portable_pattern("^train/(loss|acc.*)$"), portable_pattern(r"\d+")
+        ('^train/(loss|acc.*)$', None)
+    """
+    if _PORTABLE.fullmatch(pattern) is None or "(?" in pattern:
+        return None
+    try:
+        check_regex(pattern)
+    except QuerySyntaxError:
+        return None
+    return pattern
+
+
+_PATTERNS: dict[str, Callable[[str], str | None]] = {
+    "ContainsText": re.escape,
+    "StartsWith": lambda text: f"^{re.escape(text)}",
+    "EndsWith": lambda text: f"{re.escape(text)}$",
+    "Contains": portable_pattern,
+}
+
+
+def _truths(term: Term, operand: Operand) -> Expression | None:
+    wanted = {"IsTrue": True, "IsFalse": False}.get(term.operator)
+    return None if wanted is None else Comparison(operand, "==", literal_text(wanted))
+
+
+def _elements(term: Term, operand: Operand) -> Expression | None:
+    if term.operator != "ListContains" or not isinstance(term.values[0], str) or not term.values[0].isprintable():
+        return None
+    return Contains(operand, term.values[0])
+
+
+_BY_TYPE: dict[str, Callable[[Term, Operand], Expression | None]] = {
+    "int": _integers,
+    "float": _floats,
+    "float_series": _floats,
+    "datetime": _instants,
+    "string": _texts,
+    "bool": _truths,
+    "string_set": _elements,
+}

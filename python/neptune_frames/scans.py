@@ -1,0 +1,179 @@
+"""The native face, lazily: Polars frames whose data is fetched when a query is collected.
+
+`scan_metrics` and its siblings take the arguments of their ``fetch_`` relatives (`neptune_frames.api`) and give a
+`polars.LazyFrame`. Its schema is known before any data is fetched. What a query does not need is not asked for:
+unused columns, rows after ``head``, runs, attributes, steps and values that its conditions exclude, as far as the
+source understands them; all conditions are applied to what arrived. `explain` and ``LazyFrame.explain`` say what a
+source will be asked for, and the logger ``neptune_frames`` what it is asked for (level INFO).
+
+Names are text. Every query asks anew. Errors are those of `neptune_frames.errors`, in every engine and sink.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from neptune_frames.api import FLOAT_SERIES
+from neptune_frames.frames import questions
+from neptune_frames.query.arguments import choose_kind, resolve_attributes, resolve_project
+from neptune_frames.query.attributes import Attribute
+from neptune_frames.sources.choose import open_source
+from neptune_frames.sources.public_call import public_call
+
+if TYPE_CHECKING:
+    import polars as pl
+
+    from neptune_frames.api import AnySource, Attributes, Runs, StepRange
+
+__all__ = [
+    "scan_attributes",
+    "scan_metrics",
+    "scan_runs",
+    "scan_table",
+]
+
+
+@public_call("scan_runs")
+def scan_runs(
+    *, project: str | None = None, experiments: Runs = None, runs: Runs = None, source: AnySource = None
+) -> pl.LazyFrame:
+    """Runs or experiments, newest first: ``project``, ``experiment`` and ``run`` (the label first), ``sys_id``.
+
+    With ``experiments`` a row is an experiment and the run that is its head, with ``runs`` it is a run.
+
+    Example:
+        >>> nf.scan_runs(experiments="").filter(pl.col("run") != "run-2").select("experiment").collect().rows()
+        [('vit-1',), ('resnet-1',)]
+    """
+    from neptune_frames.frames import lazy_runs
+
+    kind, chosen = choose_kind(experiments, runs)
+    question = lazy_runs.RunsQuestion(resolve_project(project), questions.Containers.of(chosen, kind, f"{kind.value}s"))
+    return lazy_runs.scan_runs(open_source(source), question)
+
+
+@public_call("scan_table")
+def scan_table(
+    *,
+    project: str | None = None,
+    experiments: Runs = None,
+    runs: Runs = None,
+    attributes: Attributes = None,
+    sort_by: str | Attribute = Attribute("sys/creation_time", type="datetime"),  # noqa: B008  (copied, never changed)
+    sort_direction: str = "desc",
+    type_suffix: bool = False,
+    source: AnySource = None,
+) -> pl.LazyFrame:
+    """A row per experiment or run, a column per attribute with its last value, as `fetch_table` gives them.
+
+    Which columns there are is asked for now, values when a query is collected, and then only those of the columns
+    used. Conditions on columns become part of the search: ``pl.col("config/lr") < 0.01`` is NQL for a server.
+
+    Args:
+        project: See `neptune_frames.api`, as for the next three.
+        experiments: Give either this or ``runs``.
+        runs: Give either this or ``experiments``.
+        attributes: Which attributes become columns; None takes all.
+        sort_by: Attribute to sort by; rows without it come last.
+        sort_direction: ``"asc"`` or ``"desc"``.
+        type_suffix: Whether column names end in ``:`` and the type, as ``config/lr:float``.
+        source: See `neptune_frames.api`.
+
+    Raises:
+        ConflictingAttributeTypes: A name has several types among the runs, and there is no suffix to tell them apart.
+        NeptuneProjectInaccessible: The project does not exist or may not be read.
+
+    Example:
+        >>> table = nf.scan_table(experiments="", attributes=["config/lr", "train/loss"])
+        >>> table.filter(pl.col("config/lr") < 0.05).collect().rows()
+        [('vit-1', 0.001, 1.0), ('resnet-2', 0.01, 0.25)]
+    """
+    from neptune_frames.frames import lazy_table
+    from neptune_frames.frames.table import TableQuestion
+    from neptune_frames.query.arguments import check_sort_direction, resolve_sort
+
+    kind, chosen = choose_kind(experiments, runs)
+    question = TableQuestion(
+        project=resolve_project(project),
+        containers=questions.Containers.of(chosen, kind, f"{kind.value}s"),
+        attributes=resolve_attributes(attributes, None, "attributes"),
+        sort_by=resolve_sort(sort_by),
+        descending=check_sort_direction(sort_direction),
+    )
+    return lazy_table.scan_table(open_source(source), question, type_suffix=type_suffix)
+
+
+@public_call("scan_attributes")
+def scan_attributes(
+    *,
+    project: str | None = None,
+    experiments: Runs = None,
+    runs: Runs = None,
+    attributes: Attributes = None,
+    source: AnySource = None,
+) -> pl.LazyFrame:
+    """A row per run and attribute: ``project``, ``experiment`` or ``run``, ``attribute``, ``type``, and its value in
+    the column of its type; rows come in no promised order.
+
+    The columns of values are ``int_value``, ``float_value`` (of a float series its last value), ``string_value``,
+    ``bool_value``, ``datetime_value``, ``string_set_value``, ``file_value`` and ``histogram_value``; series have
+    ``last_step`` too, and float series ``min``, ``max``, ``average`` and ``variance``.
+
+    Example:
+        >>> rates = nf.scan_attributes(runs="", attributes=["config/lr"]).filter(pl.col("float_value") < 0.05)
+        >>> rates.select("run", "type", "float_value").sort("run").collect().rows()
+        [('run-2', 'float', 0.01), ('run-3', 'float', 0.001)]
+    """
+    from neptune_frames.frames import lazy_attributes
+
+    kind, chosen = choose_kind(experiments, runs)
+    question = lazy_attributes.AttributesQuestion(
+        resolve_project(project),
+        questions.Containers.of(chosen, kind, f"{kind.value}s"),
+        resolve_attributes(attributes, None, "attributes"),
+    )
+    return lazy_attributes.scan_attributes(open_source(source), question)
+
+
+@public_call("scan_metrics")
+def scan_metrics(
+    *,
+    project: str | None = None,
+    experiments: Runs = None,
+    runs: Runs = None,
+    attributes: Attributes = None,
+    include_time: str | None = None,
+    step_range: StepRange = (None, None),
+    lineage_to_the_root: bool = True,
+    tail_limit: int | None = None,
+    include_point_previews: bool = False,
+    source: AnySource = None,
+) -> pl.LazyFrame:
+    """Points of float series, a row per point. Takes the arguments of `fetch_metrics`.
+
+    Columns: ``project``, ``experiment`` or ``run``, ``attribute``, ``step``, ``value``, and as asked for
+    ``timestamp``, ``is_preview``, ``preview_completion``. Points of a series come in step order, series in no
+    promised order.
+
+    Example:
+        >>> points = nf.scan_metrics(experiments="resnet", attributes=["train/loss"])
+        >>> late = points.filter(pl.col("step") >= 3)
+        >>> late.group_by("experiment").agg(pl.col("value").min()).sort("value").collect().rows()
+        [('resnet-2', 0.25), ('resnet-1', 0.4)]
+    """
+    from neptune_frames.frames import lazy_metrics
+
+    kind, chosen = choose_kind(experiments, runs)
+    question = questions.series_question(
+        kind,
+        project=project,
+        runs=chosen,
+        attributes=attributes,
+        types=FLOAT_SERIES,
+        include_time=include_time,
+        step_range=step_range,
+        lineage=lineage_to_the_root,
+        tail_limit=tail_limit,
+        previews=include_point_previews,
+    )
+    return lazy_metrics.scan_metrics(open_source(source), question)
