@@ -11,7 +11,6 @@ import pyarrow as pa
 import pytest
 
 import neptune_frames as nf
-from neptune_frames.writing.exporter_layout import float_series_rows, object_series_rows, parameter_rows, write_run
 from neptune_frames.query.attributes import KNOWN_TYPES
 from neptune_frames.query.selection import (
     AttributeAlternative,
@@ -23,6 +22,7 @@ from neptune_frames.query.selection import (
 from neptune_frames.sources.archive import ArchiveSource
 from neptune_frames.sources.archive.layout import EXPORT_SCHEMA, encoded_name
 from neptune_frames.sources.base import FileRequest, SeriesKeys, Source
+from neptune_frames.writing.exporter_layout import float_series_rows, object_series_rows, parameter_rows, write_run
 
 PROJECT = "ws/proj"
 EVERYTHING = AttributeSelector((AttributeAlternative(KNOWN_TYPES),))

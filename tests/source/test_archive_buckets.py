@@ -12,13 +12,13 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from neptune_frames.writing.exporter_layout import float_series_rows, write_run
 from neptune_frames.query.selection import ContainerKind, RunQuery, SeriesOptions
 from neptune_frames.schemas import BUCKETS
 from neptune_frames.sources.archive import ArchiveSource
 from neptune_frames.sources.archive.buckets import View, bucket_table
 from neptune_frames.sources.archive.grouping import offsets_of
 from neptune_frames.sources.base import SeriesKeys
+from neptune_frames.writing.exporter_layout import float_series_rows, write_run
 
 finite = st.floats(-1e6, 1e6, allow_subnormal=False)
 values = st.one_of(finite, st.sampled_from([math.nan, math.inf, -math.inf]))

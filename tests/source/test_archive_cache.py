@@ -12,12 +12,12 @@ from typing import Any
 
 import pytest
 
-from neptune_frames.writing.exporter_layout import float_series_rows, object_series_rows, parameter_rows, write_run
 from neptune_frames.query.attributes import KNOWN_TYPES
 from neptune_frames.query.selection import AttributeAlternative, AttributeSelector, ContainerKind, RunQuery
-from neptune_frames.sources.archive import ArchiveSource, cache, freshness, projects
+from neptune_frames.sources.archive import ArchiveSource, cache, exporter_store, freshness
 from neptune_frames.sources.archive.freshness import WatchedDirectory
-from neptune_frames.sources.archive.layout import encoded_name
+from neptune_frames.sources.archive.layout import encoded_name, list_parts
+from neptune_frames.writing.exporter_layout import float_series_rows, object_series_rows, parameter_rows, write_run
 
 PROJECT = "ws/proj"
 EVERYTHING = AttributeSelector((AttributeAlternative(KNOWN_TYPES),))
@@ -36,13 +36,13 @@ def cache_directory(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 def read_files(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     """The names of the part files that were read for a catalog."""
     names: list[str] = []
-    read = projects.read_inventory
+    read = exporter_store.read_inventory
 
     def noted(files: Any) -> Any:
         names.extend(Path(path).name.partition("-")[0] for path in files)
         return read(files)
 
-    monkeypatch.setattr(projects, "read_inventory", noted)
+    monkeypatch.setattr(exporter_store, "read_inventory", noted)
     return names
 
 
@@ -260,14 +260,14 @@ class TestWatching:
 
     def test_nothing_is_listed_while_nothing_changes(self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
         directory = write(tmp_path, "a", 1).parent
-        watched = WatchedDirectory(directory)
+        watched = WatchedDirectory(directory, list_parts)
         first = watched.look()
-        monkeypatch.setattr(freshness, "list_parts", None)
+        monkeypatch.setattr(watched, "_list_files", None)
         assert all(watched.look() is first for _ in range(5))
 
     def test_names_count_at_once(self, tmp_path: Path) -> None:
         path = write(tmp_path, "a", 1)
-        watched = WatchedDirectory(path.parent)
+        watched = WatchedDirectory(path.parent, list_parts)
 
         def seen() -> list[str]:
             os.utime(path.parent, ns=(0, next(clock)))  # as if the clock were finer than it is
@@ -288,7 +288,7 @@ class TestWatching:
     ) -> None:
         monkeypatch.setattr(freshness, "FILES_COMPARED", 2)
         paths = [write(tmp_path, f"r{number}", number) for number in range(5)]
-        watched = WatchedDirectory(paths[0].parent)
+        watched = WatchedDirectory(paths[0].parent, list_parts)
         for path in paths:
             before = watched.look()
             content = path.read_bytes()
@@ -302,7 +302,7 @@ class TestWatching:
     ) -> None:
         path = write(tmp_path, "a", 1)
         changed_ns = path.parent.stat().st_mtime_ns
-        watched = WatchedDirectory(path.parent)
+        watched = WatchedDirectory(path.parent, list_parts)
         monkeypatch.setattr(freshness, "_CLOCK_TICK_NS", 10**12)
         watched.look()
         write(tmp_path, "b", 1)

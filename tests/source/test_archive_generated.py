@@ -16,13 +16,6 @@ import pyarrow.parquet as pq
 import pytest
 
 from neptune_frames.errors import ArchiveError, DamagedFileError, NeptuneProjectInaccessible, NeptuneWarning
-from neptune_frames.writing.exporter_layout import (
-    float_series_rows,
-    object_series_rows,
-    parameter_rows,
-    write_payload,
-    write_run,
-)
 from neptune_frames.query.attributes import KNOWN_TYPES
 from neptune_frames.query.selection import (
     AttributeAlternative,
@@ -33,9 +26,16 @@ from neptune_frames.query.selection import (
     SortKey,
 )
 from neptune_frames.schemas import BUCKETS, RUNS, VALUE_TYPES, float_point, series_points_schema, values_schema
-from neptune_frames.sources.archive import ArchiveSource, series
+from neptune_frames.sources.archive import ArchiveSource, exporter_store, series
 from neptune_frames.sources.archive.layout import EXPORT_SCHEMA, encoded_name
 from neptune_frames.sources.base import FileRequest, SeriesKeys
+from neptune_frames.writing.exporter_layout import (
+    float_series_rows,
+    object_series_rows,
+    parameter_rows,
+    write_payload,
+    write_run,
+)
 
 PROJECT = "ws/proj"
 EVERYTHING = AttributeSelector((AttributeAlternative(KNOWN_TYPES),))
@@ -189,16 +189,16 @@ class TestRows:
         names = [f"wide/{number}" for number in range(6)]
         write(tmp_path, "a", {}, object_series_rows({name: ([0, 1], [wide, wide]) for name in names}, kind))
         source = ArchiveSource(tmp_path)
+        keys = SeriesKeys(runs_of(source), pa.array(names))
         heights = []
-        read = series.read_rows
-        monkeypatch.setattr(series, "read_rows", lambda *args, **options: note(read(*args, **options)))
+        read = exporter_store.read_rows
+        monkeypatch.setattr(exporter_store, "read_rows", lambda *args, **options: note(read(*args, **options)))
 
         def note(rows: Any) -> Any:
             heights.append(rows.height)
             return rows
 
         monkeypatch.setattr(series, "_BYTES_PER_READ", 4 * 8200)
-        keys = SeriesKeys(runs_of(source), pa.array(names))
         batches = list(source.object_points(keys, SeriesOptions()))
         assert sorted(row for batch in batches for row in batch["attribute"].to_pylist()) == list(range(6))
         assert max(heights) <= 4

@@ -11,7 +11,6 @@ import pyarrow as pa
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from neptune_frames.writing.exporter_layout import float_series_rows, parameter_rows, write_run
 from neptune_frames.query.selection import (
     AttributeAlternative,
     AttributeSelector,
@@ -21,6 +20,7 @@ from neptune_frames.query.selection import (
 )
 from neptune_frames.sources.archive import ArchiveSource
 from neptune_frames.sources.base import SeriesKeys
+from neptune_frames.writing.exporter_layout import float_series_rows, parameter_rows, write_run
 
 PROJECT = "ws/proj"
 NAMES = ("m", "n")

@@ -12,19 +12,19 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from neptune_frames.writing.exporter_layout import (
-    decimal_steps,
-    float_series_rows,
-    object_series_rows,
-    parameter_rows,
-    write_run,
-)
 from neptune_frames.sources.archive.layout import (
     EXPORT_SCHEMA,
     encoded_name,
     list_parts,
     part_name,
     project_directories,
+)
+from neptune_frames.writing.exporter_layout import (
+    decimal_steps,
+    float_series_rows,
+    object_series_rows,
+    parameter_rows,
+    write_run,
 )
 
 

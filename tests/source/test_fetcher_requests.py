@@ -15,9 +15,9 @@ import neptune_frames.server.app as server_app
 from fetcher_archive import PROJECT, write_example
 from neptune_fetcher import ReadOnlyProject, ReadOnlyRun
 from neptune_fetcher.util import NeptuneException
-from neptune_frames.writing.exporter_layout import float_series_rows, parameter_rows, write_run
 from neptune_frames.server.testing import serve_in_thread
 from neptune_frames.sources.choose import close_sources
+from neptune_frames.writing.exporter_layout import float_series_rows, parameter_rows, write_run
 
 pytestmark = pytest.mark.filterwarnings("ignore:.*are not supported here")
 

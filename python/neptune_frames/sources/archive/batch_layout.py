@@ -21,13 +21,18 @@ from __future__ import annotations
 
 import re
 from pathlib import Path
+from typing import TypeVar
 
 import msgspec
 import pyarrow as pa
 
-from neptune_frames.errors import ArchiveError
+from neptune_frames.errors import ArchiveError, DamagedFileError
 from neptune_frames.schemas import FLOAT_SERIES_STATISTICS, TIMESTAMP, VALUE_TYPES
 from neptune_frames.sources.archive.layout import PARAMETER_COLUMNS, encoded_name
+from neptune_frames.sources.archive.object_path import Location, ObjectPath
+
+#: A directory on disk, or one in an object store; what is below it is of the same kind.
+AnyLocation = TypeVar("AnyLocation", Path, ObjectPath)
 
 FORMAT = "neptune-frames"
 #: A reader refuses a higher version. Columns may be added to version 1: readers pass over unknown ones.
@@ -42,7 +47,8 @@ SERIES_DIRECTORY = "series"
 #: Below the project's directory.
 FILES_DIRECTORY = "files"
 
-_PROJECT = "project="
+#: Directories of projects start with it.
+PROJECT_PREFIX = "project="
 _BATCH = re.compile(r"batch=([0-9]{6,})")
 #: What common file systems take as one component, in bytes, less room for a prefix and an extension.
 _NAME_BYTES = 200
@@ -174,17 +180,18 @@ def bounded_name(identifier: str) -> str:
     return cleaned.encode()[: _NAME_BYTES - len(dash + digest)].decode(errors="ignore") + dash + digest
 
 
-def project_directory(archive: Path, project: str) -> Path:
+def project_directory(archive: AnyLocation, project: str) -> AnyLocation:
     """The directory of a project."""
-    return archive / f"{_PROJECT}{bounded_name(project)}"
+    return archive / f"{PROJECT_PREFIX}{bounded_name(project)}"
 
 
-def project_directories(archive: Path) -> list[Path]:
+def project_directories(archive: Location) -> list[Location]:
     """The directories of all projects, by name."""
-    return sorted(path for path in archive.iterdir() if path.name.startswith(_PROJECT) and path.is_dir())
+    found = [path for path in archive.iterdir() if path.name.startswith(PROJECT_PREFIX) and path.is_dir()]
+    return sorted(found, key=str)
 
 
-def batch_directory(project: Path, number: int) -> Path:
+def batch_directory(project: AnyLocation, number: int) -> AnyLocation:
     """The directory of a committed batch of a project's directory.
 
     >>> batch_directory(Path("a"), 17).as_posix()
@@ -203,25 +210,40 @@ def is_staging(name: str) -> bool:
     return name.startswith(".batch=") and name.endswith(".staging")
 
 
-def committed_batches(project: Path) -> list[tuple[int, Path]]:
-    """Number and directory of each committed batch of a project's directory, ascending."""
+def committed_batches(project: AnyLocation) -> list[tuple[int, AnyLocation]]:
+    """Number and directory of each committed batch of a project's directory, ascending.
+
+    In an object store, where nothing can be renamed, a directory is a batch once its manifest, which is
+    written last, is there; that is for the caller to see.
+    """
     if not project.is_dir():
         return []
-    found = [(match, path) for path in project.iterdir() if (match := _BATCH.fullmatch(path.name))]
-    return sorted((int(match[1]), path) for match, path in found if path.is_dir())
+    found: list[tuple[re.Match[str], AnyLocation]] = [
+        (match, path) for path in project.iterdir() if (match := _BATCH.fullmatch(path.name))
+    ]
+    return sorted(((int(match[1]), path) for match, path in found if path.is_dir()), key=lambda one: one[0])
 
 
-def part_file(batch: Path, kind: str, number: int) -> Path:
-    """A part file of a batch: ``kind`` is a series type, `ATTRIBUTES_DIRECTORY` or `SERIES_DIRECTORY`."""
-    return batch / kind / f"part-{number:05d}.parquet"
+def part_name(kind: str, number: int) -> str:
+    """A part file below its batch: ``kind`` is a series type, `ATTRIBUTES_DIRECTORY` or `SERIES_DIRECTORY`.
+
+    >>> part_name("float_series", 3)
+    'float_series/part-00003.parquet'
+    """
+    return f"{kind}/part-{number:05d}.parquet"
 
 
-def is_archive(directory: Path) -> bool:
+def part_file(batch: AnyLocation, kind: str, number: int) -> AnyLocation:
+    """`part_name` in the directory of a batch."""
+    return batch / part_name(kind, number)
+
+
+def is_archive(directory: Location) -> bool:
     """Whether a directory is an archive in this layout."""
     return (directory / FORMAT_FILE).is_file()
 
 
-def check_format(directory: Path) -> None:
+def check_format(directory: Location) -> None:
     """Raises `ArchiveError` where an archive is of another format, or of a version that this library cannot read."""
     path = directory / FORMAT_FILE
     try:
@@ -240,13 +262,15 @@ def format_document() -> bytes:
     return msgspec.json.encode(_Format(FORMAT, VERSION)) + b"\n"
 
 
-def read_manifest(batch: Path) -> Manifest:
-    """The manifest of a batch. Raises `ArchiveError` where it is missing, damaged or of a later version."""
+def read_manifest(batch: Location) -> Manifest:
+    """The manifest of a batch. Raises `DamagedFileError`, or `ArchiveError` where it is of a later version."""
     path = batch / MANIFEST
     try:
         manifest = msgspec.json.decode(path.read_bytes(), type=Manifest)
+    except FileNotFoundError as error:
+        raise DamagedFileError(str(path), "it is missing") from error
     except (OSError, msgspec.DecodeError) as error:
-        raise ArchiveError(f"The manifest {path} cannot be read: {error}") from error
+        raise DamagedFileError(str(path), str(error)) from error
     if manifest.format != FORMAT or manifest.version > VERSION:
         raise ArchiveError(f"{path} is of version {manifest.version}; this library reads up to {VERSION}.")
     return manifest

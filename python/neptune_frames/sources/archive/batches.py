@@ -12,7 +12,7 @@ import pyarrow as pa
 from neptune_frames.query.selection import SeriesOptions
 from neptune_frames.schemas import FILE, HISTOGRAM, OBJECT_POINT, TIMESTAMP, float_point, series_points_schema
 from neptune_frames.sources.archive.catalog import Catalog
-from neptune_frames.sources.archive.layout import FLOAT_SERIES, VALUE_COLUMNS
+from neptune_frames.sources.archive.layout import FLOAT_SERIES
 from neptune_frames.sources.archive.payloads import describe
 from neptune_frames.sources.archive.series import SeriesPoints
 
@@ -25,9 +25,9 @@ def point_type(attribute_type: str, options: SeriesOptions) -> pa.StructType:
 
 
 def stored_columns(attribute_type: str, options: SeriesOptions) -> list[str]:
-    """The columns of part files that the points need beside the step."""
+    """The columns that the points need beside the step."""
     timed = attribute_type != FLOAT_SERIES or options.include_time
-    return [VALUE_COLUMNS[attribute_type], *(["timestamp"] if timed else [])]
+    return ["value", *(["timestamp"] if timed else [])]
 
 
 def points_batch(
@@ -52,7 +52,7 @@ def point_structs(
 
 
 def _float_points(points: SeriesPoints, options: SeriesOptions) -> pa.StructArray:
-    values = points.column("float_value")
+    values = points.column("value")
     columns: list[Any] = [points.steps, (values.fill_null(np.nan) if values.null_count() else values).to_numpy()]
     if options.include_time:
         columns.append(_times(points))
@@ -68,7 +68,7 @@ def _float_points(points: SeriesPoints, options: SeriesOptions) -> pa.StructArra
 
 
 def _object_points(catalog: Catalog, points: SeriesPoints, attribute_type: str) -> pa.StructArray:
-    stored = points.column(VALUE_COLUMNS[attribute_type])
+    stored = points.column("value")
     count = len(points.steps)
     objects: dict[str, pa.Array] = {
         "string": pa.nulls(count, pa.string()),
@@ -80,7 +80,7 @@ def _object_points(catalog: Catalog, points: SeriesPoints, attribute_type: str) 
     elif attribute_type == "histogram_series":
         objects["histogram"] = stored.to_arrow().cast(HISTOGRAM)
     else:
-        objects["file"] = describe(catalog.payloads, stored.struct.field("path"))
+        objects["file"] = describe(catalog.payloads, stored)
     arrays = [pa.array(points.steps), _times(points), *objects.values()]
     return pa.StructArray.from_arrays(arrays, fields=list(OBJECT_POINT))
 

@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import struct
 import tempfile
 import time
@@ -26,9 +27,11 @@ import polars as pl
 from neptune_frames.config import CACHE_DIR
 from neptune_frames.sources.archive.inventory import Inventory
 from neptune_frames.sources.archive.layout import FileState, encoded_name
+from neptune_frames.sources.archive.object_path import Location
 
 #: Raise the number whenever `Inventory`, or how it is made, changes its meaning.
 _FORMAT = b"neptune-frames archive catalog 3\n"
+_SEPARATORS = re.compile(r"[\\/]" if os.sep == "\\" else "/")
 _PREFIX = struct.Struct("<IQ")  # checksum of all that follows it, length of the header
 _SUFFIX = ".catalog"
 _ASIDE = ".aside"
@@ -66,7 +69,7 @@ def cache_directory() -> Path | None:
         return None
 
 
-def load(directory: Path) -> Kept | None:
+def load(directory: Location) -> Kept | None:
     """What was kept of a project directory; None where there is nothing usable."""
     file = _file_of(directory)
     if file is None:
@@ -79,7 +82,7 @@ def load(directory: Path) -> Kept | None:
     return kept
 
 
-def store(directory: Path, kept: Kept, unsaved_bytes: int) -> bool:
+def store(directory: Location, kept: Kept, unsaved_bytes: int) -> bool:
     """Keep the inventory of a project directory, if that saves reading enough again. True where it was kept.
 
     ``unsaved_bytes`` is the size of the part files that were read since it was kept last.
@@ -106,22 +109,26 @@ def store(directory: Path, kept: Kept, unsaved_bytes: int) -> bool:
     return True
 
 
-def _file_of(directory: Path) -> Path | None:
+def _file_of(directory: Location) -> Path | None:
     cache = cache_directory()
     if cache is None:
         return None
-    resolved = directory.resolve()
+    resolved = _identity(directory)
     # The digest is that of the whole path; the readable part is for whoever looks into the cache.
-    return cache / f"{resolved.name[:100]}{encoded_name(str(resolved))[-17:]}{_SUFFIX}"
+    return cache / f"{_SEPARATORS.split(resolved)[-1][:100]}{encoded_name(resolved)[-17:]}{_SUFFIX}"
 
 
-def _encoded(directory: Path, kept: Kept) -> bytes:
+def _identity(directory: Location) -> str:
+    return str(directory.resolve() if isinstance(directory, Path) else directory)
+
+
+def _encoded(directory: Location, kept: Kept) -> bytes:
     inventory, settled_ns = kept.inventory, kept.listed_ns - _SETTLED_NS
     states = [kept.parts[name] for name in inventory.files]
     tables = {
         "files": pl.DataFrame(
             {
-                "name": [name.rpartition(os.sep)[2] for name in inventory.files],
+                "name": [_SEPARATORS.split(name)[-1] for name in inventory.files],
                 # No file has a negative size: one that may have changed unnoticed is read again.
                 "size": [state.size if state.modified_ns < settled_ns else -1 for state in states],
                 "modified_ns": [state.modified_ns for state in states],
@@ -136,7 +143,7 @@ def _encoded(directory: Path, kept: Kept) -> bytes:
     blobs = {name: _arrow(table) for name, table in tables.items()}
     header = json.dumps(
         {
-            "directory": str(directory.resolve()),
+            "directory": _identity(directory),
             "listed_ns": kept.listed_ns,
             "project": inventory.project,
             "ignored_types": sorted(inventory.ignored_types),
@@ -155,7 +162,7 @@ def _arrow(table: pl.DataFrame) -> bytes:
     return buffer.getvalue()
 
 
-def _decoded(content: bytes, directory: Path) -> Kept:
+def _decoded(content: bytes, directory: Location) -> Kept:
     """Raises one of `_UNREADABLE` where the content is not what `_encoded` wrote for this directory."""
     if not content.startswith(_FORMAT):
         raise ValueError("another format")
@@ -165,14 +172,14 @@ def _decoded(content: bytes, directory: Path) -> Kept:
     if zlib.crc32(body) != checksum:
         raise ValueError("damaged")
     header: dict[str, Any] = json.loads(bytes(body[:header_length]))
-    if header["directory"] != str(directory.resolve()):
+    if header["directory"] != _identity(directory):
         raise ValueError("of another directory")
     tables, start = {}, header_length
     for name, length in header["tables"].items():
         tables[name] = pl.read_ipc(BytesIO(body[start : start + length]))
         start += length
-    files = tables["files"]
-    names = [f"{directory}{os.sep}{name}" for name in files["name"]]
+    files, separator = tables["files"], os.sep if isinstance(directory, Path) else "/"
+    names = [f"{directory}{separator}{name}" for name in files["name"]]
     inventory = Inventory(
         header["project"],
         pl.Series("files", names, pl.String),

@@ -9,7 +9,6 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
@@ -21,6 +20,8 @@ from neptune_frames.sources.archive.grouping import ranges
 from neptune_frames.sources.archive.identity import project_uuid, run_uuids
 from neptune_frames.sources.archive.inventory import Inventory, codes_in, merge
 from neptune_frames.sources.archive.lineage import Lineage, lineage_of
+from neptune_frames.sources.archive.object_path import Location
+from neptune_frames.sources.archive.store import ProjectStore
 
 _ARCHIVED = "sys/archived"
 _CREATION = "sys/creation_time"
@@ -39,12 +40,17 @@ class Catalog:
     """A project. Runs and attributes are numbered in code-point order of run ids and names.
 
     ``inventory`` has been completed by `complete`, so that every run has ``sys/id``, ``sys/custom_run_id``
-    and ``sys/trashed``. ``payloads`` is the directory of file payloads.
+    and ``sys/trashed``. ``store`` reads points.
     """
 
     project: str
     inventory: Inventory
-    payloads: Path
+    store: ProjectStore
+
+    @property
+    def payloads(self) -> Location:
+        """The directory of file payloads."""
+        return self.store.payloads
 
     @property
     def run_count(self) -> int:

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Callable
 from pathlib import Path
 
-from neptune_frames.sources.archive.layout import Listing, list_parts, state_of
+from neptune_frames.sources.archive.layout import Listing, state_of
 
 #: Files whose size and time are compared on each look (some milliseconds), in turn.
 FILES_COMPARED = 1_000
@@ -14,7 +15,7 @@ _CLOCK_TICK_NS = 100_000_000
 
 
 class WatchedDirectory:
-    """The part files of one project directory, listed anew when they changed. Not thread-safe.
+    """The files of one project directory, listed anew (by ``list_files``) when they changed. Not thread-safe.
 
     Files that were added, removed, renamed or replaced by renaming, as exporters do, count at once: each
     of these changes the time of the directory. A file whose content is overwritten in place does not, so
@@ -22,8 +23,9 @@ class WatchedDirectory:
     seen after at most N / `FILES_COMPARED` looks. ``listed_ns`` is the time of the last listing.
     """
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, list_files: Callable[[Path], Listing]) -> None:
         self.path = path
+        self._list_files = list_files
         self._listing: Listing | None = None
         self._names: list[str] = []
         self._next = 0
@@ -34,7 +36,7 @@ class WatchedDirectory:
         now_ns, changed_ns = time.time_ns(), self.path.stat().st_mtime_ns
         settled = changed_ns == self._changed_ns and self.listed_ns - changed_ns > _CLOCK_TICK_NS
         if self._listing is None or not (settled and self._some_are_unchanged(self._listing)):
-            listing = list_parts(self.path)
+            listing = self._list_files(self.path)
             self.listed_ns, self._changed_ns = now_ns, changed_ns
             if listing != self._listing:
                 self._listing, self._names, self._next = listing, list(listing.parts), 0

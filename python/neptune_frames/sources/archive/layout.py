@@ -61,7 +61,8 @@ OBJECT_SERIES_COLUMNS: dict[str, str] = {
     "histogram_series": "histogram_value",
     "file_series": "file_value",
 }
-VALUE_COLUMNS: dict[str, str] = {**PARAMETER_COLUMNS, FLOAT_SERIES: "float_value", **OBJECT_SERIES_COLUMNS}
+SERIES_COLUMNS: dict[str, str] = {FLOAT_SERIES: "float_value", **OBJECT_SERIES_COLUMNS}
+VALUE_COLUMNS: dict[str, str] = {**PARAMETER_COLUMNS, **SERIES_COLUMNS}
 
 #: Directories of the model registry inside a project's directory (neptune2 only).
 MODEL_DIRECTORIES = ("models", "model_versions")

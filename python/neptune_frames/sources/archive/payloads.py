@@ -6,9 +6,12 @@ directory is ever looked at, neither by ``..`` nor through a symbolic link.
 
 from __future__ import annotations
 
+import hashlib
 import mimetypes
 import os
 import shutil
+import tempfile
+import threading
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -17,6 +20,7 @@ import pyarrow as pa
 
 from neptune_frames.progress import progress_bar
 from neptune_frames.schemas import FILE
+from neptune_frames.sources.archive.object_path import Location, ObjectPath
 
 _DEFAULT_TYPE = "application/octet-stream"
 #: `mimetypes` calls these encodings of another type; stored as files they are types of their own.
@@ -29,11 +33,15 @@ _COMPRESSED_TYPES = {
 }
 
 
-def locate(root: Path, path: str) -> Path | None:
+def locate(root: Location, path: str) -> Location | None:
     """The payload that ``path`` (relative, with ``/``) names below ``root``.
 
     None where there is no such file, or where it would lie outside ``root``.
     """
+    if isinstance(root, ObjectPath):
+        # There are no links in an object store, and no way up but by name.
+        plain = path and not set(path.split("/")) & {"", ".", ".."}
+        return root / path if plain and (root / path).is_file() else None
     target = _resolved(root, path)
     return target if target is not None and target.is_file() else None
 
@@ -56,18 +64,20 @@ def _resolved(root: Path, path: str) -> Path | None:
     return target if target.is_relative_to(base) else None
 
 
-def describe(root: Path, paths: pl.Series) -> pa.Array:
-    """FILE values: each path with the size of its payload and its MIME type.
+def describe(root: Location, paths: pl.Series) -> pa.Array:
+    """FILE values: each path with the size of its payload and its MIME type, unless they are such values already.
 
     The size of a missing payload is 0, not null: a server's answers have no null there (protobuf cannot
     tell it from 0), and an archive is to answer as the server in front of it does.
     """
+    if isinstance(paths.dtype, pl.Struct):
+        return paths.to_arrow().cast(FILE)
     distinct = paths.drop_nulls().unique(maintain_order=True)
     located = [locate(root, path) for path in distinct]
     facts = pl.DataFrame(
         {
             "path": distinct,
-            "size": pl.Series([0 if found is None else found.stat().st_size for found in located], dtype=pl.Int64),
+            "size": pl.Series([0 if found is None else _size(found) for found in located], dtype=pl.Int64),
             "type": pl.Series([mime_type(path) for path in distinct], dtype=pl.String),
         }
     )
@@ -76,6 +86,10 @@ def describe(root: Path, paths: pl.Series) -> pa.Array:
         described[name].to_arrow().cast(field.type) for name, field in zip(described.columns, FILE, strict=True)
     ]
     return pa.StructArray.from_arrays(children, fields=list(FILE), mask=pa.array(paths.is_null()))
+
+
+def _size(payload: Location) -> int:
+    return payload.size() if isinstance(payload, ObjectPath) else payload.stat().st_size
 
 
 def mime_type(path: str) -> str:
@@ -88,7 +102,7 @@ def mime_type(path: str) -> str:
     return _COMPRESSED_TYPES.get(encoding, _DEFAULT_TYPE) if encoding else guessed or _DEFAULT_TYPE
 
 
-def copy_out(sources: Sequence[Path | None], targets: Sequence[Path], *, progress: bool) -> list[bool]:
+def copy_out(sources: Sequence[Location | None], targets: Sequence[Path], *, progress: bool) -> list[bool]:
     """Copy payloads to their targets, each written aside and renamed; False where there is no payload."""
     copied = []
     with progress_bar(len(sources), "files", enabled=progress) as advance:
@@ -98,14 +112,34 @@ def copy_out(sources: Sequence[Path | None], targets: Sequence[Path], *, progres
     return copied
 
 
-def _copy(source: Path, target: Path) -> bool:
+def _copy(source: Location, target: Path) -> bool:
     target.parent.mkdir(parents=True, exist_ok=True)
     aside = target.with_name(f".{target.name[:200]}.{os.getpid()}.part")
     try:
-        shutil.copyfile(source, aside)
+        if isinstance(source, ObjectPath):
+            source.download(aside)
+        else:
+            shutil.copyfile(source, aside)
         aside.replace(target)
     except FileNotFoundError:
         return False
     finally:
         aside.unlink(missing_ok=True)
     return True
+
+
+class LocalCopies:
+    """Copies of payloads in an object store, each made once, in a directory that goes with this object."""
+
+    def __init__(self) -> None:
+        self._directory: tempfile.TemporaryDirectory[str] | None = None
+        self._lock = threading.Lock()
+
+    def of(self, payload: ObjectPath) -> Path:
+        with self._lock:
+            if self._directory is None:
+                self._directory = tempfile.TemporaryDirectory(prefix="neptune-frames-")
+            copy = Path(self._directory.name) / hashlib.blake2b(str(payload).encode(), digest_size=16).hexdigest()
+            if not copy.exists():
+                _copy(payload, copy)
+            return copy

@@ -6,40 +6,32 @@ import threading
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 
-import polars as pl
-
 from neptune_frames.errors import DamagedFileError, NeptuneProjectInaccessible, NeptuneWarning
 from neptune_frames.sources.archive import cache
 from neptune_frames.sources.archive.catalog import Catalog, complete
-from neptune_frames.sources.archive.freshness import WatchedDirectory
+from neptune_frames.sources.archive.discovery import find_projects
 from neptune_frames.sources.archive.identity import project_uuid
-from neptune_frames.sources.archive.inventory import Inventory, merge, read_inventory
-from neptune_frames.sources.archive.layout import (
-    FileState,
-    Listing,
-    ProjectDirectory,
-    project_directories,
-    state_of,
-)
-from neptune_frames.sources.archive.neptune2 import without_neptune2_types
-from neptune_frames.sources.archive.scan import read_rows
+from neptune_frames.sources.archive.inventory import Inventory, merge
+from neptune_frames.sources.archive.layout import FileState, Listing
+from neptune_frames.sources.archive.object_path import Location
+from neptune_frames.sources.archive.store import ProjectStore
 from neptune_frames.warnings import warn
 
 
 class Projects:
     """All projects below one root. Thread-safe; every look compares the files with what was read."""
 
-    def __init__(self, data: Path, files: Path | None) -> None:
+    def __init__(self, data: Location, files: Path | None) -> None:
         self._data = data
         self._files = files
-        self._known: dict[Path, _Project] = {}
+        self._known: dict[Location, _Project] = {}
         self._lock = threading.Lock()
-        self._copies: set[Path] = set()
-        project_directories(data, files)
+        self._copies: set[Location] = set()
+        find_projects(data, files)
 
-    def directories(self) -> dict[str, Path]:
-        """Project names, sorted, with the directories of their part files."""
-        return {project.name: project.directory.data for project in self._present()}
+    def directories(self) -> dict[str, Location]:
+        """Project names, sorted, with the directories of their data."""
+        return {project.name: project.place for project in self._present()}
 
     def find(self, names: Iterable[str]) -> list[Catalog]:
         """The projects of these names or UUIDs, as they are now and in that order; unknown ones are left out."""
@@ -67,10 +59,8 @@ class Projects:
 
     def _present(self) -> list[_NamedProject]:
         with self._lock:
-            found = project_directories(self._data, self._files)
-            self._known = {
-                directory.data: self._known.get(directory.data) or _Project(directory) for directory in found
-            }
+            found = find_projects(self._data, self._files)
+            self._known = {one.place: self._known.get(one.place) or _Project(one.open()) for one in found}
             projects = list(self._known.values())
         named: dict[str, _NamedProject] = {}
         for project in projects:
@@ -78,13 +68,12 @@ class Projects:
             if name is None:
                 continue
             if name in named:
-                other = named[name].directory.data
-                self._warn_of_copy(name, project.directory.data, other)
+                self._warn_of_copy(name, project.place, named[name].place)
                 continue
             named[name] = _NamedProject(name, project)
         return [named[name] for name in sorted(named)]
 
-    def _warn_of_copy(self, name: str, copy: Path, read: Path) -> None:
+    def _warn_of_copy(self, name: str, copy: Location, read: Location) -> None:
         with self._lock:
             if copy in self._copies:
                 return
@@ -95,17 +84,17 @@ class Projects:
 class _NamedProject:
     def __init__(self, name: str, project: _Project) -> None:
         self.name = name
-        self.directory = project.directory
+        self.place = project.place
         self.catalog = project.catalog
 
 
 class _Project:
-    """One project directory: its listing, and the inventory and catalog made from it."""
+    """One project: its listing, and the inventory and catalog made from it."""
 
-    def __init__(self, directory: ProjectDirectory) -> None:
-        self.directory = directory
+    def __init__(self, store: ProjectStore) -> None:
+        self.place = store.place
+        self._store = store
         self._lock = threading.RLock()
-        self._watched = WatchedDirectory(directory.data)
         self._leftovers: frozenset[str] = frozenset()
         self._listing: Listing | None = None
         self._kept: cache.Kept | None = None
@@ -116,21 +105,21 @@ class _Project:
         self._named_by: tuple[str, FileState] | None = None
 
     def name(self) -> str | None:
-        """The project's name, read from the first part that can be read and has a row; None without such a part."""
+        """The project's name, as the first part that can be read and has it says; None without such a part."""
         with self._lock:
-            if self._named_by is not None and state_of(self._named_by[0]) == self._named_by[1]:
+            if self._named_by is not None and self._store.state_of(self._named_by[0]) == self._named_by[1]:
                 return self._name
             self._name, self._named_by = None, None
             damage: DamagedFileError | None = None
             for path, state in self._current().parts.items():
                 try:
-                    rows = read_rows([path], ["project_id"], pl.col("project_id").is_not_null())
+                    name = self._store.project_in(path)
                 except DamagedFileError as error:
                     # Whoever asks for this project will be told; the others need not suffer.
                     damage = damage or error
                     continue
-                if rows.height:
-                    self._name, self._named_by = self.directory.name(rows["project_id"][0]), (path, state)
+                if name is not None:
+                    self._name, self._named_by = name, (path, state)
                     return self._name
             if damage is not None:
                 raise damage
@@ -142,30 +131,28 @@ class _Project:
             listing = self._current()
             if self._catalog is None or listing is not self._listing:
                 inventory = self._read(listing.parts)
-                payloads = self.directory.files
-                plain = complete(without_neptune2_types(inventory, payloads))
-                self._catalog = Catalog(self.directory.name(inventory.project or ""), plain, payloads)
+                self._catalog = Catalog(self.name() or "", complete(self._store.usable(inventory)), self._store)
                 self._listing = listing
                 self._warn_of_ignored(inventory.ignored_types)
             return self._catalog
 
     def _read(self, parts: Mapping[str, FileState]) -> Inventory:
         """The inventory of the part files, made from the last one or from that on disk."""
-        kept = cache.load(self.directory.data) if self._kept is None else self._kept
+        kept = cache.load(self.place) if self._kept is None else self._kept
         inventory, known = (None, {}) if kept is None else (kept.inventory, kept.parts)
         changed = {path: state for path, state in parts.items() if known.get(path) != state}
         stale = {path for path, state in known.items() if parts.get(path) != state}
         if inventory is None or changed or stale:
             unchanged = [] if inventory is None else [merge([inventory], without=stale)]
-            inventory = merge([*unchanged, *read_inventory(changed)])
-        self._kept = cache.Kept(inventory, parts, self._watched.listed_ns)
+            inventory = merge([*unchanged, *self._store.read_inventory(changed)])
+        self._kept = cache.Kept(inventory, parts, self._store.listed_ns)
         self._unsaved_bytes += sum(state.size for state in changed.values())
-        if cache.store(self.directory.data, self._kept, self._unsaved_bytes):
+        if cache.store(self.place, self._kept, self._unsaved_bytes):
             self._unsaved_bytes = 0
         return inventory
 
     def _current(self) -> Listing:
-        listing = self._watched.look()
+        listing = self._store.look()
         leftovers = frozenset(listing.interrupted)
         self._warn_of_leftovers(leftovers - self._leftovers)
         self._leftovers = leftovers
@@ -175,13 +162,13 @@ class _Project:
         new = sorted(types.difference(self._ignored))
         self._ignored = types
         if new:
-            warn(f"Attributes of type {', '.join(new)} in {self.directory.data} are ignored.", NeptuneWarning)
+            warn(f"Attributes of type {', '.join(new)} in {self.place} are ignored.", NeptuneWarning)
 
     def _warn_of_leftovers(self, new: frozenset[str]) -> None:
         if new:
             shown = ", ".join(sorted(new)[:5]) + (" ..." if len(new) > 5 else "")
             warn(
-                f"{self.directory.data} holds leftovers of an unfinished export, which are ignored: {shown}. "
+                f"{self.place} holds leftovers of an unfinished export, which are ignored: {shown}. "
                 "Export those runs again.",
                 NeptuneWarning,
             )

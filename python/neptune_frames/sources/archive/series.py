@@ -17,21 +17,17 @@ from neptune_frames.sources.archive.grouping import (
     Indices,
     Steps,
     bisect_slices,
-    group_rows,
     offsets_of,
     ranges,
 )
-from neptune_frames.sources.archive.inventory import repeated_codes
-from neptune_frames.sources.archive.layout import VALUE_COLUMNS
-from neptune_frames.sources.archive.scan import StepRange, read_rows, steps_of
+from neptune_frames.sources.archive.scan import StepRange
+from neptune_frames.sources.archive.store import StoredPoints, StretchRequest
 
 #: Points read at once: bounds the memory of a read, and keeps series numbers within 16 bits mostly.
 _POINTS_PER_READ = 2_000_000
 _SERIES_PER_READ = 60_000
 #: Bytes of values read at once, where points are wide (texts, histograms). One series is read in one go.
 _BYTES_PER_READ = 256 * 1024 * 1024
-#: Largest table of series numbers that is laid out in full.
-_DENSE_LOOKUP = 1 << 24
 
 
 @dataclass(frozen=True)
@@ -92,7 +88,7 @@ class SeriesPoints:
 
 
 def stretches(request: SeriesRequest) -> pl.DataFrame:
-    """The stretches that make up the series asked for, by series and from the root to the run itself.
+    """The stretches that make up the series asked for, series by series and from the root to the run itself.
 
     Columns: ``target``, ``attribute``, ``run`` (which holds the stretch), ``limit`` (its last step),
     ``depth``, ``file`` and the statistics of the whole stored series. Stretches known to be empty are left out.
@@ -111,13 +107,17 @@ def stretches(request: SeriesRequest) -> pl.DataFrame:
     )
     if request.pairs is not None:
         joined = joined.join(request.pairs.lazy(), on=["target", "attribute"], how="semi")
-    return joined.sort("target", "attribute", "depth", descending=[False, False, True], maintain_order=True).collect()
+    found = joined.collect()
+    if "row" in found.columns and not found.select("target", "attribute").is_duplicated().any():
+        # Nothing to stitch: the series come in the order in which they are stored.
+        return found.sort("file", "part", "row")
+    return found.sort("target", "attribute", "depth", descending=[False, False, True], maintain_order=True)
 
 
 def read_series(request: SeriesRequest, columns: Sequence[str]) -> Iterator[SeriesPoints]:
     """The points of the series asked for, a bounded number at a time; series without points are left out.
 
-    ``columns`` are the columns of the part files wanted beside the step.
+    ``columns`` are those wanted beside the step: ``value``, ``timestamp``.
     """
     wanted = stretches(request)
     if not wanted.height:
@@ -144,68 +144,22 @@ def steps_between(options: SeriesOptions) -> StepRange:
 
 
 def _read(request: SeriesRequest, wanted: pl.DataFrame, columns: Sequence[str]) -> SeriesPoints:
-    catalog = request.catalog
-    stored = wanted.select("run", "attribute").unique().sort("run", "attribute")
     low, high = steps_between(request.options)
     high = min(high, float(wanted["limit"].max()))  # type: ignore[arg-type]
-    names = catalog.attributes.gather(stored["attribute"].unique().sort())
-    path = pl.col("attribute_path")
-    value_column = VALUE_COLUMNS[request.attribute_type]
-    predicate = (pl.col("attribute_type") == request.attribute_type) & (
-        path == names[0] if len(names) == 1 else path.is_in(names.to_list())
-    )
-    if request.attribute_type != "float_series":
-        # A null there is padding; in a float series it is NaN.
-        predicate &= pl.col(value_column).is_not_null()
-    frame = read_rows(
-        catalog.inventory.files.gather(wanted["file"].unique().sort()).to_list(),
-        # Names become numbers while they are read, so that they take a byte or two of memory each.
-        ["run_id", "step", *([] if len(names) == 1 else [path.cast(pl.Enum(names), strict=False)]), *columns],
-        predicate,
-        steps=(low, high),
-    )
-    grouped = group_rows(_series_numbers(frame, stored, catalog), steps_of(frame["step"]), stored.height)
-    return _stitched(wanted, stored, grouped, frame.select(columns), request.options)
+    catalog = request.catalog
+    asked = StretchRequest(request.attribute_type, wanted, columns, (low, high))
+    return _stitched(wanted, catalog.store.read_points(catalog.inventory, asked), request.options)
 
 
-def _series_numbers(frame: pl.DataFrame, stored: pl.DataFrame, catalog: Catalog) -> npt.NDArray[np.integer]:
-    """For each row the position of its series in ``stored`` (sorted by run and attribute), or -1.
-
-    The frame's ``attribute_path`` is an Enum of the attributes in ``stored``; with a single one it is not needed.
-    """
-    runs, attributes = stored["run"].unique().sort(), stored["attribute"].unique().sort()
-    width = len(attributes)
-    dtype = pl.Int32 if len(runs) * width < 2**31 else pl.Int64
-    run = pl.Series(repeated_codes(frame["run_id"], catalog.inventory.runs.gather(runs)), dtype=dtype).to_numpy()
-    if width == 1:
-        attribute = np.zeros_like(run)
-    else:
-        attribute = frame["attribute_path"].to_physical().cast(dtype).fill_null(-1).to_numpy()
-    if stored.height == len(runs) * width:
-        return np.where((run >= 0) & (attribute >= 0), run * width + attribute, -1)
-    known = np.searchsorted(runs.to_numpy(), stored["run"].to_numpy()) * width + np.searchsorted(
-        attributes.to_numpy(), stored["attribute"].to_numpy()
-    )
-    keys = np.where((run >= 0) & (attribute >= 0), run * width + attribute, len(runs) * width)
-    if len(runs) * width < _DENSE_LOOKUP:
-        lookup = np.full(len(runs) * width + 1, -1)
-        lookup[known] = np.arange(len(known))
-        return lookup[keys]
-    found = np.minimum(np.searchsorted(known, keys), len(known) - 1)
-    return np.where(known[found] == keys, found, -1)
-
-
-def _stitched(
-    wanted: pl.DataFrame, stored: pl.DataFrame, grouped: Grouped, frame: pl.DataFrame, options: SeriesOptions
-) -> SeriesPoints:
+def _stitched(wanted: pl.DataFrame, stored: StoredPoints, options: SeriesOptions) -> SeriesPoints:
     """Series put together from stretches; where two hold one step, the run nearest to the asked one wins."""
+    grouped, frame = stored.grouped, stored.frame
     parts = wanted.select("target", "attribute", "run", "limit", "depth").unique(
         ["target", "attribute", "depth"], maintain_order=True
     )
     source = (
-        parts.join(stored.with_row_index("source"), on=["run", "attribute"], how="left", maintain_order="left")[
-            "source"
-        ]
+        parts.join(stored.series.with_row_index("source"), on=["run", "attribute"], how="left", maintain_order="left")
+        .get_column("source")
         .to_numpy()
         .astype(np.int64)
     )

@@ -21,6 +21,7 @@ from neptune_frames.sources.archive.catalog import Catalog
 from neptune_frames.sources.archive.identity import project_uuid
 from neptune_frames.sources.archive.layout import FLOAT_SERIES, OBJECT_SERIES_COLUMNS
 from neptune_frames.sources.archive.lookup import RunLookup, find_runs, projects_named
+from neptune_frames.sources.archive.object_path import open_location
 from neptune_frames.sources.archive.pages import PageBuilder
 from neptune_frames.sources.archive.projects import Projects
 from neptune_frames.sources.archive.series import SeriesPoints, SeriesRequest, read_series
@@ -58,9 +59,10 @@ class ArchiveSource:
     """
 
     def __init__(self, data: str | Path, files: str | Path | None = None) -> None:
-        self._projects = Projects(Path(data), None if files is None else Path(files))
+        self._projects = Projects(open_location(data), None if files is None else Path(files))
         self._columns: dict[str, CatalogColumns] = {}
         self._lock = threading.Lock()
+        self._copies = payloads.LocalCopies()
 
     def projects(self) -> pa.Table:
         """All projects by name: columns ``project``, ``directory`` (of the part files) and ``uuid``."""
@@ -187,7 +189,7 @@ class ArchiveSource:
 
         def read() -> Iterable[buckets.Series]:
             for _, points, runs, attributes in self._series(keys, plain, FLOAT_SERIES):
-                values = points.column("float_value").fill_null(np.nan).to_numpy()
+                values = points.column("value").fill_null(np.nan).to_numpy()
                 yield runs, attributes, points.offsets, points.steps, values
 
         table = buckets.bucket_table(read, max_buckets, view)
@@ -201,8 +203,12 @@ class ArchiveSource:
         return payloads.copy_out(found, [file.target for file in files], progress=progress)
 
     def payload(self, project: str, path: str) -> Path | None:
-        """The payload of a file attribute on disk; None where it is missing or would lie outside the root."""
-        return payloads.locate(self._projects.catalog(project).payloads, path)
+        """The payload of a file attribute on disk; None where it is missing or would lie outside the root.
+
+        Of an archive in an object store it is a copy, which lasts as long as the source.
+        """
+        found = payloads.locate(self._projects.catalog(project).payloads, path)
+        return found if found is None or isinstance(found, Path) else self._copies.of(found)
 
     def close(self) -> None:
         """Forget what was read; the source stays usable."""

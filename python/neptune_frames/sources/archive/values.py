@@ -144,8 +144,8 @@ def _float_summaries(catalog: Catalog, runs: npt.NDArray[np.int64], attributes: 
     pairs = parts.filter(~split).select("target", "attribute").unique()
     if pairs.height:
         joined = SeriesRequest(catalog, FLOAT_SERIES, runs, attributes, SeriesOptions(), pairs)
-        for points in read_series(joined, ["float_value"]):
-            values = points.column("float_value").fill_null(np.nan).to_numpy()
+        for points in read_series(joined, ["value"]):
+            values = points.column("value").fill_null(np.nan).to_numpy()
             statistics = series_statistics(points.offsets, points.steps, values)
             summaries.append(
                 pl.DataFrame({"target": points.target, "attribute": points.attribute, **statistics}).select(columns)
@@ -160,21 +160,15 @@ def _named(summaries: pl.DataFrame) -> pl.DataFrame:
 def _last_objects(
     catalog: Catalog, attribute_type: str, runs: npt.NDArray[np.int64], attributes: npt.NDArray[np.int32]
 ) -> pl.DataFrame:
-    column = VALUE_COLUMNS[attribute_type]
     request = SeriesRequest(catalog, attribute_type, runs, attributes, SeriesOptions(tail_limit=1))
     found = [
         pl.DataFrame({"target": points.target, "attribute": points.attribute, "last_step": points.steps}).with_columns(
-            object_values(points.column(column), attribute_type).alias("value")
+            points.column("value")
         )
-        for points in read_series(request, [column])
+        for points in read_series(request, ["value"])
     ]
     if not found:
         return pl.DataFrame(
             schema={"target": pl.Int64, "attribute": pl.Int32, "last_step": pl.Float64, "value": pl.String}
         )
     return pl.concat(found).sort("attribute", "target")
-
-
-def object_values(stored: pl.Series, attribute_type: str) -> pl.Series:
-    """Stored values of an object series; of files, the path."""
-    return stored.struct.field("path") if attribute_type == "file_series" else stored

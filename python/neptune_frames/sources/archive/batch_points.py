@@ -1,0 +1,130 @@
+"""Reading stretches of points by their place in the files of batches.
+
+The table of stretches says which rows of which file hold a series, so no key is read or compared: only the
+row groups that overlap wanted rows are decoded, and only their steps and values.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+import polars as pl
+import pyarrow as pa
+
+from neptune_frames.errors import DamagedFileError
+from neptune_frames.sources.archive.batch_layout import Manifest, part_name, point_rows
+from neptune_frames.sources.archive.grouping import Grouped, Indices, group_rows, offsets_of, ranges
+from neptune_frames.sources.archive.object_path import Location
+from neptune_frames.sources.archive.parquet_files import ParquetFiles
+from neptune_frames.sources.archive.scan import StepRange
+from neptune_frames.sources.archive.store import StoredPoints, StretchRequest
+
+#: Finds a batch by its number in the inventory: its directory and manifest.
+FindBatch = Callable[[int], tuple[Location, Manifest]]
+
+
+@dataclass(frozen=True)
+class _Slices:
+    """Slices of rows of one file, in ascending order: of stretch ``owner[i]``, from ``start[i]`` on."""
+
+    owner: Indices
+    start: Indices
+    length: Indices
+
+
+def read_stretches(request: StretchRequest, find: FindBatch, files: ParquetFiles) -> StoredPoints:
+    """The points of the stretches, in the order in which they are stored. Raises `DamagedFileError`."""
+    stored = request.stretches.unique(["file", "part", "row"]).sort("file", "part", "row")
+    places = stored.select("file", "part").with_row_index("at")
+    tables, counts = [], np.zeros(stored.height, dtype=np.int64)
+    for (file, part), rows in places.group_by("file", "part", maintain_order=True):
+        at = rows["at"].to_numpy().astype(np.int64)
+        batch, manifest = find(int(file))
+        table, lengths = _read_file(batch, manifest, int(part), stored[at], request, files)
+        tables.append(table)
+        counts[at] = lengths
+    table = pa.concat_tables(tables)
+    steps: npt.NDArray[np.float64] = table["step"].to_numpy()
+    frame = pl.DataFrame([pl.Series(name, table[name]) for name in request.columns])
+    return _grouped(stored, counts, steps, frame)
+
+
+def _read_file(
+    batch: Location,
+    manifest: Manifest,
+    part: int,
+    stretches: pl.DataFrame,
+    request: StretchRequest,
+    files: ParquetFiles,
+) -> tuple[pa.Table, Indices]:
+    """Rows of stretches in one file, ascending, and how many of each stretch were read."""
+    path = part_name(request.attribute_type, part)
+    entry = next((one for one in manifest.files if one.path == path), None)
+    if entry is None:
+        raise DamagedFileError(str(batch / path), "the manifest of its batch does not name it")
+    footer = files.footer(batch / path, entry)
+    row, count = (stretches[name].to_numpy().astype(np.int64) for name in ("row", "count"))
+    if len(row) and int((row + count).max()) > int(footer.rows[-1]):
+        raise DamagedFileError(str(batch / path), "it has fewer rows than the table of series says")
+    low, high = footer.steps(point_rows(request.attribute_type).get_field_index("step"))
+    slices = _overlaps(row, count, footer.rows, low, high, request.steps)
+    groups = np.unique(np.searchsorted(footer.rows, slices.start, side="right") - 1)
+    table = files.read(batch / path, entry, ["step", *request.columns], groups.tolist())
+    return _rows(table, footer.rows, groups, slices), np.bincount(
+        slices.owner, weights=slices.length, minlength=len(row)
+    ).astype(np.int64)
+
+
+def _overlaps(
+    row: Indices,
+    count: Indices,
+    bounds: Indices,
+    low: npt.NDArray[np.float64],
+    high: npt.NDArray[np.float64],
+    steps: StepRange,
+) -> _Slices:
+    """The parts of stretches in each row group, leaving out row groups without a step in the range."""
+    first = np.searchsorted(bounds, row, side="right") - 1
+    last = np.searchsorted(bounds, row + count, side="left") - 1
+    pieces = np.maximum(last - first + 1, 0)
+    owner = np.repeat(np.arange(len(row)), pieces)
+    group = ranges(first, pieces)
+    start = np.maximum(row[owner], bounds[group])
+    stop = np.minimum((row + count)[owner], bounds[group + 1])
+    kept = (high[group] >= steps[0]) & (low[group] <= steps[1]) & (stop > start)
+    return _Slices(owner[kept], start[kept], (stop - start)[kept])
+
+
+def _rows(table: pa.Table, bounds: Indices, groups: Indices, slices: _Slices) -> pa.Table:
+    """The rows of the slices, of a table that holds only some row groups."""
+    before = offsets_of(np.diff(bounds)[groups])
+    group = np.searchsorted(bounds[groups], slices.start, side="right") - 1
+    start = slices.start - bounds[groups][group] + before[group]
+    total = int(slices.length.sum())
+    if total == table.num_rows:
+        return table
+    if not total:
+        return table.slice(0, 0)
+    ends = start + slices.length
+    if (start[1:] == ends[:-1]).all():
+        return table.slice(int(start[0]), total)
+    return table.take(pa.array(ranges(start, slices.length)))
+
+
+def _grouped(
+    stretches: pl.DataFrame, counts: Indices, steps: npt.NDArray[np.float64], frame: pl.DataFrame
+) -> StoredPoints:
+    """Stretches of the same series become one group."""
+    series = stretches.select("run", "attribute").unique(maintain_order=True)
+    if series.height == stretches.height:
+        return StoredPoints(series, Grouped(None, offsets_of(counts), steps), frame)
+    number = (
+        stretches.select("run", "attribute")
+        .join(series.with_row_index("number"), on=["run", "attribute"], maintain_order="left")["number"]
+        .to_numpy()
+        .astype(np.int64)
+    )
+    return StoredPoints(series, group_rows(np.repeat(number, counts), steps, series.height), frame)

@@ -1,0 +1,81 @@
+"""A project in the layout "neptune-frames"."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from dataclasses import replace
+
+import numpy as np
+import polars as pl
+
+from neptune_frames.sources.archive.batch_inventory import read_batch
+from neptune_frames.sources.archive.batch_layout import FILES_DIRECTORY, Manifest, read_manifest
+from neptune_frames.sources.archive.batch_listing import WatchedBatches
+from neptune_frames.sources.archive.batch_points import read_stretches
+from neptune_frames.sources.archive.inventory import Inventory
+from neptune_frames.sources.archive.layout import SERIES_COLUMNS, FileState, Listing
+from neptune_frames.sources.archive.object_path import Location
+from neptune_frames.sources.archive.parquet_files import ParquetFiles
+from neptune_frames.sources.archive.store import StoredPoints, StretchRequest
+
+
+class BatchStore:
+    """Implements `neptune_frames.sources.archive.store.ProjectStore` over batches. Not thread-safe but for reading."""
+
+    def __init__(self, place: Location) -> None:
+        self.place = place
+        self.payloads = place / FILES_DIRECTORY
+        self._watched = WatchedBatches(place)
+        self._files = ParquetFiles()
+        self._manifests: dict[str, Manifest] = {}
+
+    @property
+    def listed_ns(self) -> int:
+        return self._watched.listed_ns
+
+    def look(self) -> Listing:
+        return self._watched.look()
+
+    def state_of(self, part: str) -> FileState | None:
+        return self._watched.state_of(part)
+
+    def project_in(self, part: str) -> str | None:
+        return self._manifest(part).project
+
+    def read_inventory(self, parts: Mapping[str, FileState]) -> list[Inventory]:
+        return [read_batch(part, self._batch(part), self._manifest(part), self._files) for part in parts]
+
+    def usable(self, inventory: Inventory) -> Inventory:
+        """The inventory with the values of each run's latest batch only."""
+        owners = inventory.owners
+        if not owners["run"].is_duplicated().any():
+            return inventory
+        number = inventory.files.str.extract(r"batch=(\d+)$").cast(pl.Int64).to_numpy()
+        latest = np.full(len(inventory.runs), -1)
+        np.maximum.at(latest, owners["run"].to_numpy(), number[owners["file"].to_numpy()])
+        tables = {
+            kind: table
+            if kind in SERIES_COLUMNS
+            else table.filter(pl.Series(number[table["file"].to_numpy()] == latest[table["run"].to_numpy()]))
+            for kind, table in inventory.tables.items()
+        }
+        return replace(inventory, tables={kind: table for kind, table in tables.items() if table.height})
+
+    def read_points(self, inventory: Inventory, request: StretchRequest) -> StoredPoints:
+        def directory(file: int) -> tuple[Location, Manifest]:
+            part = inventory.files[file]
+            return self._batch(part), self._manifest(part)
+
+        return read_stretches(request, directory, self._files)
+
+    def _batch(self, part: str) -> Location:
+        """The directory of a batch, which listings name by its full path."""
+        return self.place / re.split(r"[\\/]", part)[-1]
+
+    def _manifest(self, part: str) -> Manifest:
+        """The manifest of a batch; a batch never changes, so it is read once."""
+        found = self._manifests.get(part)
+        if found is None:
+            found = self._manifests[part] = read_manifest(self._batch(part))
+        return found

@@ -1,0 +1,56 @@
+"""The projects below a place, in whichever layout each of them is."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+
+from neptune_frames.errors import ArchiveError
+from neptune_frames.sources.archive import batch_layout, layout
+from neptune_frames.sources.archive.batch_store import BatchStore
+from neptune_frames.sources.archive.exporter_store import ExporterStore
+from neptune_frames.sources.archive.object_path import Location, ObjectPath
+from neptune_frames.sources.archive.store import ProjectStore
+
+
+@dataclass(frozen=True)
+class FoundProject:
+    """A project: where its data lies, and how to open it."""
+
+    place: Location
+    open: Callable[[], ProjectStore]
+
+
+def find_projects(data: Location, files: Path | None) -> list[FoundProject]:
+    """The projects below ``data``: an archive in either layout, a directory of archives or one project's directory.
+
+    ``files`` is the root of payloads of the exporter's layout, by default beside the data. Raises `ArchiveError`
+    where there is no such place, and where an archive is of a later version than is known.
+    """
+    if batch_layout.is_archive(data):
+        return _in_batches(data)
+    if data.name.startswith(batch_layout.PROJECT_PREFIX) and batch_layout.is_archive(data.parent):
+        batch_layout.check_format(data.parent)
+        return [FoundProject(data, partial(BatchStore, data))]
+    if isinstance(data, ObjectPath):
+        raise ArchiveError(
+            f"There is no archive at {data}: it holds no {batch_layout.FORMAT_FILE}. Archives in the exporter's layout "
+            "are read from local directories only; `neptune-frames convert` brings one into an object store."
+        )
+    exported = layout.project_directories(data, files)
+    found = [
+        FoundProject(directory.data, partial(ExporterStore, directory))
+        for directory in exported
+        if not batch_layout.is_archive(directory.data)
+    ]
+    for directory in exported:
+        if batch_layout.is_archive(directory.data):
+            found += _in_batches(directory.data)
+    return found
+
+
+def _in_batches(archive: Location) -> list[FoundProject]:
+    batch_layout.check_format(archive)
+    return [FoundProject(place, partial(BatchStore, place)) for place in batch_layout.project_directories(archive)]

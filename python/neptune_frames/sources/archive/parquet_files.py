@@ -1,0 +1,140 @@
+"""Parquet files of batches: opened with what the manifest says of them, footers read once."""
+
+from __future__ import annotations
+
+import threading
+from collections import OrderedDict
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from neptune_frames.errors import DamagedFileError
+from neptune_frames.sources.archive.batch_layout import FileEntry
+from neptune_frames.sources.archive.object_path import Location, ObjectPath, RangedReader
+
+#: Footers that are kept in memory.
+_KEPT_FOOTERS = 512
+#: The end of a file in an object store that is fetched to read its footer.
+_FOOTER_BYTES = 64 * 1024
+_UNREADABLE = (pa.ArrowException, OSError, ValueError)
+
+
+@dataclass(frozen=True)
+class Footer:
+    """The metadata of a file; ``rows`` are the first rows of its row groups, and the number of all."""
+
+    metadata: pq.FileMetaData
+    rows: npt.NDArray[np.int64]
+
+    def steps(self, column: int) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.float64]]:
+        """The lowest and highest value of a column by row group; infinite where that is not known."""
+        found = [
+            self.metadata.row_group(number).column(column).statistics for number in range(self.metadata.num_row_groups)
+        ]
+        known = [one if one is not None and one.has_min_max else None for one in found]
+        return (
+            np.array([-np.inf if one is None else one.min for one in known]),
+            np.array([np.inf if one is None else one.max for one in known]),
+        )
+
+
+class ParquetFiles:
+    """Reads files of batches, on disk or in an object store. Thread-safe.
+
+    Raises `DamagedFileError`, naming the file, where it is missing, has another size or number of rows than
+    its manifest says, or cannot be decoded.
+    """
+
+    def __init__(self) -> None:
+        self._footers: OrderedDict[str, Footer] = OrderedDict()
+        self._lock = threading.Lock()
+
+    def footer(self, file: Location, entry: FileEntry) -> Footer:
+        key = str(file)
+        with self._lock:
+            if key in self._footers:
+                self._footers.move_to_end(key)
+                return self._footers[key]
+        with _named(file), _opened(file, entry, None) as opened:
+            metadata = opened.metadata
+        if metadata.num_rows != entry.rows:
+            raise DamagedFileError(key, f"it has {metadata.num_rows:,} rows, and the manifest says {entry.rows:,}")
+        lengths = [metadata.row_group(number).num_rows for number in range(metadata.num_row_groups)]
+        footer = Footer(metadata, np.concatenate(([0], np.cumsum(lengths, dtype=np.int64))))
+        with self._lock:
+            self._footers[key] = footer
+            if len(self._footers) > _KEPT_FOOTERS:
+                self._footers.popitem(last=False)
+        return footer
+
+    def read(
+        self,
+        file: Location,
+        entry: FileEntry,
+        columns: Sequence[str],
+        row_groups: Sequence[int] | None = None,
+        dictionaries: Sequence[str] = (),
+    ) -> pa.Table:
+        """Columns of some row groups (default: all), those in ``dictionaries`` as they are encoded."""
+        footer = self.footer(file, entry)
+        groups = list(range(footer.metadata.num_row_groups)) if row_groups is None else list(row_groups)
+        with _named(file), _opened(file, entry, footer, columns, groups, dictionaries) as opened:
+            return opened.read_row_groups(groups, columns=list(columns))
+
+
+@contextmanager
+def _named(file: Location) -> Iterator[None]:
+    try:
+        yield
+    except FileNotFoundError as error:
+        raise DamagedFileError(str(file), "it is missing") from error
+    except _UNREADABLE as error:
+        lines = str(error).strip().splitlines() or [type(error).__name__]
+        raise DamagedFileError(str(file), lines[0]) from error
+
+
+@contextmanager
+def _opened(
+    file: Location,
+    entry: FileEntry,
+    footer: Footer | None,
+    columns: Sequence[str] = (),
+    row_groups: Sequence[int] = (),
+    dictionaries: Sequence[str] = (),
+) -> Iterator[pq.ParquetFile]:
+    metadata = None if footer is None else footer.metadata
+    source: str | RangedReader
+    if isinstance(file, ObjectPath):
+        source = RangedReader(file, entry.bytes)
+        if metadata is None:
+            source.fetch([(max(0, entry.bytes - _FOOTER_BYTES), entry.bytes)])
+        else:
+            source.fetch(_ranges(metadata, columns, row_groups))
+    else:
+        source = str(file)
+        size = file.stat().st_size
+        if size != entry.bytes:
+            raise DamagedFileError(source, f"it has {size:,} bytes, and the manifest says {entry.bytes:,}")
+    with pq.ParquetFile(source, metadata=metadata, read_dictionary=list(dictionaries)) as opened:
+        yield opened
+
+
+def _ranges(metadata: pq.FileMetaData, columns: Sequence[str], row_groups: Sequence[int]) -> list[tuple[int, int]]:
+    """Where the chunks of columns lie in the file."""
+    wanted = set(columns)
+    found = []
+    for number in row_groups:
+        group = metadata.row_group(number)
+        for position in range(group.num_columns):
+            column = group.column(position)
+            if column.path_in_schema.partition(".")[0] in wanted:
+                start = column.data_page_offset
+                if column.has_dictionary_page and column.dictionary_page_offset is not None:
+                    start = min(start, column.dictionary_page_offset)
+                found.append((start, start + column.total_compressed_size))
+    return found
