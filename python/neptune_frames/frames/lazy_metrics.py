@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from functools import partial
 from typing import TYPE_CHECKING
@@ -64,7 +64,21 @@ def _plan(source: Source, question: MetricsQuestion, wanted: Wanted) -> Plan:
         partial(_frames, source, asked, narrowing, wanted),
         asked=(*of_runs, *of_names, *of_points),
         after=predicate.unused(),
+        attributes=partial(_attribute_names, source, asked, narrowing),
     )
+
+
+def _attribute_names(source: Source, question: MetricsQuestion, narrowing: Narrowing) -> Sequence[str]:
+    """Names of the series asked for, ascending; of an exact list, whether they are there or not."""
+    if selects_nothing(question.containers, question.attributes):
+        return ()
+    names = question.attributes.plain_names
+    found = series_keys(source, question, narrowing).attributes if names is None else _texts(names)
+    return sorted(narrowing.attributes(found).to_pylist())
+
+
+def _texts(names: Sequence[str]) -> pa.Array:
+    return pa.array(names, pa.string())
 
 
 def _frames(source: Source, question: MetricsQuestion, narrowing: Narrowing, wanted: Wanted) -> Iterator[pl.DataFrame]:

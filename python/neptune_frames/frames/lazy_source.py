@@ -58,11 +58,13 @@ class Plan:
         frames: Makes the frames. They may hold columns and rows that are not wanted.
         asked: What the question was narrowed to, in words.
         after: Parts of the predicate that did not narrow it.
+        attributes: Asks which names the column ``attribute`` may hold, without reading points; None if that cannot be.
     """
 
     frames: Callable[[], Iterable[pl.DataFrame]]
     asked: tuple[str, ...] = ()
     after: tuple[pl.Expr, ...] = ()
+    attributes: Callable[[], Sequence[str]] | None = None
 
     def __str__(self) -> str:
         """One line, for plans and logs."""
@@ -111,15 +113,15 @@ class Scan(LazyFrameResolver):
         """The IO source. What is known of the query only goes into words here: the source gets it again."""
         columns = None if projection is None else (*projection, *filter_columns)
         predicate = reduce(and_, (each.expr for each in filters)) if filters else None
-        wanted = _wanted(columns, predicate, limit)
+        planned = self.plan(_wanted(columns, predicate, limit))
         return register_io_source(
-            self._frames,
+            Reader(self, planned),
             schema=self.fixed_schema,
             explain_name=self.name,
-            explain_detail=f"{self.detail}{self.plan(wanted)}",
+            explain_detail=f"{self.detail}{planned}",
         )
 
-    def _frames(
+    def read(
         self, columns: list[str] | None, predicate: pl.Expr | None, rows: int | None, _batch_size: int | None
     ) -> Iterator[pl.DataFrame]:
         if rows == 0:
@@ -131,6 +133,19 @@ class Scan(LazyFrameResolver):
         for frame in _obey(made if rows is not None else _even(made), columns, predicate, rows):
             if frame.height:
                 yield frame
+
+
+@dataclass(frozen=True, eq=False)
+class Reader:
+    """The IO source of a scan as a query holds it, with what was planned for this query."""
+
+    scan: Scan
+    planned: Plan
+
+    def __call__(
+        self, columns: list[str] | None, predicate: pl.Expr | None, rows: int | None, batch_size: int | None
+    ) -> Iterator[pl.DataFrame]:
+        return self.scan.read(columns, predicate, rows, batch_size)
 
 
 def _wanted(columns: Sequence[str] | None, predicate: pl.Expr | None, rows: int | None) -> Wanted:

@@ -74,7 +74,7 @@ def pivot(
         ┌────────────┬──────┬────────────────┬────────────┐
         │ experiment ┆ step ┆ train/accuracy ┆ train/loss │
         │ ---        ┆ ---  ┆ ---            ┆ ---        │
-        │ cat        ┆ f64  ┆ f64            ┆ f64        │
+        │ str        ┆ f64  ┆ f64            ┆ f64        │
         ╞════════════╪══════╪════════════════╪════════════╡
         │ resnet-2   ┆ 3.0  ┆ 0.8            ┆ 0.4        │
         │ resnet-2   ┆ 4.0  ┆ 0.9            ┆ 0.25       │
@@ -94,7 +94,7 @@ def pivot(
 
 def attribute_names(long: LongFrame) -> list[str]:
     """The attributes that a long frame may have, ascending."""
-    names = scanned_attributes(long.lazy, ATTRIBUTE)
+    names = scanned_attributes(long.lazy)
     if names is None:
         names = long.lazy.select(pl.col(ATTRIBUTE).cast(pl.String).unique()).collect().to_series().drop_nulls()
     return sorted(names)

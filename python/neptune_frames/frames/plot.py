@@ -72,8 +72,8 @@ def plot(
     Example:
         >>> chart = nf.plot(nf.scan_metrics(experiments="resnet", attributes=["train/loss"]), log=True)
         >>> chart.save("losses.html")
-        >>> chart.to_dict()["title"]
-        {'subtitle': ['all 10 points drawn'], 'text': 'train/loss'}
+        >>> chart.to_dict()["title"]["subtitle"]
+        ['all 10 points drawn']
     """
     altair = _import_altair()
     for name, number in (("points", points), ("max_lines", max_lines)):
