@@ -36,6 +36,8 @@ if TYPE_CHECKING:
         scan_table,
     )
     from neptune_frames.types import File, Histogram
+    from neptune_frames.writing.exporting import export
+    from neptune_frames.writing.summary import ExportSummary
 
 #: Public name -> module that defines it.
 _HOMES = {
@@ -68,17 +70,21 @@ _HOMES = {
     "plot": "neptune_frames.frames.plot",
     **dict.fromkeys(("Attribute", "AttributeFilter", "Filter"), "neptune_frames.query.filters"),
     **dict.fromkeys(("File", "Histogram"), "neptune_frames.types"),
+    "ExportSummary": "neptune_frames.writing.summary",
+    "export": "neptune_frames.writing.exporting",
 }
 
 __all__ = [
     "Attribute",
     "AttributeFilter",
+    "ExportSummary",
     "File",
     "Filter",
     "Histogram",
     "MetricsResult",
     "align",
     "download_files",
+    "export",
     "fetch_buckets",
     "fetch_metrics",
     "fetch_series",

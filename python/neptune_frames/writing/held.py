@@ -1,0 +1,83 @@
+"""What an archive holds of a project already: its runs, and how far their series go."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import polars as pl
+import pyarrow as pa
+
+from neptune_frames.schemas import TIMESTAMP
+from neptune_frames.sources.archive.batch_layout import (
+    RUNS_FILE,
+    SERIES_DIRECTORY,
+    Manifest,
+    committed_batches,
+    part_file,
+    read_manifest,
+)
+from neptune_frames.writing.collecting import SeriesGroup
+from neptune_frames.writing.point_store import Codes
+
+
+@dataclass(frozen=True)
+class KnownRuns:
+    """Whether the archive holds each of some runs, and when it was last modified as far as the archive knows."""
+
+    held: pa.Array
+    modification_time: pa.Array
+
+
+@dataclass(frozen=True)
+class HeldRuns:
+    """The committed batches of a project. ``runs`` has each run once, as its latest batch has it."""
+
+    manifests: tuple[Manifest, ...]
+    directories: tuple[Path, ...]
+    runs: pl.DataFrame
+
+    @classmethod
+    def read(cls, project: Path) -> HeldRuns:
+        """What is there now. Raises `ArchiveError` where a manifest cannot be read."""
+        batches = committed_batches(project)
+        frames = [pl.DataFrame(schema={"run": pl.String, "modification_time": pl.Datetime("ms", "UTC")})]
+        frames += [
+            pl.read_parquet(path / RUNS_FILE, columns=["run", "modification_time"], hive_partitioning=False)
+            for _, path in batches
+        ]
+        runs = pl.concat(frames).unique("run", keep="last", maintain_order=True)
+        return cls(tuple(read_manifest(path) for _, path in batches), tuple(path for _, path in batches), runs)
+
+    def known(self, run_ids: pa.Array) -> KnownRuns:
+        """Which of the runs are there."""
+        asked = pl.DataFrame({"run": pl.Series(run_ids, dtype=pl.String)})
+        held = self.runs.with_columns(held=True)
+        found = asked.join(held, on="run", how="left", maintain_order="left")
+        times = found["modification_time"].to_arrow().cast(TIMESTAMP)
+        return KnownRuns(found["held"].fill_null(value=False).to_arrow(), times)
+
+    def last_steps(self, run_ids: pa.Array, names: pa.Array, group: SeriesGroup) -> Codes:
+        """The last step of each series of a group, -inf where the archive has no point of it."""
+        last = np.full(len(group.runs), -np.inf)
+        files = [file for path in self.directories if (file := part_file(path, SERIES_DIRECTORY, 0)).is_file()]
+        if not files:
+            return last
+        runs, attributes = (
+            pl.DataFrame({name: pl.Series(texts, dtype=pl.String)}).with_row_index(f"{name}_at")
+            for name, texts in (("run", run_ids), ("attribute", names))
+        )
+        stored = (
+            pl.scan_parquet(files, hive_partitioning=False)
+            .filter(pl.col("type") == group.series_type, pl.col("run").is_in(runs["run"].to_list()))
+            .group_by("run", "attribute")
+            .agg(pl.col("last_step").max())
+            .join(runs.lazy(), on="run")
+            .join(attributes.lazy(), on="attribute")
+        )
+        wanted = pl.LazyFrame(
+            {"run_at": group.runs.astype(np.uint32), "attribute_at": group.attributes.astype(np.uint32)}
+        )
+        found = wanted.join(stored, on=["run_at", "attribute_at"], how="left", maintain_order="left").collect()
+        return found["last_step"].fill_null(-np.inf).to_numpy()
