@@ -30,10 +30,14 @@ if TYPE_CHECKING:
     from neptune_frames.frames.plot import plot
     from neptune_frames.query.filters import Attribute, AttributeFilter, Filter
     from neptune_frames.scans import (
+        explain,
         scan_attributes,
+        scan_buckets,
         scan_metrics,
         scan_runs,
+        scan_series,
         scan_table,
+        sql,
     )
     from neptune_frames.types import File, Histogram
     from neptune_frames.writing.exporting import export
@@ -57,10 +61,14 @@ _HOMES = {
     ),
     **dict.fromkeys(
         (
+            "explain",
             "scan_attributes",
+            "scan_buckets",
             "scan_metrics",
             "scan_runs",
+            "scan_series",
             "scan_table",
+            "sql",
         ),
         "neptune_frames.scans",
     ),
@@ -84,6 +92,7 @@ __all__ = [
     "MetricsResult",
     "align",
     "download_files",
+    "explain",
     "export",
     "fetch_buckets",
     "fetch_metrics",
@@ -96,9 +105,12 @@ __all__ = [
     "pivot",
     "plot",
     "scan_attributes",
+    "scan_buckets",
     "scan_metrics",
     "scan_runs",
+    "scan_series",
     "scan_table",
+    "sql",
 ]
 
 

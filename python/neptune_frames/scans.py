@@ -11,9 +11,10 @@ Names are text. Every query asks anew. Errors are those of `neptune_frames.error
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from functools import partial
+from typing import TYPE_CHECKING, Any
 
-from neptune_frames.api import FLOAT_SERIES
+from neptune_frames.api import FLOAT_SERIES, OBJECT_SERIES
 from neptune_frames.frames import questions
 from neptune_frames.query.arguments import choose_kind, resolve_attributes, resolve_project
 from neptune_frames.query.attributes import Attribute
@@ -26,10 +27,14 @@ if TYPE_CHECKING:
     from neptune_frames.api import AnySource, Attributes, Runs, StepRange
 
 __all__ = [
+    "explain",
     "scan_attributes",
+    "scan_buckets",
     "scan_metrics",
     "scan_runs",
+    "scan_series",
     "scan_table",
+    "sql",
 ]
 
 
@@ -177,3 +182,161 @@ def scan_metrics(
         previews=include_point_previews,
     )
     return lazy_metrics.scan_metrics(open_source(source), question)
+
+
+@public_call("scan_series")
+def scan_series(
+    *,
+    project: str | None = None,
+    experiments: Runs = None,
+    runs: Runs = None,
+    attributes: Attributes = None,
+    include_time: str | None = None,
+    step_range: StepRange = (None, None),
+    lineage_to_the_root: bool = True,
+    tail_limit: int | None = None,
+    source: AnySource = None,
+) -> pl.LazyFrame:
+    """Points of string, histogram and file series, a row per point. Takes the arguments of `fetch_series`.
+
+    Columns: ``project``, ``experiment`` or ``run``, ``attribute``, ``step``, ``timestamp`` if asked for, and
+    ``string``, ``histogram`` and ``file``, of which one is set.
+
+    Example:
+        >>> texts = nf.scan_series(experiments="", attributes="^samples/")
+        >>> texts.filter(pl.col("step") == 4).select("experiment", "string").sort("experiment").head(1).collect().rows()
+        [('resnet-1', 'a cat, says resnet-1')]
+    """
+    from neptune_frames.frames import lazy_series
+
+    kind, chosen = choose_kind(experiments, runs)
+    question = questions.series_question(
+        kind,
+        project=project,
+        runs=chosen,
+        attributes=attributes,
+        types=OBJECT_SERIES,
+        include_time=include_time,
+        step_range=step_range,
+        lineage=lineage_to_the_root,
+        tail_limit=tail_limit,
+    )
+    return lazy_series.scan_series(open_source(source), question)
+
+
+@public_call("scan_buckets")
+def scan_buckets(
+    *,
+    project: str | None = None,
+    experiments: Runs = None,
+    runs: Runs = None,
+    attributes: Attributes = None,
+    limit: int = 1000,
+    lineage_to_the_root: bool = True,
+    include_point_previews: bool = False,
+    source: AnySource = None,
+) -> pl.LazyFrame:
+    """Float series in at most ``limit`` (1 to 1000) ranges of steps, a row per series and range, as
+    `fetch_buckets` gives them in Polars. Takes its arguments.
+
+    Conditions are applied after all buckets arrived: their ranges depend on all series of the question.
+
+    Example:
+        >>> buckets = nf.scan_buckets(experiments=["resnet-1"], attributes=["train/loss"], limit=2)
+        >>> buckets.filter(pl.col("finite_point_count") > 1).select("from_x", "to_x", "local_max").collect().rows()
+        [(0.0, 2.0, 1.25), (2.0, 4.0, 0.5)]
+    """
+    from neptune_frames.frames import lazy_buckets
+    from neptune_frames.query.arguments import check_bucket_limit
+
+    kind, chosen = choose_kind(experiments, runs)
+    question = questions.series_question(
+        kind,
+        project=project,
+        runs=chosen,
+        attributes=attributes,
+        types=FLOAT_SERIES,
+        lineage=lineage_to_the_root,
+        previews=include_point_previews,
+    )
+    return lazy_buckets.scan_buckets(open_source(source), question, check_bucket_limit(limit))
+
+
+def sql(
+    query: str,
+    *,
+    project: str | None = None,
+    experiments: Runs = None,
+    runs: Runs = None,
+    attributes: Attributes = None,
+    include_time: str | None = None,
+    source: AnySource = None,
+) -> pl.LazyFrame:
+    """A SELECT over the scans, as a lazy frame; conditions, columns and limits are pushed into the source.
+
+    Tables: ``metrics``, ``series``, ``buckets``, ``attributes``, ``runs`` and ``"table"`` (in double quotes, as the
+    word means something in SQL), each the scan of that name. Only those that the query names are set up. Names
+    with a slash are written in double quotes: ``"config/lr"``.
+
+    Args:
+        query: The SELECT, in the dialect of Polars' ``SQLContext``.
+        project: See `neptune_frames.api`, as for the others.
+        experiments: Labels rows by ``experiment``.
+        runs: Labels rows by ``run``; without ``experiments`` and ``runs``, every run.
+        attributes: Which attributes all tables are about.
+        include_time: ``"absolute"`` adds ``timestamp`` to ``metrics`` and ``series``.
+        source: See `neptune_frames.api`.
+
+    Raises:
+        polars.exceptions.SQLInterfaceError: The query cannot be understood, or names another table.
+
+    Example:
+        >>> nf.sql('''
+        ...     select experiment, min(value) as best
+        ...     from metrics join "table" using (experiment)
+        ...     where attribute = 'train/loss' and "config/lr" < 0.05
+        ...     group by experiment order by best
+        ... ''', experiments="").collect().rows()
+        [('resnet-2', 0.25), ('vit-1', 1.0)]
+    """
+    from neptune_frames.frames import lazy_sql
+
+    if experiments is runs is None:
+        runs = ""
+    selection: dict[str, Any] = {
+        "project": project,
+        "experiments": experiments,
+        "runs": runs,
+        "source": open_source(source),
+    }
+    of_attributes = {**selection, "attributes": attributes}
+    of_points = {**of_attributes, "include_time": include_time}
+    return lazy_sql.query(
+        query,
+        {
+            "metrics": partial(scan_metrics, **of_points),
+            "series": partial(scan_series, **of_points),
+            "buckets": partial(scan_buckets, **of_attributes),
+            "attributes": partial(scan_attributes, **of_attributes),
+            "runs": partial(scan_runs, **selection),
+            "table": partial(scan_table, **of_attributes),
+        },
+    )
+
+
+def explain(lazy: pl.LazyFrame) -> str:
+    """What a lazy query asks of its sources and what is filtered after, scan by scan, and the plan of Polars.
+
+    Nothing is fetched. `LazyFrame.explain` says the same in one line per scan.
+
+    Example:
+        >>> points = nf.scan_metrics(experiments=["vit-1"], attributes=["train/loss"])
+        >>> print(nf.explain(points.filter(pl.col("step") > 2, pl.col("value") < 1.1)))
+        METRICS (project team/vision)
+          asked of the source: steps 2.0 to ...
+          filtered after: [(col("value")) < (1.1)]
+        ...
+    """
+    from neptune_frames.frames import lazy_explain
+
+    return lazy_explain.explain(lazy)

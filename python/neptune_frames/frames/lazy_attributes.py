@@ -15,7 +15,7 @@ from neptune_frames.frames.lazy_narrowing import (
     growing_parts,
     narrowed_attributes,
     narrowed_containers,
-    selects_nothing,
+    no_names,
 )
 from neptune_frames.frames.lazy_predicates import Predicate
 from neptune_frames.frames.lazy_source import Plan, Wanted, scan_frames
@@ -128,7 +128,7 @@ def _of_types(selector: AttributeSelector, types: list[str]) -> AttributeSelecto
 def _frames(
     source: Source, question: AttributesQuestion, narrowing: NeededNames, wanted: Wanted
 ) -> Iterator[pl.DataFrame]:
-    if selects_nothing(question.containers, question.attributes):
+    if no_names(question.containers, question.attributes):
         return
     kind = question.containers.kind
     runs = narrowing.runs(find_runs(source, question.project, question.containers))

@@ -55,14 +55,12 @@ def scan_metrics(source: Source, question: MetricsQuestion) -> pl.LazyFrame:
 
 def _plan(source: Source, question: MetricsQuestion, wanted: Wanted) -> Plan:
     predicate = Predicate(wanted.predicate)
-    containers, of_runs = narrowed_containers(question.containers, predicate)
-    attributes, of_names = narrowed_attributes(question.attributes, predicate)
-    options, of_points = narrowed_options(question.options, predicate, wanted)
+    asked, words = narrowed_question(question, predicate, wanted)
+    asked = replace(asked, attributes=_known_by_name(asked.attributes))
     narrowing = NeededNames(question.containers.kind, predicate)
-    asked = replace(question, containers=containers, attributes=_known_by_name(attributes), options=options)
     return Plan(
         partial(_frames, source, asked, narrowing, wanted),
-        asked=(*of_runs, *of_names, *of_points),
+        asked=tuple(words),
         after=predicate.unused(),
         attributes=partial(_attribute_names, source, asked, narrowing),
     )
@@ -70,7 +68,7 @@ def _plan(source: Source, question: MetricsQuestion, wanted: Wanted) -> Plan:
 
 def _attribute_names(source: Source, question: MetricsQuestion, narrowing: Narrowing) -> Sequence[str]:
     """Names of the series asked for, ascending; of an exact list, whether they are there or not."""
-    if selects_nothing(question.containers, question.attributes):
+    if selects_nothing(question):
         return ()
     names = question.attributes.plain_names
     found = series_keys(source, question, narrowing).attributes if names is None else _texts(names)
@@ -83,19 +81,16 @@ def _texts(names: Sequence[str]) -> pa.Array:
 
 def _frames(source: Source, question: MetricsQuestion, narrowing: Narrowing, wanted: Wanted) -> Iterator[pl.DataFrame]:
     options = question.options
-    start, end = options.step_range
-    if (start is not None and end is not None and start > end) or selects_nothing(
-        question.containers, question.attributes
-    ):
+    if selects_nothing(question):
         return
     keys = series_keys(source, question, narrowing)
     layout = LongLayout(keys.runs, keys.attributes, options)
-    for part in _parts(keys, wanted.rows):
+    for part in parts_of(keys, wanted.rows):
         for block in read_points(float_points(source, part, options)):
             yield layout.frame(block, wanted.columns)
 
 
-def _parts(keys: SeriesKeys, rows: int | None) -> Iterator[SeriesKeys]:
+def parts_of(keys: SeriesKeys, rows: int | None) -> Iterator[SeriesKeys]:
     """All series at once; under a row limit a few first, which may be enough."""
     if rows is None:
         yield keys
@@ -103,6 +98,17 @@ def _parts(keys: SeriesKeys, rows: int | None) -> Iterator[SeriesKeys]:
     runs, attributes = keys.positions()
     for start, end in growing_parts(len(keys)):
         yield SeriesKeys(keys.runs, keys.attributes, (runs[start:end], attributes[start:end]))
+
+
+def narrowed_question(
+    question: MetricsQuestion, predicate: Predicate, wanted: Wanted
+) -> tuple[MetricsQuestion, list[str]]:
+    """The question about series, narrowed to what a query needs, and that in words."""
+    containers, of_runs = narrowed_containers(question.containers, predicate)
+    attributes, of_names = narrowed_attributes(question.attributes, predicate)
+    options, of_points = narrowed_options(question.options, predicate, wanted)
+    asked = replace(question, containers=containers, attributes=attributes, options=options)
+    return asked, [*of_runs, *of_names, *of_points]
 
 
 def narrowed_options(options: SeriesOptions, predicate: Predicate, wanted: Wanted) -> tuple[SeriesOptions, list[str]]:
@@ -125,7 +131,7 @@ def narrowed_options(options: SeriesOptions, predicate: Predicate, wanted: Wante
         words.append("no timestamps")
     if wanted.rows is not None:
         words.append(f"the first {wanted.rows} points")
-    return replace(options, step_range=(start, end), include_time=time), words
+    return replace(options, step_range=(start, end), include_time=time, head_limit=wanted.rows), words
 
 
 def _known_by_name(selector: AttributeSelector) -> AttributeSelector:

@@ -8,7 +8,7 @@ import polars as pl
 import pyarrow as pa
 
 from neptune_frames.frames.lazy_predicates import NameConditions, Predicate
-from neptune_frames.frames.questions import Containers, Narrowing
+from neptune_frames.frames.questions import Containers, MetricsQuestion, Narrowing
 from neptune_frames.query.expressions import And, Expression, Operand
 from neptune_frames.query.rendering import render, shortened
 from neptune_frames.query.selection import AttributeSelector, ContainerKind
@@ -64,7 +64,15 @@ def filter_words(expression: Expression) -> str:
     return f"runs where {shortened(render(expression))}"
 
 
-def selects_nothing(containers: Containers, selector: AttributeSelector) -> bool:
+def selects_nothing(question: MetricsQuestion) -> bool:
+    """Whether it is certain, without asking, that no point is selected."""
+    start, end = question.options.step_range
+    if start is not None and end is not None and start > end:
+        return True
+    return no_names(question.containers, question.attributes)
+
+
+def no_names(containers: Containers, selector: AttributeSelector) -> bool:
     """Whether it is certain, without asking, that no run or no attribute is selected."""
     return containers.names == () or all(
         each.names == () or each.patterns == () or not each.types for each in selector.alternatives

@@ -95,7 +95,8 @@ class SeriesOptions:
 
     Steps are inclusive at both ends, None is open. ``tail_limit`` keeps the last n points of each
     series after the range and the lineage were applied. ``lineage`` False means own points only
-    (for experiments: points of the runs that carry the experiment's name).
+    (for experiments: points of the runs that carry the experiment's name). ``head_limit`` says that
+    only the first n points of each series are needed; a source may give more of them.
     """
 
     kind: ContainerKind = ContainerKind.RUN
@@ -104,3 +105,4 @@ class SeriesOptions:
     lineage: bool = True
     include_time: bool = False
     include_previews: bool = False
+    head_limit: int | None = None

@@ -70,6 +70,8 @@ class _Reading:
         self._session = session
         self._options = options
         self._from_the_end = options.tail_limit is not None
+        #: Points of one series, all answers together.
+        self._most = options.tail_limit if self._from_the_end else options.head_limit
         self._schema = series_points_schema(float_point(time=options.include_time, preview=options.include_previews))
 
     def page(self, progress: _Progress) -> Step[Pieces]:
@@ -89,7 +91,7 @@ class _Reading:
             pieces = (*pieces, pa.RecordBatch.from_arrays(columns, schema=self._schema))
         received = progress.received + limit
         unfinished = np.flatnonzero(lengths == limit)
-        if len(unfinished) == 0 or received == self._options.tail_limit:
+        if len(unfinished) == 0 or received == self._most:
             return Step(tuple(reversed(pieces)) if self._from_the_end else pieces)
         self._check_order(lists)
         held = pieces if self._from_the_end else ()
@@ -98,9 +100,7 @@ class _Reading:
 
     def _limit(self, progress: _Progress) -> int:
         limit = max(1, POINTS_PER_ANSWER // len(progress.batch))
-        if self._options.tail_limit is None:
-            return limit
-        return min(limit, self._options.tail_limit - progress.received)
+        return limit if self._most is None else min(limit, self._most - progress.received)
 
     def _ask(self, progress: _Progress, limit: int) -> pa.RecordBatch:
         batch, options = progress.batch, self._options

@@ -1,0 +1,70 @@
+"""Buckets of float series as a lazy frame."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from functools import partial
+from typing import TYPE_CHECKING
+
+import polars as pl
+import pyarrow as pa
+
+from neptune_frames.frames.buckets import fetch_buckets
+from neptune_frames.frames.lazy_predicates import Predicate
+from neptune_frames.frames.lazy_source import Plan, Wanted, scan_frames
+from neptune_frames.frames.metrics_long import name_columns
+from neptune_frames.frames.polars_types import polars_type
+from neptune_frames.frames.questions import MetricsQuestion
+from neptune_frames.query.selection import ContainerKind
+from neptune_frames.schemas import BUCKETS
+
+if TYPE_CHECKING:
+    from neptune_frames.sources.base import Source
+
+
+def scan_buckets(source: Source, question: MetricsQuestion, limit: int) -> pl.LazyFrame:
+    """A lazy frame with a row per bucket and series (`neptune_frames.schemas.BUCKETS`), by label, attribute and bucket.
+
+    Buckets divide the range common to all series of the question, so a query asks for all of them, whatever
+    its conditions: with fewer series they would be other buckets.
+    """
+    return scan_frames(
+        partial(_plan, source, question, limit),
+        schema=buckets_schema(question.containers.kind),
+        name="BUCKETS",
+        detail=f"project {question.project}, {limit} buckets",
+    )
+
+
+def buckets_schema(kind: ContainerKind) -> pl.Schema:
+    """Names and types of the columns.
+
+    Example:
+        >>> buckets_schema(ContainerKind.RUN).names()[:5]
+        ['project', 'run', 'attribute', 'index', 'from_x']
+    """
+    schema = pl.Schema(dict.fromkeys(name_columns(kind), pl.String()))
+    schema.update({field.name: polars_type(field.type) for field in BUCKETS if field.name not in ("run", "attribute")})
+    return schema
+
+
+def _plan(source: Source, question: MetricsQuestion, limit: int, wanted: Wanted) -> Plan:
+    return Plan(
+        partial(_frames, source, question, limit),
+        asked=("all series, since they share their buckets",),
+        after=Predicate(wanted.predicate).parts,
+    )
+
+
+def _frames(source: Source, question: MetricsQuestion, limit: int) -> Iterator[pl.DataFrame]:
+    found = fetch_buckets(source, question, limit)
+    kind, runs = question.containers.kind, found.buckets.column("run")
+    columns: dict[str, pa.ChunkedArray] = {
+        "project": found.keys.runs.column("project").take(runs),
+        kind.value: found.keys.runs.column(kind.label_column).take(runs),
+        "attribute": found.keys.attributes.take(found.buckets.column("attribute")),
+    }
+    columns |= {name: found.buckets.column(name) for name in BUCKETS.names if name not in columns and name != "run"}
+    schema = buckets_schema(kind)
+    frame = pl.DataFrame([pl.Series(name, columns[name], dtype=dtype) for name, dtype in schema.items()])
+    yield frame.sort(kind.value, "attribute", "from_x", "to_x")

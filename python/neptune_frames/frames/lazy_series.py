@@ -1,0 +1,88 @@
+"""Points of string, histogram and file series as a lazy frame."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import replace
+from functools import partial
+from typing import TYPE_CHECKING
+
+import numpy as np
+import polars as pl
+import pyarrow as pa
+
+from neptune_frames.frames.lazy_metrics import narrowed_question, parts_of
+from neptune_frames.frames.lazy_narrowing import NeededNames, selects_nothing
+from neptune_frames.frames.lazy_predicates import Predicate
+from neptune_frames.frames.lazy_source import Plan, Wanted, scan_frames
+from neptune_frames.frames.metrics_long import name_columns
+from neptune_frames.frames.polars_types import polars_type
+from neptune_frames.frames.questions import MetricsQuestion, Narrowing, series_keys
+from neptune_frames.schemas import OBJECT_POINT, POINT_TIME
+
+if TYPE_CHECKING:
+    from neptune_frames.query.selection import SeriesOptions
+    from neptune_frames.sources.base import Source
+
+
+def scan_series(source: Source, question: MetricsQuestion) -> pl.LazyFrame:
+    """A lazy frame with a row per point: the names, ``step``, ``timestamp`` if time was asked for, and ``string``,
+    ``histogram`` and ``file``, of which one is set.
+
+    What is left out is as for `neptune_frames.frames.lazy_metrics.scan_metrics`, except that sources send points
+    of these series whole, with their times.
+    """
+    return scan_frames(
+        partial(_plan, source, question),
+        schema=series_schema(question.options),
+        name="SERIES",
+        detail=f"project {question.project}",
+    )
+
+
+def series_schema(options: SeriesOptions) -> pl.Schema:
+    """Names and types of the columns."""
+    schema = pl.Schema(dict.fromkeys(name_columns(options.kind), pl.String()))
+    points = (field for field in OBJECT_POINT if options.include_time or field.name != POINT_TIME.name)
+    schema.update({field.name: polars_type(field.type) for field in points})
+    return schema
+
+
+def _plan(source: Source, question: MetricsQuestion, wanted: Wanted) -> Plan:
+    predicate = Predicate(wanted.predicate)
+    asked, words = narrowed_question(question, predicate, wanted)
+    # By definition, not by plain name: a name may belong to a series of numbers.
+    asked = replace(asked, attributes=replace(asked.attributes, plain_names=None))
+    narrowing = NeededNames(question.containers.kind, predicate)
+    columns = [name for name in series_schema(question.options) if wanted.needs(name)]
+    return Plan(
+        partial(_frames, source, asked, narrowing, columns, wanted.rows), asked=tuple(words), after=predicate.unused()
+    )
+
+
+def _frames(
+    source: Source, question: MetricsQuestion, narrowing: Narrowing, columns: list[str], rows: int | None
+) -> Iterator[pl.DataFrame]:
+    options = question.options
+    if selects_nothing(question):
+        return
+    keys = series_keys(source, question, narrowing)
+    labels = {"project": "project", options.kind.value: options.kind.label_column}
+    texts = {name: pl.Series(name, keys.runs.column(column), dtype=pl.String) for name, column in labels.items()}
+    texts["attribute"] = pl.Series("attribute", keys.attributes, dtype=pl.String)
+    for part in parts_of(keys, rows):
+        for batch in source.object_points(part, options) if len(part) else ():
+            yield _frame(batch, texts, columns)
+
+
+def _frame(batch: pa.RecordBatch, texts: dict[str, pl.Series], columns: list[str]) -> pl.DataFrame:
+    lists = batch.column("points")
+    points, lengths = lists.flatten(), np.diff(lists.offsets.to_numpy())
+    made = []
+    for name in columns:
+        if name in texts:
+            owner = batch.column("attribute" if name == "attribute" else "run").to_numpy()
+            made.append(texts[name].gather(np.repeat(owner, lengths)))
+        else:
+            made.append(pl.Series(name, points.field(name)))
+    return pl.DataFrame(made)

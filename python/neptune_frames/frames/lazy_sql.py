@@ -1,0 +1,20 @@
+"""SQL over lazy scans."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Mapping
+
+import polars as pl
+
+
+def query(text: str, tables: Mapping[str, Callable[[], pl.LazyFrame]]) -> pl.LazyFrame:
+    """The lazy frame that a SELECT stands for; of the tables, only those that the text names are set up.
+
+    Args:
+        text: The query, in the dialect of `polars.SQLContext`.
+        tables: Makes the frame of each table that there is.
+    """
+    words = set(re.findall(r"\w+", text.lower()))
+    frames = {name: make() for name, make in tables.items() if name in words}
+    return pl.SQLContext(frames, eager=False).execute(text)
