@@ -196,3 +196,11 @@ def test_errors_keep_their_type(engine: str) -> None:
     lf = scan_metrics(Failing(source_of_three().runs), question())
     with pytest.raises(NeptuneRetryError, match="after 3 retries"):
         lf.collect(engine=engine)
+
+
+@pytest.mark.parametrize("engine", ENGINES)
+def test_a_window_function_over_some_columns(engine: str) -> None:
+    """Polars 2.1 panics at this if a resolver is its direct input."""
+    best = pl.col("value").max().over("run")
+    lf = scan_metrics(source_of_three(), question()).with_columns(best=best).select("run", "best").unique()
+    assert sorted(lf.collect(engine=engine)["run"]) == ["A", "B", "C"]

@@ -86,7 +86,9 @@ def scan_frames(plan: Callable[[Wanted], Plan], *, schema: pl.Schema, name: str,
         name: What `LazyFrame.explain` calls the source.
         detail: What `LazyFrame.explain` says about it. No secrets.
     """
-    return Scan(plan, schema, name, detail, copy_context()).lazy()
+    # Polars 2.1 panics in streaming where a window function (`.over`) reads some columns of a resolver, whose node
+    # keeps its full schema. A step that unnests nothing has the right one, and lets all pushdown through.
+    return Scan(plan, schema, name, detail, copy_context()).lazy().unnest([])
 
 
 @dataclass(frozen=True, eq=False)
