@@ -105,7 +105,7 @@ def _rows_of_aligned(blocks: Sequence[SeriesBlock], containers: int, columns: in
     for block, rows in zip(blocks, rows_of, strict=True):
         chosen = np.flatnonzero(block.column == reference_column[block.container])
         size = block.lengths[chosen]
-        reference[ranges(rows[chosen], size)] = block.step[ranges(block.offsets[chosen], size)]
+        reference[_index(rows[chosen], size)] = block.step[_index(block.offsets[chosen], size)]
     if not _ascending_within(reference, first_row):
         return None
 
@@ -113,7 +113,7 @@ def _rows_of_aligned(blocks: Sequence[SeriesBlock], containers: int, columns: in
     spans = [None if height is None else _common_span(block, starts_of[i]) for i, block in enumerate(blocks)]
     for block, rows, span in zip(blocks, rows_of, spans, strict=True):
         if span is None:
-            same = np.array_equal(reference[ranges(rows, block.lengths)], block.step)
+            same = np.array_equal(reference[_index(rows, block.lengths)], block.step)
         else:
             by_container = reference.reshape(containers, -1)[:, span]
             same = np.array_equal(by_container[block.container], block.step.reshape(len(rows), -1))
@@ -281,6 +281,14 @@ def ranges(starts: Ints, lengths: Ints) -> Ints:
     result = np.repeat(starts - before, lengths)
     result += np.arange(len(result))
     return result
+
+
+def _index(starts: Ints, lengths: Ints) -> Ints | slice:
+    """The same as `ranges`, but a slice where they follow one another: a slice of an array is no copy."""
+    stops = starts + lengths
+    if len(starts) and bool((starts[1:] == stops[:-1]).all()):
+        return slice(int(starts[0]), int(stops[-1]))
+    return ranges(starts, lengths)
 
 
 def _starts(lengths: Ints) -> Ints:

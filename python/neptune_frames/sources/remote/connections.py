@@ -11,6 +11,7 @@ from importlib.metadata import PackageNotFoundError, version
 import httpx
 
 from neptune_frames import config
+from neptune_frames.sources.remote.large_reads import read_large_pieces
 
 
 class Connections:
@@ -63,7 +64,7 @@ class Connections:
             pattern: httpx.HTTPTransport(proxy=url, verify=verify, limits=limits)
             for pattern, url in self._proxies.items()
         }
-        return httpx.Client(
+        client = httpx.Client(
             transport=self._transport,
             mounts=mounts,
             verify=verify,
@@ -72,6 +73,8 @@ class Connections:
             follow_redirects=self._follow_redirects,
             headers={"User-Agent": user_agent(), "Accept-Encoding": "gzip, deflate"},
         )
+        read_large_pieces(client)
+        return client
 
 
 def _proxy_pattern(key: str) -> str:

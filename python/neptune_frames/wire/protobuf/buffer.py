@@ -14,7 +14,7 @@ Body: TypeAlias = "bytes | bytearray | memoryview"
 Positions: TypeAlias = npt.NDArray[np.int64]
 Words: TypeAlias = npt.NDArray[np.uint64]
 
-_WORD = 8
+WORD = 8
 LONGEST_VARINT = 10
 _INT32_OFFSETS_REACH = 2**31 - 1
 
@@ -36,8 +36,8 @@ class Buffer:
         self.arrow = pa.py_buffer(body)
         self.size = int(self.arrow.size)
         self.bytes: npt.NDArray[np.uint8] = np.frombuffer(self.arrow, np.uint8)
-        readable = self.bytes if self.size >= _WORD else np.concatenate([self.bytes, np.zeros(_WORD, np.uint8)])
-        self._last_word = len(readable) - _WORD
+        readable = self.bytes if self.size >= WORD else np.concatenate([self.bytes, np.zeros(WORD, np.uint8)])
+        self._last_word = len(readable) - WORD
         self._words: Words = np.ndarray(self._last_word + 1, "<u8", readable, 0, (1,))
 
     def words(self, positions: Positions) -> Words:
@@ -59,7 +59,7 @@ class Buffer:
 
     def strided_words(self, first: int, stride: int, count: int) -> Words | None:
         """`words` of an arithmetic progression as a view, or None where it would leave the body."""
-        if first + stride * (count - 1) + _WORD > self.size:
+        if first + stride * (count - 1) + WORD > self.size:
             return None
         return np.ndarray(count, "<u8", self.bytes, first, (stride,))
 
@@ -76,7 +76,7 @@ class Buffer:
         sizes = (((lowest >> np.uint64(7)) * np.uint64(0x0102030405060708)) >> np.uint64(56)).astype(np.int64)
         long = np.flatnonzero(lowest == 0)
         if len(long):
-            tail = self.words(positions[long] + _WORD)
+            tail = self.words(positions[long] + WORD)
             ninth, tenth = tail & np.uint64(0xFF), (tail >> np.uint64(8)) & np.uint64(0xFF)
             has_tenth = ninth >= 0x80
             values[long] |= ((ninth & np.uint64(0x7F)) << np.uint64(56)) | (

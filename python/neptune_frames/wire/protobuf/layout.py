@@ -12,7 +12,7 @@ from typing import NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-from neptune_frames.wire.protobuf.buffer import Buffer, Positions, progression
+from neptune_frames.wire.protobuf.buffer import WORD, Buffer, Positions, progression
 from neptune_frames.wire.protobuf.fields import Message, WireType
 from neptune_frames.wire.protobuf.headers import read_field
 from neptune_frames.wire.protobuf.scan import Chunk, Found
@@ -124,8 +124,9 @@ def _word_tests(layout: _Layout, length: int) -> list[tuple[int, np.uint64, np.u
         ahead = np.flatnonzero(layout.mask[offset:])
         if not len(ahead):
             return tests
-        offset += int(ahead[0])
-        word = slice(offset, min(offset + 8, length))
+        # No word reaches beyond its message, so that the last message may end with the body.
+        offset = min(offset + int(ahead[0]), max(length - WORD, 0))
+        word = slice(offset, min(offset + WORD, length))
         mask, expected = (
             np.uint64(int.from_bytes(column[word].tobytes(), "little")) for column in (layout.mask, layout.expected)
         )

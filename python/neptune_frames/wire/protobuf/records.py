@@ -13,12 +13,13 @@ import pyarrow.compute as pc
 from neptune_frames.errors import WireDecodingError
 from neptune_frames.wire.protobuf.buffer import Body, Buffer, Positions, text
 from neptune_frames.wire.protobuf.fields import Field, Kind, Message, WireType
+from neptune_frames.wire.protobuf.gather import gather
 from neptune_frames.wire.protobuf.layout import take_uniform
 from neptune_frames.wire.protobuf.scan import Chunk, Found, scan
-from neptune_frames.wire.protobuf.structs import JoinedStructs
+from neptune_frames.wire.protobuf.structs import JoinedStructs, with_nulls
 
 #: Messages read at a time: enough that calls into NumPy cost little, few enough for small temporaries.
-_BLOCK = 131_072
+_BLOCK = 65_536
 
 
 class Records:
@@ -83,7 +84,7 @@ class Records:
         if field.kind.wire_type is WireType.LENGTH:
             return self._texts(field)
         values = pa.array(self.numbers(name))
-        return _with_nulls(values, self.present(name)) if field.nullable else values
+        return with_nulls(values, self.present(name)) if field.nullable else values
 
     def array_or_null(self, name: str) -> pa.Array:
         """A scalar column with null where the field is absent, even if its presence is implicit."""
@@ -127,8 +128,9 @@ class Records:
         assert field.message is not None
         runs = self._found.runs(field)
         structs = JoinedStructs(struct_type or field.message.arrow_type, runs.total)
-        for _, items in self.item_blocks(name):
-            structs.add(items.struct() if decode is None else decode(items))
+        for places, buffer, starts, stops in gather(self._buffer, runs, _BLOCK):
+            items = Records(buffer, field.message, len(starts), np.arange(len(starts)), starts, stops)
+            structs.put(places, items.struct() if decode is None else decode(items))
         return runs.offsets(self.count), structs.joined()
 
     def item_blocks(self, name: str) -> Iterator[tuple[Positions, Records]]:
@@ -261,11 +263,3 @@ def _indices(rows: Positions, count: int) -> pa.Array:
     numbers = np.full(count, -1)
     numbers[rows] = np.arange(len(rows))
     return pa.array(numbers, mask=numbers < 0)
-
-
-def _with_nulls(values: pa.Array, present: npt.NDArray[np.bool_]) -> pa.Array:
-    """The same values with a validity bitmap, without a copy of them."""
-    if present.all():
-        return values
-    bitmap = pa.py_buffer(np.packbits(present, bitorder="little"))
-    return pa.Array.from_buffers(values.type, len(values), [bitmap, *values.buffers()[1:]])

@@ -6,6 +6,7 @@ from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
 import numpy as np
+import numpy.typing as npt
 
 from neptune_frames.wire.protobuf.buffer import Positions
 
@@ -63,6 +64,10 @@ class Runs(NamedTuple):
             return self.owners, self.starts, self.starts + self.lengths
         starts = progressions(self.starts, self.strides, self.counts)
         return np.repeat(self.owners, self.counts), starts, starts + np.repeat(self.lengths, self.counts)
+
+    def where(self, chosen: npt.NDArray[np.bool_]) -> Runs:
+        """Only the chosen runs."""
+        return self if chosen.all() else Runs(*(column[chosen] for column in self))
 
     def blocks(self, size: int) -> Iterator[Runs]:
         """The same occurrences, at most ``size`` at a time."""

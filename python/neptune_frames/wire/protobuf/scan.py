@@ -21,6 +21,7 @@ import numpy.typing as npt
 from neptune_frames.errors import WireDecodingError
 from neptune_frames.wire.protobuf.buffer import Buffer, Positions, Words
 from neptune_frames.wire.protobuf.fields import Field, Kind, Message, WireType
+from neptune_frames.wire.protobuf.gather import joined_words
 from neptune_frames.wire.protobuf.headers import explain, read_headers
 from neptune_frames.wire.protobuf.runs import Runs, progressions
 
@@ -28,6 +29,7 @@ from neptune_frames.wire.protobuf.runs import Runs, progressions
 _BLOCK = 32_768
 
 _WINDOW = 262_144
+_WORDS = 65_536
 
 #: Fields that are this long on average are read one by one: that costs less than to look at their bytes.
 _LONG_FIELD = 128
@@ -254,7 +256,10 @@ class _Strides:
             return stops
         strides = stops - positions
         header_sizes = starts - positions
-        repeats = np.minimum((ends - stops) // strides, self._reach)
+        repeats = (ends - stops) // strides
+        if self._next_pause > 1 or not bool(((ends - stops) == repeats * strides).all()):
+            # Only what would fill the messages exactly is worth a test at once.
+            np.minimum(repeats, self._reach, out=repeats)
         repeats[header_sizes > _LONGEST_MARCHED_LENGTH + 1] = 0
         trying = np.flatnonzero(repeats)
         if not len(trying):
@@ -283,15 +288,23 @@ class _Strides:
                 words = self._buffer.words(progressions(stops, strides, counts))
             different = np.flatnonzero((words & masks) != expected)
             return different[:1] if len(different) else counts
-        words = self._buffer.words(progressions(stops, strides, counts))
-        words ^= np.repeat(expected, counts)
-        words &= np.repeat(masks, counts)
-        # The first difference of each run, assigned last.
-        different = np.flatnonzero(words)[::-1]
-        ends = np.cumsum(counts)
-        rows = np.searchsorted(ends, different, "right")
         accepted = counts.copy()
-        accepted[rows] = different - (ends - counts)[rows]
+        ends = np.cumsum(counts)
+        first = 0
+        while first < len(counts):
+            # So many at a time that their words stay in the processor's cache.
+            last = max(first + 1, int(np.searchsorted(ends, ends[first] + _WORDS, "right")))
+            some = slice(first, last)
+            words = joined_words(self._buffer, stops[some], strides[some], counts[some])
+            if bool((expected[some] == expected[first]).all()):
+                unlike = (words & masks[first]) != expected[first]
+            else:
+                unlike = ((words ^ np.repeat(expected[some], counts[some])) & np.repeat(masks[some], counts[some])) != 0
+            # The first difference of each run, assigned last.
+            different = np.flatnonzero(unlike)[::-1] + (ends[first] - counts[first])
+            rows = np.searchsorted(ends, different, "right")
+            accepted[rows] = different - (ends - counts)[rows]
+            first = last
         return accepted
 
     def _learn(self, tested: int, right: int) -> None:
