@@ -100,7 +100,8 @@ def _grid(points: pl.LazyFrame, steps: Steps) -> pl.LazyFrame:
         if not 0 < steps < math.inf:
             raise ValueError(f"steps must be greater than 0 to mean every so many steps, got {steps!r}.")
         first, last = (step.min() / steps).ceil(), (step.max() / steps).floor()
-        multiples = pl.int_range(first.cast(pl.Int64), last.cast(pl.Int64) + 1)
+        # Without a point there is neither.
+        multiples = pl.int_range(first.fill_null(0).cast(pl.Int64), last.fill_null(-1).cast(pl.Int64) + 1)
         return points.select((multiples * float(steps)).implode().alias(STEP.name))
     given = _given(steps)
     return pl.LazyFrame([given.unique().sort().implode().alias(STEP.name)])
@@ -128,7 +129,10 @@ def _value(how: How | None, extrapolate: bool) -> pl.Expr:
         between = pl.when(step - before <= after - step).then(earlier).otherwise(later)
     else:
         slope = (later - earlier) / (after - before)
-        between = pl.when(before == after).then(earlier).otherwise(earlier + slope * (step - before))
+        upward, downward = earlier + slope * (step - before), later + slope * (step - after)
+        # As in numpy.interp: from an infinity the line is seen from its other end only.
+        line = pl.when(upward.is_not_nan()).then(upward).otherwise(downward)
+        between = pl.when((before == after) | (earlier == later)).then(earlier).otherwise(line)
     inside = before.is_not_null() & after.is_not_null()
     if not extrapolate:
         return pl.when(inside).then(between)

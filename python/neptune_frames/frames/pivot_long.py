@@ -161,8 +161,11 @@ class _Wide:
         long = self.long.lazy.filter(*conditions) if conditions else self.long.lazy
         if self.chosen_by_name:
             long = long.filter(pl.col(ATTRIBUTE).is_in(names.to_list()))
-        points = long.select(*dict.fromkeys((*self.keys, ATTRIBUTE, STEP.name, *values))).collect()
-        numbers = pl.DataFrame([names.cast(self.long.schema[ATTRIBUTE])]).with_row_index(_COLUMN)
+        columns = dict.fromkeys((*self.keys, ATTRIBUTE, STEP.name, *values))
+        # Text takes 16 bytes a point, categories take 4.
+        texts = [name for name in (*self.keys, ATTRIBUTE) if self.long.schema[name] == pl.String]
+        points = long.select(pl.col(name).cast(pl.Categorical) if name in texts else name for name in columns).collect()
+        numbers = pl.DataFrame([names.cast(points.schema[ATTRIBUTE])]).with_row_index(_COLUMN)
         points = points.join(numbers, on=ATTRIBUTE, how="left", maintain_order="left")
         self._check(points)
         return points
@@ -203,7 +206,7 @@ class _Wide:
         numbers = {name: place.get(number) for number, name in enumerate(self.columns)}
         return pl.DataFrame(
             [
-                *rows.get_columns(),
+                *(keys.cast(self.long.schema[keys.name]) for keys in rows),
                 steps,
                 *(
                     (nothing if (number := numbers[name]) is None else cells.slice(number * height, height)).alias(name)

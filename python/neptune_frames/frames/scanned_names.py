@@ -16,8 +16,9 @@ import polars as pl
 from neptune_frames.frames.lazy_source import Plan, Reader
 from neptune_frames.frames.long_frame import ATTRIBUTE
 
-#: Steps of a plan that only leave rows out.
-_CONDITION = re.compile(r"^\s*(SELECTION|FILTER):? .*$", re.MULTILINE)
+#: Places in a plan where a column is used and stays as it is: conditions, and lists of columns to group or sort by.
+_COLUMNS = r"\[(?:col\(\"[^\"]*\"\)(?:, )?)+\]"
+_UNCHANGED = re.compile(rf"^\s*(?:SELECTION|FILTER):? .*$|\.over\({_COLUMNS}|\bBY {_COLUMNS}", re.MULTILINE)
 
 _NOT_FOLLOWED = (AttributeError, TypeError, ValueError, IndexError, NotImplementedError, pl.exceptions.PolarsError)
 
@@ -29,7 +30,7 @@ def scanned_attributes(lazy: pl.LazyFrame) -> list[str] | None:
     something else than scans of series.
     """
     names = lazy.select(ATTRIBUTE)
-    if f'col("{ATTRIBUTE}")' in _CONDITION.sub("", names.explain()):
+    if f'col("{ATTRIBUTE}")' in _UNCHANGED.sub("", names.explain()):
         return None
     try:
         plans = list(_starts(names._ldf.visit()))
