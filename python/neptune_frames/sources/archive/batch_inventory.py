@@ -51,7 +51,10 @@ def read_batch(part: str, batch: Location, manifest: Manifest, files: ParquetFil
     runs = runs_table["run"].unique().sort().alias("runs")
     names = [
         *(pl.Series(chunk.dictionary, dtype=pl.String) for _, table in tables for chunk in table["attribute"].chunks),
-        pl.Series([name for _, name in _OF_RUNS]),
+        pl.Series(
+            [name for (_, name), column in _OF_RUNS.items() if runs_table[column].count()],
+            dtype=pl.String,
+        ),
     ]
     attributes = pl.concat(names).unique().sort().alias("attributes")
     found: dict[str, list[pl.DataFrame]] = {}
@@ -127,7 +130,7 @@ def _from_runs(
     run = pl.Series("run", codes_in(table["run"], runs))
     for (attribute_type, name), column in _OF_RUNS.items():
         code = int(codes_in(pl.Series([name]), attributes)[0])
-        rows = pl.DataFrame({"run": run, "value": table[column]}).drop_nulls()
+        rows = pl.DataFrame({"run": run, "value": table[column]}).drop_nulls("value")
         if attribute_type in found:
             stored = found[attribute_type].filter(pl.col("attribute") == code)
             rows = rows.join(stored, on="run", how="anti")

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from itertools import pairwise
 
 import numpy as np
 import numpy.typing as npt
@@ -37,19 +38,30 @@ class _Slices:
 
 def read_stretches(request: StretchRequest, find: FindBatch, files: ParquetFiles) -> StoredPoints:
     """The points of the stretches, in the order in which they are stored. Raises `DamagedFileError`."""
-    stored = request.stretches.unique(["file", "part", "row"]).sort("file", "part", "row")
-    places = stored.select("file", "part").with_row_index("at")
-    tables, counts = [], np.zeros(stored.height, dtype=np.int64)
-    for (file, part), rows in places.group_by("file", "part", maintain_order=True):
-        at = rows["at"].to_numpy().astype(np.int64)
-        batch, manifest = find(int(file))
-        table, lengths = _read_file(batch, manifest, int(part), stored[at], request, files)
+    stored = _in_place(request.stretches)
+    file, part = (stored[name].to_numpy() for name in ("file", "part"))
+    cuts = np.flatnonzero((np.diff(file) != 0) | (np.diff(part) != 0)) + 1
+    tables, counts = [], []
+    for start, stop in pairwise([0, *cuts.tolist(), stored.height]):
+        batch, manifest = find(int(file[start]))
+        table, lengths = _read_file(batch, manifest, int(part[start]), stored[start:stop], request, files)
         tables.append(table)
-        counts[at] = lengths
+        counts.append(lengths)
     table = pa.concat_tables(tables)
     steps: npt.NDArray[np.float64] = table["step"].to_numpy()
     frame = pl.DataFrame([pl.Series(name, table[name]) for name in request.columns])
-    return _grouped(stored, counts, steps, frame)
+    return _grouped(stored, np.concatenate(counts), steps, frame)
+
+
+def _in_place(stretches: pl.DataFrame) -> pl.DataFrame:
+    """Each stretch once, in the order in which they are stored."""
+    file, part, row = (stretches[name].to_numpy() for name in ("file", "part", "row"))
+    order = np.lexsort((row, part, file))
+    again = np.zeros(len(order), dtype=bool)
+    again[1:] = np.all([np.diff(column[order]) == 0 for column in (file, part, row)], axis=0)
+    order = order[~again]
+    whole = len(order) == stretches.height and bool((order[1:] > order[:-1]).all())
+    return stretches if whole else stretches[order]
 
 
 def _read_file(
@@ -118,13 +130,9 @@ def _grouped(
     stretches: pl.DataFrame, counts: Indices, steps: npt.NDArray[np.float64], frame: pl.DataFrame
 ) -> StoredPoints:
     """Stretches of the same series become one group."""
-    series = stretches.select("run", "attribute").unique(maintain_order=True)
-    if series.height == stretches.height:
+    series = stretches.select("run", "attribute")
+    keys = (series["run"].to_numpy().astype(np.int64) << 32) | series["attribute"].to_numpy()
+    distinct, first, number = np.unique(keys, return_index=True, return_inverse=True)
+    if len(distinct) == len(keys):
         return StoredPoints(series, Grouped(None, offsets_of(counts), steps), frame)
-    number = (
-        stretches.select("run", "attribute")
-        .join(series.with_row_index("number"), on=["run", "attribute"], maintain_order="left")["number"]
-        .to_numpy()
-        .astype(np.int64)
-    )
-    return StoredPoints(series, group_rows(np.repeat(number, counts), steps, series.height), frame)
+    return StoredPoints(series[first], group_rows(np.repeat(number, counts), steps, len(distinct)), frame)

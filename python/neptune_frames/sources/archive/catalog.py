@@ -14,6 +14,7 @@ import numpy as np
 import numpy.typing as npt
 import polars as pl
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from neptune_frames.schemas import RUNS
 from neptune_frames.sources.archive.grouping import ranges
@@ -63,13 +64,19 @@ class Catalog:
 
     def attribute_codes(self, names: Sequence[str] | pa.Array) -> npt.NDArray[np.int32]:
         """The number of each attribute, -1 where the project has none of that name."""
-        return codes_in(pl.Series(names, dtype=pl.String), self.attributes)
+        codes = pl.Series(names, dtype=pl.String).cast(self._names, strict=False).to_physical().cast(pl.Int32)
+        return codes.fill_null(-1).to_numpy()
+
+    @cached_property
+    def _names(self) -> pl.Enum:
+        """The attributes as a type, which keeps their hashes."""
+        return pl.Enum(self.attributes)
 
     def rows(self, attribute_type: str, attributes: npt.NDArray[np.int32]) -> pl.DataFrame:
         """The rows of some attributes in the table of a type (see `Inventory.tables`), by attribute and run."""
         table = self.inventory.tables.get(attribute_type)
         if table is None:
-            return pl.DataFrame(schema={"attribute": pl.Int32, "run": pl.Int32, "file": pl.Int32})
+            return pl.DataFrame(schema={"attribute": pl.Int32, "run": pl.Int32, "file": pl.Int32, "value": pl.Null})
         offsets = self._offsets[attribute_type]
         starts = offsets[attributes]
         lengths = offsets[attributes + 1] - starts
@@ -92,6 +99,13 @@ class Catalog:
         ]
         empty = pl.DataFrame(schema={"attribute": pl.Int32, "type": pl.String})
         return pl.concat([empty, *found]).sort("attribute", "type")
+
+    @cached_property
+    def definition_names(self) -> tuple[pa.Array, pa.Array]:
+        """Name and type of each of `definitions`."""
+        defined = self.definitions
+        names = self.attributes.gather(defined["attribute"]).to_arrow().cast(pa.string())
+        return names, defined["type"].to_arrow().cast(pa.string())
 
     @cached_property
     def runs(self) -> pa.Table:
@@ -126,10 +140,10 @@ class Catalog:
 
     @cached_property
     def lineage(self) -> Lineage:
-        parents = self._text(_PARENT)
-        parent = self.find(parents, self.inventory.runs)
-        for known in (self._text(_CUSTOM_RUN_ID), self._text(_SYS_ID)):
-            parent = np.where(parent >= 0, parent, self.find(parents, known))
+        parents = self._text(_PARENT).to_arrow()
+        parent = _find(parents, self.inventory.runs.to_arrow())
+        for known in (_CUSTOM_RUN_ID, _SYS_ID):
+            parent = np.where(parent >= 0, parent, _find(parents, self._text(known).to_arrow()))
         step = self._dense("float", _FORK_STEP).fill_null(self._dense("int", _FORK_STEP).cast(pl.Float64))
         names = self._text(_NAME)
         return lineage_of(
@@ -140,30 +154,20 @@ class Catalog:
 
     def positions(self, runs: pa.Table) -> npt.NDArray[np.int64]:
         """The number of each run of a RUNS table of this project, -1 where there is none."""
-        by_id = self.find(pl.Series(runs["sys_id"], dtype=pl.String), self._text(_SYS_ID))
+        by_id = self.find_by("sys_id", runs["sys_id"])
         if (by_id >= 0).all():
             return by_id
-        by_run = self.find(pl.Series(runs["run_id"], dtype=pl.String), self._text(_CUSTOM_RUN_ID))
-        unnamed = pl.Series(runs["sys_id"]).is_null().to_numpy()
-        return np.where(unnamed, by_run, by_id)
+        by_run = self.find_by("run_id", runs["run_id"])
+        return np.where(runs["sys_id"].is_null().to_numpy(), by_run, by_id)
 
-    def find_by(self, column: str, texts: pl.Series) -> npt.NDArray[np.int64]:
+    def find_by(self, column: str, texts: pa.ChunkedArray | pa.Array) -> npt.NDArray[np.int64]:
         """The number of each run named by a column of RUNS (``sys_id``, ``run_id``) or by its ``uuid``."""
-        known = self.uuids if column == "uuid" else pl.Series(self.runs[column])
-        return self.find(texts, known)
+        return _find(texts, self.uuids.to_arrow() if column == "uuid" else self.runs[column])
 
     @cached_property
     def uuids(self) -> pl.Series:
         """The UUID of every run."""
         return pl.Series(run_uuids(project_uuid(self.project), self.inventory.runs.to_list()), dtype=pl.String)
-
-    @staticmethod
-    def find(texts: pl.Series, known: pl.Series) -> npt.NDArray[np.int64]:
-        """The first position of each text in ``known``, -1 where it is missing or null."""
-        table = pl.DataFrame({"text": known}).with_row_index("at").unique("text", keep="first")
-        wanted = pl.DataFrame({"text": texts.cast(pl.String)})
-        found = wanted.join(table, on="text", how="left", maintain_order="left")["at"]
-        return found.cast(pl.Int64).fill_null(-1).to_numpy()
 
     def _text(self, name: str) -> pl.Series:
         return self._dense("string", name)
@@ -188,6 +192,14 @@ class Catalog:
             kind: np.searchsorted(table["attribute"].to_numpy(), bounds)
             for kind, table in self.inventory.tables.items()
         }
+
+
+def _find(texts: pa.ChunkedArray | pa.Array, known: pa.ChunkedArray | pa.Array) -> npt.NDArray[np.int64]:
+    """The first position of each text in ``known``, -1 where it is missing or null."""
+    one_type = pa.large_string()
+    found = pc.index_in(texts.cast(one_type), value_set=known.cast(one_type), skip_nulls=True)
+    numbers: npt.NDArray[np.int64] = pc.fill_null(found, -1).to_numpy().astype(np.int64)
+    return numbers
 
 
 def complete(inventory: Inventory) -> Inventory:

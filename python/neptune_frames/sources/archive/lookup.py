@@ -50,12 +50,12 @@ def find_runs(catalogs: Sequence[Catalog], identifiers: pl.Series) -> RunLookup:
 
 def _find_in(catalog: Catalog, identifiers: pl.Series) -> npt.NDArray[np.int64]:
     """The number of the run that each identifier names, -1 where it is none of this project."""
-    by_custom = catalog.find_by("run_id", _after(identifiers, f"{_CUSTOM}{catalog.project}/"))
-    by_id = catalog.find_by("sys_id", _after(identifiers, f"{catalog.project}/"))
+    by_custom = catalog.find_by("run_id", _after(identifiers, f"{_CUSTOM}{catalog.project}/").to_arrow())
+    by_id = catalog.find_by("sys_id", _after(identifiers, f"{catalog.project}/").to_arrow())
     number = np.where(by_custom >= 0, by_custom, by_id)
     plain = identifiers.set(identifiers.str.contains("/", literal=True), None)
     if plain.null_count() < len(plain):
-        number = np.where(number >= 0, number, catalog.find_by("uuid", plain))
+        number = np.where(number >= 0, number, catalog.find_by("uuid", plain.to_arrow()))
     return number
 
 

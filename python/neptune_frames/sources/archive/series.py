@@ -93,25 +93,59 @@ def stretches(request: SeriesRequest) -> pl.DataFrame:
     Columns: ``target``, ``attribute``, ``run`` (which holds the stretch), ``limit`` (its last step),
     ``depth``, ``file`` and the statistics of the whole stored series. Stretches known to be empty are left out.
     """
-    contributions = request.catalog.lineage.contributions(request.runs, request.options)
     attributes = np.unique(request.attributes[request.attributes >= 0])
     held = request.catalog.rows(request.attribute_type, attributes) if len(attributes) else pl.DataFrame()
-    low, high = steps_between(request.options)
     if not held.height:
         return pl.DataFrame()
-    joined = (
+    contributions = request.catalog.lineage.contributions(request.runs, request.options)
+    own = contributions.height == len(request.runs) == len(np.unique(request.runs))
+    found = _of_own(request, held) if own else _of_family(request, held, contributions)
+    if request.pairs is not None:
+        wanted = _keys(request.pairs["target"], request.pairs["attribute"])
+        found = found.filter(pl.Series(np.isin(_keys(found["target"], found["attribute"]), wanted)))
+    return found
+
+
+def _of_own(request: SeriesRequest, held: pl.DataFrame) -> pl.DataFrame:
+    """`stretches` where every run contributes to itself only: in the order in which they are stored, if known."""
+    low, high = steps_between(request.options)
+    target_of = np.full(request.catalog.run_count, -1, dtype=np.int64)
+    target_of[request.runs] = np.arange(len(request.runs))
+    target = target_of[held["run"].to_numpy()]
+    kept = (target >= 0) & (held["first_step"].to_numpy() <= high) & (held["last_step"].to_numpy() >= low)
+    if not kept.all():
+        held, target = held.filter(pl.Series(kept)), target[kept]
+    found = held.with_columns(
+        pl.Series("target", target),
+        pl.Series("limit", np.full(len(target), np.inf)),
+        pl.Series("depth", np.zeros(len(target), dtype=np.int32)),
+    )
+    stored = [found[name].to_numpy() for name in ("row", "part", "file") if name in found.columns]
+    keys = _keys(found["run"], found["attribute"])
+    if stored and not (np.diff(np.sort(keys)) == 0).any():
+        order = np.lexsort(stored)
+    else:
+        order = np.lexsort((found["attribute"].to_numpy(), target))
+    return found if (order[1:] > order[:-1]).all() else found[order]
+
+
+def _of_family(request: SeriesRequest, held: pl.DataFrame, contributions: pl.DataFrame) -> pl.DataFrame:
+    """`stretches` where runs inherit."""
+    low, high = steps_between(request.options)
+    return (
         held.lazy()
         .with_columns(pl.col("run").cast(pl.Int64))
         .join(contributions.lazy(), on="run")
         .filter(pl.col("first_step") <= pl.min_horizontal("limit", pl.lit(high)), pl.col("last_step") >= low)
+        .sort("target", "attribute", "depth", descending=[False, False, True], maintain_order=True)
+        .collect()
     )
-    if request.pairs is not None:
-        joined = joined.join(request.pairs.lazy(), on=["target", "attribute"], how="semi")
-    found = joined.collect()
-    if "row" in found.columns and not found.select("target", "attribute").is_duplicated().any():
-        # Nothing to stitch: the series come in the order in which they are stored.
-        return found.sort("file", "part", "row")
-    return found.sort("target", "attribute", "depth", descending=[False, False, True], maintain_order=True)
+
+
+def _keys(first: pl.Series, second: pl.Series) -> Indices:
+    """Pairs of numbers as one number each."""
+    keys: Indices = (first.to_numpy().astype(np.int64) << 32) | second.to_numpy().astype(np.int64)
+    return keys
 
 
 def read_series(request: SeriesRequest, columns: Sequence[str]) -> Iterator[SeriesPoints]:
@@ -123,8 +157,7 @@ def read_series(request: SeriesRequest, columns: Sequence[str]) -> Iterator[Seri
     if not wanted.height:
         return
     # Cut between series where the points, or the series, of one read would become too many.
-    new = wanted.select((pl.struct("target", "attribute") != pl.struct("target", "attribute").shift()).fill_null(True))
-    number = np.cumsum(new.to_series().to_numpy()) - 1
+    number = np.cumsum(np.diff(_keys(wanted["target"], wanted["attribute"]), prepend=-1) != 0) - 1
     start = np.searchsorted(number, number)
     points = np.cumsum(wanted["count"].to_numpy())[start]
     chunk = points // _POINTS_PER_READ + number // _SERIES_PER_READ
@@ -154,14 +187,9 @@ def _read(request: SeriesRequest, wanted: pl.DataFrame, columns: Sequence[str]) 
 def _stitched(wanted: pl.DataFrame, stored: StoredPoints, options: SeriesOptions) -> SeriesPoints:
     """Series put together from stretches; where two hold one step, the run nearest to the asked one wins."""
     grouped, frame = stored.grouped, stored.frame
-    parts = wanted.select("target", "attribute", "run", "limit", "depth").unique(
-        ["target", "attribute", "depth"], maintain_order=True
-    )
-    source = (
-        parts.join(stored.series.with_row_index("source"), on=["run", "attribute"], how="left", maintain_order="left")
-        .get_column("source")
-        .to_numpy()
-        .astype(np.int64)
+    parts = _without_repetition(wanted)
+    source = _positions(
+        _keys(parts["run"], parts["attribute"]), _keys(stored.series["run"], stored.series["attribute"])
     )
     starts, stops = _bounded(grouped, source, parts["limit"].to_numpy(), steps_between(options))
     target, attribute = parts["target"].to_numpy(), parts["attribute"].to_numpy()
@@ -194,6 +222,23 @@ def _stitched(wanted: pl.DataFrame, stored: StoredPoints, options: SeriesOptions
     return SeriesPoints(
         target[first], attribute[first], offsets_of(lengths[filled]), steps, frame, None if whole else order
     )
+
+
+def _without_repetition(wanted: pl.DataFrame) -> pl.DataFrame:
+    """One row for all stretches of one run in a series."""
+    keys = _keys(wanted["target"], wanted["attribute"]), wanted["depth"].to_numpy()
+    again = np.zeros(wanted.height, dtype=bool)
+    again[1:] = (np.diff(keys[0]) == 0) & (np.diff(keys[1]) == 0)
+    return wanted.filter(pl.Series(~again)) if again.any() else wanted
+
+
+def _positions(keys: Indices, known: Indices) -> Indices:
+    """The position of each key in ``known``, which holds them all."""
+    if len(keys) == len(known) and bool((keys == known).all()):
+        return np.arange(len(keys))
+    order = np.argsort(known)
+    found: Indices = order[np.searchsorted(known, keys, sorter=order)]
+    return found
 
 
 def _is_whole(grouped: Grouped, source: Indices, starts: Indices, stops: Indices) -> bool:

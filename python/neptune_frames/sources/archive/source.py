@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import polars as pl
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from neptune_frames.errors import NeptuneProjectInaccessible
 from neptune_frames.query.selection import SeriesOptions
@@ -136,7 +137,7 @@ class ArchiveSource:
         """See `Source.resolve_custom_ids`; known runs come with their other identities."""
         wanted = pl.Series("run_id", run_ids, dtype=pl.String).unique(maintain_order=True)
         catalog = self._projects.catalog(project)
-        number = catalog.find_by("run_id", wanted)
+        number = catalog.find_by("run_id", wanted.to_arrow())
         known = catalog.runs.take(pa.array(number, mask=number < 0))
         columns = {name: known[name] for name in RUNS.names}
         columns |= {"project": pa.repeat(catalog.project, len(wanted)), "run_id": wanted.to_arrow().cast(pa.string())}
@@ -240,9 +241,9 @@ class ArchiveSource:
 
     def _located(self, runs: pa.Table) -> Iterator[tuple[Catalog, npt.NDArray[np.int64], npt.NDArray[np.int64]]]:
         """Project by project: its catalog, the rows of ``runs`` that are known runs of it, and their numbers."""
-        names = pl.Series(runs["project"], dtype=pl.String)
-        for catalog in self._projects.find(names.unique().sort()):
-            rows = np.flatnonzero((names == catalog.project).to_numpy())
+        names = runs["project"]
+        for catalog in self._projects.find(sorted(names.unique().to_pylist())):
+            rows = np.flatnonzero(pc.equal(names, catalog.project).to_numpy())
             numbers = catalog.positions(runs.take(pa.array(rows)) if len(rows) < runs.num_rows else runs)
             yield catalog, rows[numbers >= 0], numbers[numbers >= 0]
 
@@ -293,10 +294,8 @@ def _pairs(keys: SeriesKeys, rows: npt.NDArray[np.int64], codes: npt.NDArray[np.
 
 def _selected(catalog: Catalog, selector: AttributeSelector) -> pl.DataFrame:
     """The definitions of a project that a selector selects."""
-    defined = catalog.definitions
-    names = catalog.attributes.gather(defined["attribute"]).to_arrow().cast(pa.string())
-    mask = match_names(selector, names, defined["type"].to_arrow().cast(pa.string()))
-    return defined.filter(pl.Series(mask))
+    mask = match_names(selector, *catalog.definition_names)
+    return catalog.definitions.filter(pl.Series(mask))
 
 
 def _held(catalog: Catalog, runs: npt.NDArray[np.int64], definitions: pl.DataFrame) -> pl.DataFrame:

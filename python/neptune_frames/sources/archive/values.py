@@ -21,6 +21,7 @@ import pyarrow as pa
 from neptune_frames.query.selection import SeriesOptions
 from neptune_frames.schemas import FLOAT_SERIES_STATISTICS, SERIES_TYPES, VALUE_TYPES, values_schema
 from neptune_frames.sources.archive.catalog import Catalog
+from neptune_frames.sources.archive.grouping import dense_codes
 from neptune_frames.sources.archive.layout import FLOAT_SERIES, VALUE_COLUMNS
 from neptune_frames.sources.archive.payloads import describe
 from neptune_frames.sources.archive.series import SeriesRequest, read_series, stretches
@@ -55,12 +56,11 @@ def attribute_values(
 
 def values_batch(catalog: Catalog, attribute_type: str, values: pl.DataFrame) -> pa.Table:
     """`attribute_values` as a table in ``values_schema(attribute_type)``."""
-    used = values["attribute"].unique().sort()
-    codes = np.searchsorted(used.to_numpy(), values["attribute"].to_numpy()).astype(np.int32)
-    names = catalog.attributes.gather(used).to_arrow().cast(pa.string())
+    used, codes = dense_codes(values["attribute"].to_numpy(), len(catalog.attributes))
+    names = catalog.attributes.gather(pl.Series(used)).to_arrow().cast(pa.string())
     columns: dict[str, Any] = {
         "run": pa.array(values["target"].to_numpy().astype(np.int32)),
-        "attribute": pa.DictionaryArray.from_arrays(pa.array(codes), names),
+        "attribute": pa.DictionaryArray.from_arrays(pa.array(codes.astype(np.int32)), names),
         "value": arrow_values(catalog, attribute_type, values["value"]),
     }
     schema = values_schema(attribute_type)
@@ -136,10 +136,13 @@ def _float_summaries(catalog: Catalog, runs: npt.NDArray[np.int64], attributes: 
     if not parts.height:
         dtypes = dict.fromkeys(_SUMMARY, pl.Float64)
         return _named(pl.DataFrame(schema={"target": pl.Int64, "attribute": pl.Int32, **dtypes}))
-    alone = pl.len().over("target", "attribute") == 1
+    key = (parts["target"].to_numpy() << 32) | parts["attribute"].to_numpy()
+    _, number, times = np.unique(key, return_inverse=True, return_counts=True)
     # A stretch that ends at or before its limit is the whole stored series, whoever holds it.
-    whole = alone & (pl.col("last_step") <= pl.col("limit"))
-    split = parts.select(whole=whole)["whole"]
+    whole = (times[number] == 1) & (parts["last_step"].to_numpy() <= parts["limit"].to_numpy())
+    if whole.all():
+        return _named(parts.select(columns)[np.argsort(_by_attribute(key))])
+    split = pl.Series(whole)
     summaries = [parts.filter(split).select(columns)]
     pairs = parts.filter(~split).select("target", "attribute").unique()
     if pairs.height:
@@ -151,6 +154,11 @@ def _float_summaries(catalog: Catalog, runs: npt.NDArray[np.int64], attributes: 
                 pl.DataFrame({"target": points.target, "attribute": points.attribute, **statistics}).select(columns)
             )
     return _named(pl.concat(summaries).sort("attribute", "target"))
+
+
+def _by_attribute(key: npt.NDArray[np.int64]) -> npt.NDArray[np.int64]:
+    """Keys of target and attribute as keys of attribute and target."""
+    return (key << 32) | (key >> 32)
 
 
 def _named(summaries: pl.DataFrame) -> pl.DataFrame:
