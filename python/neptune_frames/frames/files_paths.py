@@ -11,11 +11,11 @@ import mimetypes
 import os
 import unicodedata
 from collections import defaultdict
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Hashable, Mapping, Sequence
 from functools import cache
 from hashlib import blake2b
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 
 from neptune_frames.errors import NeptuneUserError
 
@@ -29,6 +29,7 @@ _RESERVED_ON_WINDOWS = frozenset(
 )
 
 Parts = tuple[str, ...]
+Key = TypeVar("Key", bound=Hashable)
 
 
 def target_paths(files: Sequence[File], destination: Path, *, windows: bool = os.name == "nt") -> list[Path]:
@@ -46,9 +47,9 @@ def target_paths(files: Sequence[File], destination: Path, *, windows: bool = os
         '/data/exp-1/plots/roc_curve/step_3_000000.png'
     """
     parts = {file: _parts(file, windows) for file in files}
-    colliding = _colliding(parts)
-    parts.update({file: _with_digest(file, parts[file]) for file in colliding})
-    if colliding and (still := _colliding(parts)):
+    among = colliding(parts)
+    parts.update({file: _with_digest(file, parts[file]) for file in among})
+    if among and (still := colliding(parts)):
         raise NeptuneUserError(
             f"The files {', '.join(sorted(file.attribute_path for file in still))} would be written to the same path. "
             "Download them in separate calls, to different destinations."
@@ -63,7 +64,16 @@ def _parts(file: File, windows: bool) -> Parts:
         names.append(f"step_{file.step:.6f}")
     *directories, name = [_sanitised(part, windows) for part in names] or ["_"]
     extension = _extension(file.mime_type)
-    return (*(_shortened(part) for part in directories), _shortened(name, extension))
+    return (*(shortened(part) for part in directories), shortened(name, extension))
+
+
+def cleaned_parts(*paths: str) -> Parts:
+    """Components of slash-separated names, one after the other, without what file systems take badly.
+
+    >>> cleaned_parts("run 1", "/abs/./train.py")
+    ('run_1', '_', 'abs', 'train_py')
+    """
+    return tuple(_sanitised(part, False) for path in paths for part in _split(path)) or ("_",)
 
 
 def _split(path: str) -> list[str]:
@@ -82,12 +92,12 @@ def _extension(mime_type: str) -> str:
     return mimetypes.guess_extension(mime_type) or ""
 
 
-def _shortened(part: str, ending: str = "") -> str:
+def shortened(part: str, ending: str = "") -> str:
     """The part with its ending, cut to what a file system takes; a digest stands for what was cut."""
     room = _COMPONENT_BYTES - len(ending.encode())
     encoded = part.encode()
     if len(encoded) > room:
-        tail = f"_{_digest(part)}"
+        tail = f"_{digest_of(part)}"
         part = encoded[: room - len(tail)].decode(errors="ignore") + tail
     return part + ending
 
@@ -95,23 +105,23 @@ def _shortened(part: str, ending: str = "") -> str:
 def _with_digest(file: File, parts: Parts) -> Parts:
     identity = "\n".join([file.project_identifier, file.container_identifier, file.attribute_path, repr(file.step)])
     stem, dot, extension = parts[-1].partition(".")
-    return (*parts[:-1], _shortened(stem, f"_{_digest(identity)}{dot}{extension}"))
+    return (*parts[:-1], shortened(stem, f"_{digest_of(identity)}{dot}{extension}"))
 
 
-def _digest(text: str) -> str:
+def digest_of(text: str) -> str:
     return blake2b(text.encode(errors="surrogatepass"), digest_size=8).hexdigest()
 
 
-def _colliding(parts: dict[File, Parts]) -> list[File]:
-    """Files whose path is also that of another file or of a directory, on any common file system.
+def colliding(paths: Mapping[Key, Parts]) -> list[Key]:
+    """Those whose path is also that of another or of a directory, on any common file system.
 
     Some file systems ignore case or the way an accent is composed.
     """
-    by_key: dict[Parts, list[File]] = defaultdict(list)
-    for file, path in parts.items():
-        by_key[tuple(_folded(part) for part in path)].append(file)
+    by_key: dict[Parts, list[Key]] = defaultdict(list)
+    for each, path in paths.items():
+        by_key[tuple(_folded(part) for part in path)].append(each)
     directories = {key[:length] for key in by_key for length in range(1, len(key))}
-    return [file for key, group in by_key.items() if len(group) > 1 or key in directories for file in group]
+    return [each for key, group in by_key.items() if len(group) > 1 or key in directories for each in group]
 
 
 _folded: Callable[[str], str] = cache(lambda part: unicodedata.normalize("NFC", part).casefold())

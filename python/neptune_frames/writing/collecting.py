@@ -16,6 +16,7 @@ from neptune_frames.sources.archive.batch_layout import Manifest
 from neptune_frames.sources.archive.layout import FLOAT_SERIES, PARAMETER_COLUMNS
 from neptune_frames.sources.base import SeriesKeys, Source
 from neptune_frames.writing.batch import RUN_COLUMNS, Batch, Outline
+from neptune_frames.writing.payload_names import Owner
 from neptune_frames.writing.payloads import Payloads
 from neptune_frames.writing.point_store import Codes
 
@@ -89,6 +90,7 @@ class Collector:
             values.add(kind, piece)
         names, attributes = values.names()
         codes = batch.attribute_codes(names)
+        payloads.prepare(values.owners(("file", "file_series"), runs["run"], names, attributes))
         for kind, (run, attribute, value) in values.of(PARAMETER_COLUMNS, attributes):
             numbers = run + first, codes[attribute]
             if kind == "file":
@@ -166,6 +168,15 @@ class _Values:
                 runs = np.concatenate([self._pieces[number][1].to_numpy() for number in mine]).astype(np.int64)
                 values = pa.chunked_array([self._pieces[number][2] for number in mine]).combine_chunks()
                 yield kind, (runs, np.concatenate([attributes[number] for number in mine]), values)
+
+    def owners(
+        self, types: tuple[str, ...], runs: pa.ChunkedArray, names: pa.Array, attributes: list[Codes]
+    ) -> Iterator[Owner]:
+        """Run and name of each attribute of the types."""
+        for _, (run, attribute, _) in self.of(types, attributes):
+            yield from zip(
+                runs.take(pa.array(run)).to_pylist(), names.take(pa.array(attribute)).to_pylist(), strict=True
+            )
 
 
 def _bands(group: SeriesGroup, last: Codes | None) -> Iterator[tuple[SeriesGroup, Codes | None]]:

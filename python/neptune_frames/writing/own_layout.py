@@ -26,7 +26,8 @@ from neptune_frames.writing.batch import Batch, Outline, remove_leftovers, scrat
 from neptune_frames.writing.collecting import Collector
 from neptune_frames.writing.durable import only_writer, sync_directory, write_durably
 from neptune_frames.writing.held import HeldRuns
-from neptune_frames.writing.payloads import OwnNaming, Payloads
+from neptune_frames.writing.payload_names import OwnNaming
+from neptune_frames.writing.payloads import Payloads
 from neptune_frames.writing.summary import Written
 from neptune_frames.writing.wanted import Wanted, find_runs
 
