@@ -1,4 +1,4 @@
-"""`pivot` equals Polars' own pivot, `align` equals numpy's interpolation series by series, thinning keeps the picture."""
+"""`pivot` is Polars' own pivot, `align` what numpy interpolates series by series, thinning keeps the picture."""
 
 from __future__ import annotations
 

@@ -148,7 +148,7 @@ def test_wide_polars_frame_has_null_where_there_is_no_point_and_nan_where_the_va
     runs = [MemoryRun("r", "e", series={"a": [(1.0, np.nan)], "b": [(2.0, 1.0)], "step": [(1.0, 9.0)]})]
     frame = ask(runs).collect()
     assert frame.columns == ["experiment", "step", "a", "b", "step:float_series"]
-    assert frame.dtypes == [pl.Categorical, *[pl.Float64] * 4]
+    assert frame.dtypes == [pl.String, *[pl.Float64] * 4]
     assert frame["a"].is_nan().to_list() == [True, None]
     assert frame["b"].to_list() == [None, 1.0]
 

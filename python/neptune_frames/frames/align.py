@@ -96,8 +96,8 @@ def _grid(points: pl.LazyFrame, steps: Steps) -> pl.LazyFrame:
     step = pl.col(STEP.name)
     if steps is None:
         return points.select(step.unique().sort().implode())
-    if isinstance(steps, (int, float)) and not isinstance(steps, bool):
-        if not 0 < steps < math.inf:
+    if isinstance(steps, (int, float)):
+        if isinstance(steps, bool) or not 0 < steps < math.inf:
             raise ValueError(f"steps must be greater than 0 to mean every so many steps, got {steps!r}.")
         first, last = (step.min() / steps).ceil(), (step.max() / steps).floor()
         # Without a point there is neither.

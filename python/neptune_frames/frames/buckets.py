@@ -110,6 +110,9 @@ class BucketedMetrics(Exports):
         index, cells = _labelled(bounds, self._cells(row, len(bounds)))
         return import_pandas().DataFrame(cells.T, index=index, columns=self._columns(), copy=False)
 
+    def _contents(self) -> str:
+        return f"{self.buckets.num_rows:,} buckets of {len(self.keys):,} series"
+
     @property
     def _labels(self) -> pa.ChunkedArray:
         return self.keys.runs.column(self.kind.label_column)

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 from functools import cached_property
+from html import escape
 from typing import TYPE_CHECKING, Any
 
 import pyarrow as pa
 
 from neptune_frames.frames.metrics_points import read_points
-from neptune_frames.schemas import float_point
+from neptune_frames.schemas import STEP, float_point
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -17,6 +18,7 @@ if TYPE_CHECKING:
 
     from neptune_frames.frames.metrics_long import LongLayout
     from neptune_frames.frames.metrics_points import PointBlock
+    from neptune_frames.frames.plot import AnyChart
     from neptune_frames.frames.wide_pivot import Pivot
     from neptune_frames.query.selection import ContainerKind, SeriesOptions
 
@@ -31,6 +33,7 @@ class MetricsResult:
     ``long()``                     long Polars LazyFrame: a row per point
     ``to_arrow()``                 long Arrow table; also ``pa.table(result)``, DuckDB, ...
     ``to_pandas()``                the documented pandas frame
+    ``plot()``                     an Altair chart
     ============================== =========================================================
 
     Args:
@@ -106,6 +109,25 @@ class MetricsResult:
             type_suffix=type_suffix,
         )
 
+    def plot(
+        self,
+        *,
+        x: str = STEP.name,
+        log: bool = False,
+        title: str | None = None,
+        points: int = 10_000,
+        max_lines: int = 50,
+    ) -> AnyChart:
+        """A line chart of the points: `neptune_frames.plot` of the long frame, with its arguments.
+
+        Raises:
+            MissingDependencyError: If Altair is not installed.
+            ValueError: If there is no point, or too many series to tell apart.
+        """
+        from neptune_frames.frames.plot import plot
+
+        return plot(self.long(), x=x, log=log, title=title, points=points, max_lines=max_lines)
+
     def __arrow_c_stream__(self, requested_schema: Any = None) -> Any:
         """The long frame as an Arrow stream, for pyarrow, Polars, DuckDB and others."""
         schema = self._layout.arrow_schema(self._options)
@@ -116,10 +138,11 @@ class MetricsResult:
 
     def _repr_html_(self) -> str:
         table = self._preview()._repr_html_() if self._blocks else ""
-        return f"<p>{self._summary()}</p>{table}"
+        return f"<p>{escape(self._summary())}</p>{table}"
 
     def _summary(self) -> str:
-        return f"MetricsResult: {len(self):,} points; .collect() .lazy() .long() .to_arrow() .to_pandas()"
+        ways = ".collect() .lazy() .long() .to_arrow() .to_pandas() .plot()"
+        return f"{type(self).__name__}: {len(self):,} points; {ways}"
 
     def _preview(self) -> pl.DataFrame:
         return self.long().head(_PREVIEW_ROWS).collect(engine="in-memory")

@@ -47,6 +47,8 @@ class LongLayout:
             "attribute": attributes,
         }
         self._texts = {name: pl.Series(name, values, dtype=pl.String) for name, values in self._names.items()}
+        # Who reads Arrow dictionaries may insist on distinct values (pandas does): runs share their project.
+        self._dictionaries = {name: values.dictionary_encode() for name, values in self._names.items()}
 
     @staticmethod
     def arrow_schema(options: SeriesOptions) -> pa.Schema:
@@ -70,8 +72,8 @@ class LongLayout:
         """The points of a block as Arrow, in `arrow_schema`."""
         schema = self.arrow_schema(self.options)
         arrays = [
-            pa.DictionaryArray.from_arrays(_per_point(block, name), self._names[name])
-            if name in self._names
+            self._dictionaries[name].take(pa.array(_per_point(block, name)))
+            if name in self._dictionaries
             else arrow_column(block.columns[name], name)
             for name in schema.names
         ]

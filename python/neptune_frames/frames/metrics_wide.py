@@ -37,7 +37,7 @@ def wide_frame(pivot: Pivot, label_name: str, point_columns: list[str]) -> pl.Da
         mask = None if absent is None else pa.array(absent)
         cells = pa.StructArray.from_arrays(parts, point_columns, mask=mask)
     row_columns = [
-        pl.Series(label_name, pivot.labels, dtype=pl.Categorical).gather(pivot.label_codes),
+        pl.Series(label_name, pivot.labels, dtype=pl.String).gather(pivot.label_codes),
         pl.Series("step", pivot.steps, dtype=pl.Float64),
     ]
     taken = {column.name for column in row_columns}

@@ -115,6 +115,9 @@ class ObjectSeries(Exports):
             columns = two_levels(columns, ["value", "absolute_time"])
         return frame_of_blocks(blocks, index, columns)
 
+    def _contents(self) -> str:
+        return f"{len(self._flat.points):,} points"
+
     @property
     def _labels(self) -> pa.Array:
         return self.keys.runs.column(self.kind.label_column).combine_chunks()

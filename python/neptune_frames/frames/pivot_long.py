@@ -96,7 +96,8 @@ def attribute_names(long: LongFrame) -> list[str]:
     """The attributes that a long frame may have, ascending."""
     names = scanned_attributes(long.lazy)
     if names is None:
-        names = long.lazy.select(pl.col(ATTRIBUTE).cast(pl.String).unique()).collect().to_series().drop_nulls()
+        rows = long.lazy.select(pl.col(ATTRIBUTE).cast(pl.String).unique()).collect()
+        names = rows.to_series().drop_nulls().to_list()
     return sorted(names)
 
 
@@ -228,15 +229,15 @@ class _Wide:
 class _Pieces:
     """Neighbouring points of one container and column, which are the pieces of series that a frame has."""
 
-    container: npt.NDArray[np.int64]
-    column: npt.NDArray[np.int64]
+    container: npt.NDArray[np.int32]
+    column: npt.NDArray[np.int32]
     starts: npt.NDArray[np.int64]
     lengths: npt.NDArray[np.int64]
     step: npt.NDArray[np.float64]
 
     @classmethod
     def of(cls, points: pl.DataFrame) -> _Pieces:
-        container, column = (points[name].to_numpy().astype(np.int64) for name in (_CONTAINER, _COLUMN))
+        container, column = (points[name].to_numpy().astype(np.int32) for name in (_CONTAINER, _COLUMN))
         changes = (container[1:] != container[:-1]) | (column[1:] != column[:-1])
         starts = np.concatenate([[0], np.flatnonzero(changes) + 1])
         lengths = np.diff(starts, append=len(container))

@@ -29,8 +29,8 @@ _WIDTH, _HEIGHT = 640, 280
 _SCHEMES = {10: "tableau10", 20: "tableau20"}
 _SCHEME_OF_MANY = "turbo"
 
-#: What stands for "<" in names. Altair writes names into a script of its HTML pages as they are, where "</script>" would
-#: end the script; with a zero-width space in it, it looks the same and ends nothing.
+#: What stands for "<" in names. Altair writes names as they are into a script of its HTML pages, and "</script>" would
+#: end that; with a zero-width space in it, it looks the same and ends nothing.
 _OPEN_BRACKET = "<\u200b"
 
 

@@ -225,6 +225,10 @@ class RunTable(Exports):
         columns = name_index([names[place] for place in order], "attribute")
         return frame_of_blocks(self.pandas_blocks(position), self._pandas_index(), columns)
 
+    def _contents(self) -> str:
+        attributes = sum(len(grid.attributes) for grid in self.grids)
+        return f"{self.runs.num_rows:,} {self.kind.value}s x {attributes:,} attributes"
+
     def _shown(self) -> pl.DataFrame:
         try:
             return self.to_polars()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from html import escape
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -29,20 +30,28 @@ class Exports:
 
     def to_arrow(self) -> pa.Table:
         """The same as an Arrow table."""
-        return self.to_polars().to_arrow()
+        import polars as pl
+
+        # Text as plain strings, not as views, which pyarrow cannot yet turn into pandas everywhere.
+        return self.to_polars().to_arrow(compat_level=pl.CompatLevel.oldest())
 
     def __arrow_c_stream__(self, requested_schema: object | None = None) -> Any:
-        return self.to_polars().__arrow_c_stream__(requested_schema)
+        """The same as an Arrow stream, for pyarrow, Polars, DuckDB, pandas and others."""
+        return self.to_arrow().__arrow_c_stream__(requested_schema)
+
+    def _contents(self) -> str:
+        """How much there is of what."""
+        raise NotImplementedError
 
     def _shown(self) -> pl.DataFrame:
         """The frame that a terminal or notebook shows."""
         return self.to_polars()
 
     def _summary(self) -> str:
-        return f"{type(self).__name__}; .collect() .lazy() .to_arrow() .to_pandas()"
+        return f"{type(self).__name__}: {self._contents()}; .collect() .lazy() .to_arrow() .to_pandas()"
 
     def __repr__(self) -> str:
         return f"{self._summary()}\n{self._shown()}"
 
     def _repr_html_(self) -> str:
-        return f"<p>{self._summary()}</p>{self._shown()._repr_html_()}"
+        return f"<p>{escape(self._summary())}</p>{self._shown()._repr_html_()}"
