@@ -16,9 +16,10 @@ import polars as pl
 from neptune_frames.frames.lazy_source import Plan, Reader
 from neptune_frames.frames.long_frame import ATTRIBUTE
 
-#: Places in a plan where a column is used and stays as it is: conditions, and lists of columns to group or sort by.
-_COLUMNS = r"\[(?:col\(\"[^\"]*\"\)(?:, )?)+\]"
-_UNCHANGED = re.compile(rf"^\s*(?:SELECTION|FILTER):? .*$|\.over\({_COLUMNS}|\bBY {_COLUMNS}", re.MULTILINE)
+#: Places in a plan that leave a column as it is: conditions, and lists of columns (to select, group or sort by).
+_UNCHANGED = re.compile(rf"^\s*(?:SELECTION|FILTER):? .*$|(?<=[\[ ])col\(\"{ATTRIBUTE}\"\)(?=[,\]])", re.MULTILINE)
+#: Places that make something of it.
+_CHANGED = (f'col("{ATTRIBUTE}")', f'alias("{ATTRIBUTE}")')
 
 _NOT_FOLLOWED = (AttributeError, TypeError, ValueError, IndexError, NotImplementedError, pl.exceptions.PolarsError)
 
@@ -30,7 +31,8 @@ def scanned_attributes(lazy: pl.LazyFrame) -> list[str] | None:
     something else than scans of series.
     """
     names = lazy.select(ATTRIBUTE)
-    if f'col("{ATTRIBUTE}")' in _UNCHANGED.sub("", names.explain()):
+    steps = _UNCHANGED.sub("", names.explain())
+    if any(change in steps for change in _CHANGED):
         return None
     try:
         plans = list(_starts(names._ldf.visit()))

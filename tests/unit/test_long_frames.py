@@ -1,0 +1,189 @@
+"""`nf.pivot` and `nf.align` on frames of any origin: what they ask of a source, and what they refuse."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import polars as pl
+import pytest
+
+import neptune_frames as nf
+from memory_source import MemoryRun, MemorySource
+from neptune_frames.errors import NeptuneRetryError
+
+attribute, step, value = pl.col("attribute"), pl.col("step"), pl.col("value")
+
+
+@pytest.fixture
+def source() -> MemorySource:
+    points = [(float(at), at / 2, 1000 * at) for at in range(6)]
+    return MemorySource(
+        [MemoryRun(label, series={"acc": points, "loss": points[::2], "val/loss": points[:2]}) for label in "BA"]
+    )
+
+
+def scan(source: MemorySource, **arguments: object) -> pl.LazyFrame:
+    return nf.scan_metrics(project="ws/proj", runs="", source=source, **arguments)
+
+
+def asked(source: MemorySource) -> list[str]:
+    return [call[0] for call in source.calls]
+
+
+SMOOTH = value.rolling_mean(2).over("run", "attribute", order_by="step").alias("smooth")
+NEEDS_NAMES_ONLY: list[Callable[[pl.LazyFrame], pl.LazyFrame]] = [
+    lambda q: q,
+    lambda q: q.filter(step > 2),
+    lambda q: q.filter(attribute != "acc", value > 1),
+    lambda q: q.with_columns(SMOOTH).filter(pl.col("smooth") > 0),
+    lambda q: q.sort("attribute", "step").with_columns(value * 2),
+    lambda q: q.group_by("run", "attribute", "step").agg(value.max()),
+    lambda q: q.group_by("run", "attribute", step // 2).agg(value.max()),
+    lambda q: q.select("attribute", "run", value.log(), step=step * 2),
+    lambda q: q.join(q.group_by("run").agg(best=value.max()), on="run").filter(pl.col("best") > 0),
+    lambda q: pl.concat([q.filter(attribute == "acc"), q.filter(attribute == "loss")]),
+]
+NEEDS_ROWS: list[Callable[[pl.LazyFrame], pl.LazyFrame]] = [
+    lambda q: q.with_columns(attribute + "/twice", value * 2),
+    lambda q: pl.concat([q, q.with_columns(attribute=pl.lit("one"))]),
+    lambda q: q.drop("attribute").rename({"project": "attribute"}),
+    lambda q: q.join(pl.LazyFrame({"attribute": ["acc"]}), on="attribute"),
+    lambda q: q.with_columns(pl.coalesce(pl.lit("a").alias("attribute"), "attribute"), value.cum_sum()),
+    lambda q: q.group_by("run", "step").agg(attribute.min(), value.min()),
+    lambda q: pl.concat([q, q.collect().lazy()]),
+]
+
+
+@pytest.mark.parametrize("query", NEEDS_NAMES_ONLY)
+def test_a_scan_is_asked_for_names_and_not_for_points(
+    source: MemorySource, query: Callable[[pl.LazyFrame], pl.LazyFrame]
+) -> None:
+    wide = nf.pivot(query(scan(source)), values="value")
+    assert "float_points" not in asked(source)
+    frame = wide.collect()
+    assert asked(source).count("float_points") <= 2  # as many as the query has scans
+    assert frame.schema == wide.collect_schema()
+    rows = query(scan(source)).collect()
+    assert set(rows["attribute"]) <= set(frame.columns)
+    assert frame.unpivot(index=["run", "step"]).drop_nulls("value").height == rows.height
+
+
+@pytest.mark.parametrize("query", NEEDS_ROWS)
+def test_names_that_a_query_makes_are_found(
+    source: MemorySource, query: Callable[[pl.LazyFrame], pl.LazyFrame]
+) -> None:
+    rows = query(scan(source)).collect()
+    assert nf.pivot(query(scan(source))).collect().columns == ["run", "step", *sorted(set(rows["attribute"]))]
+
+
+def test_the_columns_of_a_scan_do_not_depend_on_its_points(source: MemorySource) -> None:
+    late = nf.pivot(scan(source).filter(step > 2)).collect()
+    assert late.columns == ["run", "step", "acc", "loss", "val/loss"]
+    assert late["val/loss"].null_count() == late.height == 6
+
+
+def test_named_attributes_ask_nothing_and_keep_their_order(source: MemorySource) -> None:
+    wide = nf.pivot(scan(source), attributes=["loss", "absent", "acc", "loss"])
+    assert wide.collect_schema().names() == ["run", "step", "loss", "absent", "acc"]
+    assert source.calls == []
+    assert wide.collect().rows()[:2] == [("A", 0.0, 0.0, None, 0.0), ("A", 1.0, None, None, 0.5)]
+    assert "definitions" not in asked(source)
+
+
+def test_conditions_on_rows_reach_the_source(source: MemorySource) -> None:
+    wide = nf.pivot(scan(source), attributes="acc").filter(pl.col("run") == "A", step > 3, pl.col("acc") < 2.5)
+    assert wide.select("acc").collect()["acc"].to_list() == [2.0]
+    ((keys, options),) = [call[1] for call in source.calls if call[0] == "float_points"]
+    assert (keys.runs["run_id"].to_pylist(), options.step_range) == (["A"], (3.0, None))
+
+
+def test_time_and_previews_make_structs_as_in_the_fetched_wide_frame(source: MemorySource) -> None:
+    options = {"include_time": "absolute", "include_point_previews": True}
+    fetched = nf.fetch_metrics(project="ws/proj", runs="", source=source, **options)
+    assert nf.pivot(scan(source, **options)).collect().equals(fetched.collect())
+    assert nf.pivot(fetched.long()).collect().equals(fetched.collect())
+    assert nf.pivot(scan(source)).collect().equals(nf.pivot(scan(source, **options), values="value").collect())
+
+
+def test_runs_of_one_name_in_several_projects_are_told_apart_by_the_index() -> None:
+    rows = [("p", "r", "loss", 1.0, 2.0), ("q", "r", "loss", 1.0, 3.0)]
+    frame = pl.DataFrame(rows, schema=["project", "run", "attribute", "step", "value"], orient="row")
+    wide = nf.pivot(frame, index=["project", "run"])
+    assert wide.collect().rows() == [("p", "r", 1.0, 2.0), ("q", "r", 1.0, 3.0)]
+
+
+def test_a_series_without_a_step_or_a_name_has_no_place() -> None:
+    frame = pl.DataFrame({"run": "r", "attribute": ["a", None], "step": [None, 1.0], "value": 1.0})
+    with pytest.raises(ValueError, match="1 rows of the long frame have no step"):
+        nf.pivot(frame).collect()
+    with pytest.raises(ValueError, match=r"not known before it was collected: \[None\]"):
+        nf.pivot(frame.filter(attribute.is_null())).collect()
+
+
+@pytest.mark.parametrize("engine", ["in-memory", "streaming"])
+@pytest.mark.parametrize("shape", [lambda q: nf.pivot(q, attributes=["loss"]), nf.align])
+def test_errors_of_a_source_keep_their_type(shape: Callable[[pl.LazyFrame], pl.LazyFrame], engine: str) -> None:
+    class Broken(MemorySource):
+        def float_points(self, *_: object) -> None:
+            raise NeptuneRetryError(3, 1.5)
+
+    broken = Broken([MemoryRun("A", series={"loss": [(0.0, 1.0, 0)]})])
+    with pytest.raises(NeptuneRetryError, match="failed after 3 retries"):
+        shape(scan(broken)).collect(engine=engine)
+
+
+def test_pivot_says_at_once_that_names_cannot_be_asked() -> None:
+    class Broken(MemorySource):
+        def definitions(self, *_: object) -> None:
+            raise NeptuneRetryError(3, 1.5)
+
+    with pytest.raises(NeptuneRetryError):
+        nf.pivot(scan(Broken([MemoryRun("A", series={"loss": [(0.0, 1.0, 0)]})])))
+
+
+@pytest.mark.parametrize("function", [nf.pivot, nf.align, nf.plot])
+def test_only_frames_of_points_are_taken(function: Callable[..., object]) -> None:
+    name = f"nf.{function.__name__}"
+    with pytest.raises(TypeError, match=rf"{name} takes a Polars LazyFrame or DataFrame, got dict"):
+        function({"run": []})
+    with pytest.raises(ValueError, match=r"no column experiment or run.*its columns are \['a'\]"):
+        function(pl.DataFrame({"a": [1]}))
+    with pytest.raises(ValueError, match="no column attribute, no column step"):
+        function(pl.LazyFrame({"run": ["r"]}))
+
+
+def test_arguments_that_cannot_be_used(source: MemorySource) -> None:
+    points = scan(source)
+    for arguments, error, message in [
+        ({"attributes": ["a", 3]}, TypeError, "attributes must be text or a list of texts, got 3"),
+        ({"values": "valeu"}, ValueError, r"no column \['valeu'\]"),
+        ({"index": ["project", "rnu"]}, ValueError, r"no column \['rnu'\]"),
+    ]:
+        with pytest.raises(error, match=message):
+            nf.pivot(points, **arguments)
+    for arguments, error, message in [
+        ({"how": "backward"}, ValueError, "how must be one of 'forward', 'linear', 'nearest' or None, got 'backward'"),
+        ({"how": "linear", "value": "project"}, ValueError, "needs numbers, and 'project' holds String"),
+        ({"value": "valeu"}, ValueError, r"no column \['valeu'\]"),
+        ({"steps": 0}, ValueError, "steps must be greater than 0"),
+        ({"steps": True}, ValueError, "steps must be greater than 0"),
+        ({"steps": [1, None]}, ValueError, "steps must be finite"),
+        ({"steps": [float("nan")]}, ValueError, "steps must be finite"),
+        ({"steps": "every"}, TypeError, "steps must be None, a number or several numbers"),
+        ({"steps": object()}, TypeError, "steps must be None, a number or several numbers"),
+    ]:
+        with pytest.raises(error, match=message):
+            nf.align(points, **arguments)
+    assert source.calls == []
+
+
+def test_align_reads_a_scan_once(source: MemorySource) -> None:
+    lazy = nf.align(scan(source, attributes=["loss"]), steps=[1, 2], how="linear").select("run", "step", "value")
+    assert source.calls == []
+    assert lazy.collect().rows() == [("A", 1.0, 0.5), ("A", 2.0, 1.0), ("B", 1.0, 0.5), ("B", 2.0, 1.0)]
+    assert asked(source).count("float_points") == 1
+
+
+def test_align_carries_any_type_forward(source: MemorySource) -> None:
+    times = nf.align(scan(source, include_time="absolute", attributes=["loss"]), steps=[3], value="timestamp")
+    assert times.collect()["timestamp"].dt.epoch("ms").to_list() == [2000, 2000]
