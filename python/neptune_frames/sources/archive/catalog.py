@@ -64,25 +64,27 @@ class Catalog:
 
     def attribute_codes(self, names: Sequence[str] | pa.Array) -> npt.NDArray[np.int32]:
         """The number of each attribute, -1 where the project has none of that name."""
-        codes = pl.Series(names, dtype=pl.String).cast(self._names, strict=False).to_physical().cast(pl.Int32)
-        return codes.fill_null(-1).to_numpy()
+        texts = names.to_pylist() if isinstance(names, (pa.Array, pa.ChunkedArray)) else names
+        return np.fromiter((self._codes.get(text, -1) for text in texts), np.int32, len(texts))
 
     @cached_property
-    def _names(self) -> pl.Enum:
-        """The attributes as a type, which keeps their hashes."""
-        return pl.Enum(self.attributes)
+    def _codes(self) -> dict[str, int]:
+        return {name: code for code, name in enumerate(self.attributes)}
 
     def rows(self, attribute_type: str, attributes: npt.NDArray[np.int32]) -> pl.DataFrame:
         """The rows of some attributes in the table of a type (see `Inventory.tables`), by attribute and run."""
         table = self.inventory.tables.get(attribute_type)
         if table is None:
             return pl.DataFrame(schema={"attribute": pl.Int32, "run": pl.Int32, "file": pl.Int32, "value": pl.Null})
+        return table[self.row_positions(attribute_type, attributes)]
+
+    def row_positions(self, attribute_type: str, attributes: npt.NDArray[np.int32]) -> slice | npt.NDArray[np.int64]:
+        """Where `rows` lie in the table of a type, which must be there; as a slice if they are neighbours."""
         offsets = self._offsets[attribute_type]
-        starts = offsets[attributes]
-        lengths = offsets[attributes + 1] - starts
-        if len(attributes) == 1:
-            return table.slice(int(starts[0]), int(lengths[0]))
-        return table[ranges(starts, lengths)]
+        starts, stops = offsets[attributes], offsets[attributes + 1]
+        if (starts[1:] == stops[:-1]).all():
+            return slice(int(starts[0]), int(stops[-1])) if len(attributes) else slice(0, 0)
+        return ranges(starts, stops - starts)
 
     def types_of(self, attribute: int) -> tuple[str, ...]:
         """The types an attribute has in any run."""

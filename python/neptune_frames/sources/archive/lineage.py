@@ -60,6 +60,12 @@ class Lineage:
         own = self.experiment[runs[table["target"].to_numpy()]]
         return table.filter(pl.Series((experiment == own) & (own >= 0)) | (pl.col("depth") == 0))
 
+    def inherits(self, runs: Runs, options: SeriesOptions) -> bool:
+        """Whether any of the runs may have points of another; if not, `contributions` are the runs themselves."""
+        if not (options.lineage or options.kind is ContainerKind.EXPERIMENT):
+            return False
+        return bool(((self.parent[runs] >= 0) & ~np.isnan(self.fork_step[runs])).any())
+
     def reach(self, runs: Runs) -> npt.NDArray[np.float64]:
         """For every run of the project the last step that any of ``runs`` has from it, -inf for none."""
         taken = self.contributions(runs, SeriesOptions())

@@ -29,6 +29,9 @@ _SERIES_PER_READ = 60_000
 #: Bytes of values read at once, where points are wide (texts, histograms). One series is read in one go.
 _BYTES_PER_READ = 256 * 1024 * 1024
 
+#: Columns of an inventory's tables that say what a row is of, and where it is stored.
+_PLACES = ("attribute", "run", "file", "part", "row", "first_step", "last_step")
+
 
 @dataclass(frozen=True)
 class SeriesRequest:
@@ -93,45 +96,52 @@ def stretches(request: SeriesRequest) -> pl.DataFrame:
     Columns: ``target``, ``attribute``, ``run`` (which holds the stretch), ``limit`` (its last step),
     ``depth``, ``file`` and the statistics of the whole stored series. Stretches known to be empty are left out.
     """
+    catalog, kind = request.catalog, request.attribute_type
     attributes = np.unique(request.attributes[request.attributes >= 0])
-    held = request.catalog.rows(request.attribute_type, attributes) if len(attributes) else pl.DataFrame()
-    if not held.height:
+    if not len(attributes) or kind not in catalog.inventory.tables:
         return pl.DataFrame()
-    contributions = request.catalog.lineage.contributions(request.runs, request.options)
-    own = contributions.height == len(request.runs) == len(np.unique(request.runs))
-    found = _of_own(request, held) if own else _of_family(request, held, contributions)
+    repeated = np.bincount(request.runs, minlength=1).max() > 1
+    if repeated or catalog.lineage.inherits(request.runs, request.options):
+        found = _of_family(request, catalog.rows(kind, attributes))
+    else:
+        found = _of_own(request, attributes)
     if request.pairs is not None:
         wanted = _keys(request.pairs["target"], request.pairs["attribute"])
         found = found.filter(pl.Series(np.isin(_keys(found["target"], found["attribute"]), wanted)))
     return found
 
 
-def _of_own(request: SeriesRequest, held: pl.DataFrame) -> pl.DataFrame:
+def _of_own(request: SeriesRequest, attributes: npt.NDArray[np.int32]) -> pl.DataFrame:
     """`stretches` where every run contributes to itself only: in the order in which they are stored, if known."""
+    table = request.catalog.inventory.tables[request.attribute_type]
+    column = {name: table[name].to_numpy() for name in table.columns if name in _PLACES}
+    at = request.catalog.row_positions(request.attribute_type, attributes)
     low, high = steps_between(request.options)
     target_of = np.full(request.catalog.run_count, -1, dtype=np.int64)
     target_of[request.runs] = np.arange(len(request.runs))
-    target = target_of[held["run"].to_numpy()]
-    kept = (target >= 0) & (held["first_step"].to_numpy() <= high) & (held["last_step"].to_numpy() >= low)
-    if not kept.all():
-        held, target = held.filter(pl.Series(kept)), target[kept]
-    found = held.with_columns(
+    target = target_of[column["run"][at]]
+    kept = np.flatnonzero((target >= 0) & (column["first_step"][at] <= high) & (column["last_step"][at] >= low))
+    target, rows = target[kept], kept + at.start if isinstance(at, slice) else at[kept]
+    # Rows are sorted by attribute and run: what belongs to one series lies together.
+    again = (np.diff(column["run"][rows]) == 0) & (np.diff(column["attribute"][rows]) == 0)
+    if "row" in column and not again.any():
+        order = np.lexsort([column[name][rows] for name in ("row", "part", "file")])
+    else:
+        order = np.lexsort((column["attribute"][rows], target))
+    if not (order[1:] > order[:-1]).all():
+        target, rows = target[order], rows[order]
+    whole = len(rows) == table.height and bool((rows[1:] > rows[:-1]).all())
+    return (table if whole else table[rows]).with_columns(
         pl.Series("target", target),
         pl.Series("limit", np.full(len(target), np.inf)),
         pl.Series("depth", np.zeros(len(target), dtype=np.int32)),
     )
-    stored = [found[name].to_numpy() for name in ("row", "part", "file") if name in found.columns]
-    keys = _keys(found["run"], found["attribute"])
-    if stored and not (np.diff(np.sort(keys)) == 0).any():
-        order = np.lexsort(stored)
-    else:
-        order = np.lexsort((found["attribute"].to_numpy(), target))
-    return found if (order[1:] > order[:-1]).all() else found[order]
 
 
-def _of_family(request: SeriesRequest, held: pl.DataFrame, contributions: pl.DataFrame) -> pl.DataFrame:
+def _of_family(request: SeriesRequest, held: pl.DataFrame) -> pl.DataFrame:
     """`stretches` where runs inherit."""
     low, high = steps_between(request.options)
+    contributions = request.catalog.lineage.contributions(request.runs, request.options)
     return (
         held.lazy()
         .with_columns(pl.col("run").cast(pl.Int64))

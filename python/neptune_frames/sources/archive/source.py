@@ -322,9 +322,9 @@ def _values(
     catalog: Catalog, rows: npt.NDArray[np.int64], runs: npt.NDArray[np.int64], definitions: pl.DataFrame
 ) -> Iterator[tuple[str, pa.Table]]:
     """The values of the runs, type by type; their ``run`` column holds ``rows``."""
-    for kind in definitions["type"].unique().sort():
-        attributes = definitions.filter(pl.col("type") == kind)["attribute"].sort().to_numpy()
-        found = attribute_values(catalog, kind, runs, attributes)
+    types, attributes = definitions["type"].cast(pl.Categorical), definitions["attribute"].to_numpy()
+    for kind in sorted(types.unique().cast(pl.String)):
+        found = attribute_values(catalog, kind, runs, np.sort(attributes[(types == kind).to_numpy()]))
         if found.height:
             placed = found.with_columns(pl.Series("target", rows[found["target"].to_numpy()]))
             yield kind, values_batch(catalog, kind, placed)

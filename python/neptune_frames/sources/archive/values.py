@@ -141,7 +141,9 @@ def _float_summaries(catalog: Catalog, runs: npt.NDArray[np.int64], attributes: 
     # A stretch that ends at or before its limit is the whole stored series, whoever holds it.
     whole = (times[number] == 1) & (parts["last_step"].to_numpy() <= parts["limit"].to_numpy())
     if whole.all():
-        return _named(parts.select(columns)[np.argsort(_by_attribute(key))])
+        found = _named(parts.select(columns))
+        order = np.argsort(_by_attribute(key))
+        return found if (order[1:] > order[:-1]).all() else found[order]
     split = pl.Series(whole)
     summaries = [parts.filter(split).select(columns)]
     pairs = parts.filter(~split).select("target", "attribute").unique()
