@@ -37,7 +37,8 @@ class View:
             return (steps >= self.low).astype(np.int64)
         if self.count < 2:
             return (steps > self.low).astype(np.int64)
-        inner = np.clip(np.ceil((steps - self.low) / self._width), 1, self.count - 1)
+        with np.errstate(over="ignore"):  # far beyond a tiny range
+            inner = np.clip(np.ceil((steps - self.low) / self._width), 1, self.count - 1)
         # The quotient may be off by one at an edge: the edges themselves decide.
         inner += (steps > self._edge(inner)).astype(np.float64)
         inner -= (steps <= self._edge(inner - 1)).astype(np.float64)
