@@ -61,7 +61,12 @@ def test_documented_steps() -> None:
     assert texts == ["0.300000", "0.000000", "0.000000", "100000000000.300003", "-0.250000", "0.007812"]
 
 
-@pytest.mark.parametrize("step", [1e12, -1e12, float("nan"), float("inf")])
+def test_the_largest_step_reads_back_as_the_same_float() -> None:
+    assert list(map(str, decimal_steps([1e12, -1e12]).to_pylist())) == ["999999999999.999999", "-999999999999.999999"]
+    assert float("999999999999.999999") == 1e12
+
+
+@pytest.mark.parametrize("step", [1e12 + 1, -1e12 - 1, float("nan"), float("inf")])
 def test_a_step_that_does_not_fit_is_refused(step: float) -> None:
     with pytest.raises(ValueError, match="1e12"):
         decimal_steps([0.0, step])

@@ -111,6 +111,12 @@ class Batch:
     def point_count(self) -> int:
         return sum(store.points for store in self.points.values())
 
+    def close(self) -> None:
+        """Give memory and scratch files back."""
+        for store in self.points.values():
+            store.close()
+        self.values.clear()
+
     def outline(self) -> Outline:
         """How large it is."""
         return Outline(self.runs.num_rows, self.value_count, self.point_count)
@@ -134,8 +140,7 @@ def write_batch(project: Path, batch: Batch) -> Manifest:
     staging = staging_directory(project, batch.number)
     staging.mkdir(parents=True, exist_ok=True)
     manifest = _write_files(staging, batch)
-    for store in batch.points.values():
-        store.close()
+    batch.close()
     shutil.rmtree(staging / _SCRATCH, ignore_errors=True)
     sync_file(write_manifest(staging, manifest))
     for directory in [*(path for path in staging.iterdir() if path.is_dir()), staging]:

@@ -13,7 +13,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -30,10 +30,12 @@ from neptune_frames.sources.archive.layout import (
     encoded_name,
     part_name,
 )
+from neptune_frames.writing.durable import sync_file
 
 #: A part that has grown beyond this many bytes is closed before the next batch (section 3).
 PART_BYTES = 50 * 1024 * 1024
 _STEP_LIMIT = 1e12
+_MOST_MICROS = 10**18 - 1
 
 #: Steps, values and, optionally, timestamps of one series (three columns of equal length).
 SeriesColumns = tuple[Any, ...]
@@ -53,7 +55,7 @@ def parameter_rows(parameters: Mapping[str | tuple[str, str], Any]) -> pa.Table:
     columns: dict[str, list[Any]] = {VALUE_COLUMNS[kind]: [None] * len(keys) for kind in set(types)}
     for row, (key, kind) in enumerate(zip(keys, types, strict=True)):
         columns[VALUE_COLUMNS[kind]][row] = _stored(typed[key], kind)
-    return _rows({"attribute_path": [path for path, _ in keys], "attribute_type": types, **columns}, len(keys))
+    return export_rows({"attribute_path": [path for path, _ in keys], "attribute_type": types, **columns}, len(keys))
 
 
 def float_series_rows(series: Mapping[str, SeriesColumns]) -> pa.Table:
@@ -75,13 +77,25 @@ def object_series_rows(series: Mapping[str, SeriesColumns], attribute_type: str)
     return _series_rows(series, attribute_type, values)
 
 
+class Continued(NamedTuple):
+    """Rows that belong into the part of the batch before them: a series stays in one part (section 3)."""
+
+    rows: pa.Table
+
+
 def write_run(
-    data: Path, project: str, run_id: str, batches: Iterable[pa.Table], *, part_bytes: int = PART_BYTES
+    data: Path,
+    project: str,
+    run_id: str,
+    batches: Iterable[pa.Table | Continued],
+    *,
+    part_bytes: int = PART_BYTES,
+    durable: bool = False,
 ) -> list[Path]:
     """Write one run: a row group per batch, parts named and completed as the exporter does.
 
     Nothing is visible before everything was written; part 0, which marks the run as complete, comes
-    last. Returns the paths of the parts.
+    last. ``durable`` waits until the disk has it. Returns the paths of the parts.
     """
     directory = data / encoded_name(project)
     directory.mkdir(parents=True, exist_ok=True)
@@ -89,13 +103,14 @@ def write_run(
     writer: pq.ParquetWriter | None = None
     try:
         for batch in batches:
-            if writer is not None and _aside(targets[-1]).stat().st_size > part_bytes:
+            rows = batch.rows if isinstance(batch, Continued) else batch
+            if writer is not None and rows is batch and _aside(targets[-1]).stat().st_size > part_bytes:
                 writer.close()
                 writer = None
             if writer is None:
                 targets.append(directory / part_name(run_id, len(targets)))
                 writer = pq.ParquetWriter(_aside(targets[-1]), EXPORT_SCHEMA, compression="snappy", version="2.6")
-            writer.write_table(_of_run(batch, project, run_id))
+            writer.write_table(_of_run(rows, project, run_id))
     except BaseException:
         if writer is not None:
             writer.close()
@@ -104,6 +119,9 @@ def write_run(
         raise
     if writer is not None:
         writer.close()
+    if durable:
+        for target in targets:
+            sync_file(_aside(target))
     for target in reversed(targets):
         _aside(target).replace(target)
     return targets
@@ -120,12 +138,14 @@ def write_payload(files: Path, project: str, path: str, content: bytes) -> Path:
 def decimal_steps(steps: npt.ArrayLike) -> pa.Array:
     """Steps as decimals: the exact binary value rounded half-even to a millionth (section 7).
 
+    1e12 itself is stored as the largest step there is, 999999999999.999999, of which it is the float64.
+
     >>> decimal_steps([0.1 + 0.2, 5e-7]).to_pylist()
     [Decimal('0.300000'), Decimal('0.000000')]
     """
     exact = np.asarray(steps, dtype=np.float64)
-    if not (np.abs(exact) < _STEP_LIMIT).all():
-        raise ValueError("a step must be a number between -1e12 and 1e12, both excluded")
+    if not (np.abs(exact) <= _STEP_LIMIT).all():
+        raise ValueError("a step must be a number between -1e12 and 1e12")
     whole = np.floor(exact)
     fraction = exact - whole
     scaled = fraction * MICROSTEPS
@@ -136,7 +156,7 @@ def decimal_steps(steps: npt.ArrayLike) -> pa.Array:
     nearest[tie] = np.where(
         remainder == 0, nearest[tie], np.where(remainder > 0, np.ceil(scaled[tie]), np.floor(scaled[tie]))
     )
-    micros = whole.astype(np.int64) * MICROSTEPS + nearest.astype(np.int64)
+    micros = np.clip(whole.astype(np.int64) * MICROSTEPS + nearest.astype(np.int64), -_MOST_MICROS, _MOST_MICROS)
     words = np.stack([micros, micros >> 63], axis=1)
     return pa.Array.from_buffers(STEP_TYPE, len(micros), [None, pa.py_buffer(words)])
 
@@ -156,7 +176,7 @@ def _series_rows(series: Mapping[str, SeriesColumns], attribute_type: str, value
     lengths = [len(columns[0]) for columns in series.values()]
     total = sum(lengths)
     if not total:
-        return _rows({}, 0)
+        return export_rows({}, 0)
     steps = np.concatenate([np.asarray(columns[0], dtype=np.float64) for columns in series.values()])
     paths = pa.array(list(series), pa.string()).take(pa.array(np.repeat(np.arange(len(series)), lengths)))
     times = pa.chunked_array(
@@ -165,7 +185,7 @@ def _series_rows(series: Mapping[str, SeriesColumns], attribute_type: str, value
             for columns, length in zip(series.values(), lengths, strict=True)
         ]
     )
-    table = _rows(
+    table = export_rows(
         {
             "attribute_path": paths,
             "attribute_type": pa.repeat(attribute_type, total),
@@ -178,7 +198,7 @@ def _series_rows(series: Mapping[str, SeriesColumns], attribute_type: str, value
     return table.take(pa.array(np.argsort(steps, kind="stable")))
 
 
-def _rows(columns: Mapping[str, Any], count: int) -> pa.Table:
+def export_rows(columns: Mapping[str, Any], count: int) -> pa.Table:
     """A table in EXPORT_SCHEMA, null where no column is given."""
     return pa.table(
         [

@@ -6,18 +6,24 @@ import os
 import time
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Literal, Protocol
+
+import pyarrow as pa
 
 from neptune_frames.errors import ArchiveError
+from neptune_frames.progress import Counting, counting_bar
 from neptune_frames.query.arguments import resolve_project
+from neptune_frames.sources.base import Source
 from neptune_frames.sources.choose import open_source
 from neptune_frames.sources.public_call import public_call
-from neptune_frames.writing.summary import ExportSummary
+from neptune_frames.writing import exporter_project, own_layout
+from neptune_frames.writing.durable import only_writer, sync_directory
+from neptune_frames.writing.summary import ExportSummary, Written
+from neptune_frames.writing.wanted import Plan, Wanted, find_runs, wanted
 
 if TYPE_CHECKING:
     from neptune_frames.query.attribute_filters import BaseAttributeFilter
     from neptune_frames.query.filters import Filter
-    from neptune_frames.sources.base import Source
 
 Layout = Literal["neptune-frames", "neptune-exporter"]
 LAYOUTS: tuple[Layout, ...] = ("neptune-frames", "neptune-exporter")
@@ -38,30 +44,105 @@ def export(
     progress_bar: bool = True,
     source: Source | str | os.PathLike[str] | None = None,
 ) -> ExportSummary:
-    """Write runs to an archive of Parquet files that anything can read, and that answers like their server.
+    """Write runs to an archive of Parquet files, which anything can read and which answers like their server.
 
-    Safe to interrupt at any moment: what the archive shows is complete, and the same call goes on where
-    the last one stopped.
+    Safe to interrupt at any moment: what the archive shows is complete, and the same call goes on where the
+    last one stopped. Inherited points stay with the run that logged them; readers of ours join them again.
+
+    Args:
+        destination: Directory of the archive; made if it is not there.
+        project: ``workspace/name``, or several; left out, the one in NEPTUNE_PROJECT.
+        experiments: Which runs: the newest of each of these experiments (expression, list of names or `Filter`).
+        runs: Which runs, by run id (expression, list or `Filter`). Without either, all of the project.
+        attributes: Which attributes (expression, list of names or `AttributeFilter`); left out, all. What a
+            run needs to be found and placed (``sys/id``, ``sys/name``, its parent ...) always comes along.
+        types: Only attributes of these types, such as ``["float_series", "string"]``.
+        layout: ``"neptune-frames"`` is smaller, faster to read and can be updated; ``"neptune-exporter"`` is
+            that of the public tool, for its loaders.
+        files: Whether payloads of files are downloaded.
+        update: Also bring what is new in runs that the archive has: their new points, and their attributes
+            as they are now. Without it, runs that are there are left alone.
+        progress_bar: Show progress on a terminal.
+        source: Whom to ask: see `neptune_frames.api`.
+
+    Returns:
+        What was written: ``runs``, ``series``, ``points``, ``files``, ``bytes``, ``seconds`` and more.
+
+    Raises:
+        ValueError: A value that cannot be used; nothing was asked then.
+        NeptuneProjectInaccessible: A project does not exist or may not be read.
+        ArchiveError: The destination cannot be written to, or holds something else.
+
+    Example:
+        >>> summary = nf.export("kept", runs="^run-", attributes="^train/")
+        >>> summary.runs, summary.points
+        (2, 16)
+        >>> nf.fetch_metrics(runs=["run-2"], attributes=["train/loss"], source="kept").collect().height
+        4
     """
-    from neptune_frames.writing.own_layout import ProjectExport, prepare_archive
-    from neptune_frames.writing.wanted import wanted
-
     if layout not in LAYOUTS:
         raise ValueError(f"layout must be one of {', '.join(LAYOUTS)}, got {layout!r}")
+    if update and layout != "neptune-frames":
+        raise ValueError(
+            "update=True needs the layout neptune-frames: in the layout neptune-exporter a run that is there counts as "
+            "complete. Export to a new directory instead."
+        )
     projects = [resolve_project(project)] if project is None or isinstance(project, str) else list(project)
+    if not projects:
+        raise ValueError("project: expected a project or several, got an empty list")
     chosen = wanted(runs=runs, experiments=experiments, attributes=attributes, types=types, files=files)
     asked = open_source(source)
+    archive = Path(destination).expanduser()
     started = time.monotonic()
-    archive = Path(destination)
     try:
         names = list(dict.fromkeys(asked.project_name(name) for name in projects))
-        prepare_archive(archive)
         written = [
-            ProjectExport(asked, archive, name, chosen, update=update).write(lambda runs, points: None)
-            for name in names
+            _export_project(asked, place, name, chosen, update=update, progress=progress_bar)
+            for name, place in zip(names, _prepare(archive, layout, names), strict=True)
         ]
     except OSError as error:
         raise ArchiveError(
-            f"The archive {archive} could not be written: {error}. What it holds is valid; export again to go on."
+            f"The archive {archive} could not be written: {error}. What it shows is valid; export again to go on."
         ) from error
     return ExportSummary(archive, layout, tuple(written), time.monotonic() - started)
+
+
+class ProjectArchive(Protocol):
+    """One project of the archive that is written."""
+
+    directory: Path
+
+    def remove_leftovers(self) -> None:
+        """Remove what exports that were interrupted left behind."""
+        ...
+
+    def plan(self, found: pa.Table, wanted: Wanted, *, update: bool) -> Plan:
+        """Which of the runs found are to be written."""
+        ...
+
+    def write(self, source: Source, wanted: Wanted, plan: Plan, written: Written, advance: Counting) -> None:
+        """Write them; what was written is added to ``written``, and progress told as runs and points."""
+        ...
+
+
+def _prepare(archive: Path, layout: Layout, projects: Sequence[str]) -> list[ProjectArchive]:
+    if layout == "neptune-frames":
+        own_layout.prepare_archive(archive)
+        return [own_layout.OwnProject(archive, project) for project in projects]
+    exporter_project.prepare_archive(archive)
+    return [exporter_project.ExporterProject(archive, project) for project in projects]
+
+
+def _export_project(
+    source: Source, place: ProjectArchive, project: str, wanted: Wanted, *, update: bool, progress: bool
+) -> Written:
+    place.directory.mkdir(parents=True, exist_ok=True)
+    sync_directory(place.directory.parent)
+    with only_writer(place.directory):
+        place.remove_leftovers()
+        plan = place.plan(find_runs(source, project, wanted.containers), wanted, update=update)
+        written = Written(project, kept=plan.kept)
+        with counting_bar(plan.found.num_rows, "runs", "points", enabled=progress, title=project) as advance:
+            advance(plan.kept, 0)
+            place.write(source, wanted, plan, written, advance)
+    return written

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from concurrent.futures import Future, ThreadPoolExecutor
+from itertools import count
 from pathlib import Path
 
 import pyarrow as pa
 import pyarrow.compute as pc
 
 from neptune_frames.errors import ArchiveError
+from neptune_frames.progress import Counting
 from neptune_frames.sources.archive.batch_layout import (
     FILES_DIRECTORY,
     FORMAT_FILE,
@@ -22,16 +22,15 @@ from neptune_frames.sources.archive.batch_layout import (
     read_manifest,
 )
 from neptune_frames.sources.base import Source
-from neptune_frames.writing.batch import Batch, Outline, remove_leftovers, scratch_directory, write_batch
+from neptune_frames.writing.batch import Batch, remove_leftovers, scratch_directory, write_batch
 from neptune_frames.writing.collecting import Collector
-from neptune_frames.writing.durable import only_writer, sync_directory, write_durably
+from neptune_frames.writing.durable import write_durably
 from neptune_frames.writing.held import HeldRuns
 from neptune_frames.writing.payload_names import OwnNaming
 from neptune_frames.writing.payloads import Payloads
+from neptune_frames.writing.pipeline import write_batches
 from neptune_frames.writing.summary import Written
-from neptune_frames.writing.wanted import Wanted, find_runs
-
-Advance = Callable[[int, int], object]
+from neptune_frames.writing.wanted import Plan, Wanted
 
 
 def prepare_archive(archive: Path) -> None:
@@ -47,88 +46,78 @@ def prepare_archive(archive: Path) -> None:
     write_durably(archive / FORMAT_FILE, format_document())
 
 
-class ProjectExport:
-    """The export of one project: what is there, what is to do, and doing it."""
+class OwnProject:
+    """Implements `neptune_frames.writing.exporting.ProjectArchive` for the layout "neptune-frames"."""
 
-    def __init__(self, source: Source, archive: Path, project: str, wanted: Wanted, *, update: bool) -> None:
-        self._source = source
+    def __init__(self, archive: Path, project: str) -> None:
         self._project = project
-        self._wanted = wanted
-        self._directory = project_directory(archive, project)
-        self._update = update
+        self.directory = project_directory(archive, project)
 
-    def write(self, advance: Advance) -> Written:
-        """Write what is missing; progress is told as runs and points.
+    def remove_leftovers(self) -> None:
+        remove_leftovers(self.directory)
 
-        Raises `ArchiveError` where the archive holds another selection of attributes, or another export
-        is writing.
-        """
-        self._directory.mkdir(parents=True, exist_ok=True)
-        sync_directory(self._directory.parent)
-        with only_writer(self._directory):
-            remove_leftovers(self._directory)
-            held = HeldRuns.read(self._directory)
-            self._check_selection(held)
-            new, changed, kept = self._plan(held)
-            written = Written(self._project, kept=kept)
-            advance(kept, 0)
-            self._write(new, None, written, advance)
-            if changed.num_rows:
-                self._write(changed, HeldRuns.read(self._directory), written, advance)
-            return written
+    def plan(self, found: pa.Table, wanted: Wanted, *, update: bool) -> Plan:
+        """Raises `ArchiveError` where the archive holds other attributes."""
+        held = HeldRuns.read(self.directory)
+        self._check_selection(held, wanted)
+        known = held.known(found["run"].combine_chunks())
+        new = found.filter(pc.invert(known.held))
+        if not update:
+            return Plan(found, new, None)
+        same = pc.fill_null(pc.equal(known.modification_time, found["modification_time"].combine_chunks()), False)
+        return Plan(found, new, found.filter(pc.and_(known.held, pc.invert(same))))
 
-    def _plan(self, held: HeldRuns) -> tuple[pa.Table, pa.Table, int]:
-        """New runs, runs that may have changed (both as `find_runs` gives them), and how many are left alone."""
-        runs = find_runs(self._source, self._project, self._wanted.containers)
-        known = held.known(runs["run"].combine_chunks())
-        new = runs.filter(pc.invert(known.held))
-        if not self._update:
-            return new, runs.slice(0, 0), runs.num_rows - new.num_rows
-        same = pc.fill_null(pc.equal(known.modification_time, runs["modification_time"].combine_chunks()), False)
-        changed = runs.filter(pc.and_(known.held, pc.invert(same)))
-        return new, changed, runs.num_rows - new.num_rows - changed.num_rows
+    def write(self, source: Source, wanted: Wanted, plan: Plan, written: Written, advance: Counting) -> None:
+        self._write(source, wanted, plan.new, None, written, advance)
+        if plan.changed is not None and plan.changed.num_rows:
+            self._write(source, wanted, plan.changed, HeldRuns.read(self.directory), written, advance)
 
-    def _write(self, runs: pa.Table, held: HeldRuns | None, written: Written, advance: Advance) -> None:
-        """Batches of the runs, one being written while the next is collected."""
-        collector = Collector(self._source, self._wanted.selector, self._payloads, held, advance)
-        batches = committed_batches(self._directory)
-        number = batches[-1][0] + 1 if batches else 0
-        before: Manifest | Outline | None = None if not batches or held is not None else read_manifest(batches[-1][1])
-        with ThreadPoolExecutor(1, thread_name_prefix="neptune-frames-writer") as writer:
-            writing: Future[Manifest] | None = None
-            while runs.num_rows:
-                batch = Batch(self._project, number, scratch_directory(self._directory, number), self._wanted.selection)
-                taken = collector.fill(batch, runs, before)
-                before = batch.outline()
-                if writing is not None:
-                    _count(written, writing.result())
-                writing = writer.submit(write_batch, self._directory, batch)
-                runs = runs.slice(taken)
-                number += 1
-            if writing is not None:
-                _count(written, writing.result())
+    def _write(
+        self,
+        source: Source,
+        wanted: Wanted,
+        runs: pa.Table,
+        held: HeldRuns | None,
+        written: Written,
+        advance: Counting,
+    ) -> None:
+        """New runs, or with ``held`` what is new of runs that are there."""
+        batches = committed_batches(self.directory)
+        numbers = count(batches[-1][0] + 1 if batches else 0)
+        before = read_manifest(batches[-1][1]) if batches and held is None else None
 
-    def _payloads(self) -> Payloads:
-        files = self._directory / FILES_DIRECTORY
-        return Payloads(self._source, self._project, files, OwnNaming(), bring=self._wanted.files)
+        def payloads() -> Payloads:
+            files = self.directory / FILES_DIRECTORY
+            return Payloads(source, self._project, files, OwnNaming(), bring=wanted.files)
 
-    def _check_selection(self, held: HeldRuns) -> None:
-        for manifest in held.manifests:
-            if manifest.selection != self._wanted.selection:
-                raise ArchiveError(
-                    f"{self._directory} holds an export of other attributes: {_shown(manifest.selection)}, and not "
-                    f"{_shown(self._wanted.selection)}. Ask for the same attributes, or give another destination."
+        def batch() -> Batch:
+            number = next(numbers)
+            return Batch(self._project, number, scratch_directory(self.directory, number), wanted.selection)
+
+        def write(full: Batch) -> Manifest:
+            return write_batch(self.directory, full)
+
+        collector = Collector(source, wanted.selector, payloads, held, advance)
+        for manifest in write_batches(collector, runs, batch, write, before=before):
+            written.add(
+                Written(
+                    self._project,
+                    runs=manifest.runs,
+                    attributes=manifest.attributes,
+                    series=manifest.series,
+                    points=manifest.points,
+                    files=manifest.payloads,
+                    bytes=sum(entry.bytes for entry in manifest.files) + manifest.payload_bytes,
                 )
+            )
 
-
-def _count(written: Written, manifest: Manifest) -> None:
-    written.runs += manifest.runs
-    written.attributes += manifest.attributes
-    written.series += manifest.series
-    for kind, count in manifest.points.items():
-        written.points[kind] = written.points.get(kind, 0) + count
-    written.files += manifest.payloads
-    written.bytes += sum(entry.bytes for entry in manifest.files) + manifest.payload_bytes
+    def _check_selection(self, held: HeldRuns, wanted: Wanted) -> None:
+        for manifest in held.manifests:
+            if manifest.selection != wanted.selection:
+                raise ArchiveError(
+                    f"{self.directory} holds an export of other attributes: {_shown(manifest.selection)}, and not "
+                    f"{_shown(wanted.selection)}. Ask for the same attributes, or give another destination."
+                )
 
 
 def _shown(selection: dict[str, str]) -> str:

@@ -21,6 +21,13 @@ class Written:
     files: int = 0
     bytes: int = 0
 
+    def add(self, more: Written) -> None:
+        """Count what was written now as well."""
+        for name in ("runs", "attributes", "series", "files", "bytes"):
+            setattr(self, name, getattr(self, name) + getattr(more, name))
+        for kind, count in more.points.items():
+            self.points[kind] = self.points.get(kind, 0) + count
+
 
 @dataclass(frozen=True)
 class ExportSummary:

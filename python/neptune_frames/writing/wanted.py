@@ -57,6 +57,21 @@ class Wanted:
     selection: dict[str, str]
 
 
+@dataclass(frozen=True)
+class Plan:
+    """The runs found (FOUND_RUNS): all, those to write, and those to bring up to date (None: no update)."""
+
+    found: pa.Table
+    new: pa.Table
+    changed: pa.Table | None
+
+    @property
+    def kept(self) -> int:
+        """Runs that are left as they are."""
+        changed = 0 if self.changed is None else self.changed.num_rows
+        return int(self.found.num_rows - self.new.num_rows - changed)
+
+
 def wanted(
     *,
     runs: str | list[str] | Filter | None = None,

@@ -1,0 +1,48 @@
+"""Collecting one batch while the one before is written."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
+from typing import TypeVar
+
+import pyarrow as pa
+
+from neptune_frames.sources.archive.batch_layout import Manifest
+from neptune_frames.writing.batch import Batch, Outline
+from neptune_frames.writing.collecting import Collector
+
+Result = TypeVar("Result")
+
+
+def write_batches(
+    collector: Collector,
+    runs: pa.Table,
+    batch: Callable[[], Batch],
+    write: Callable[[Batch], Result],
+    *,
+    before: Manifest | Outline | None,
+) -> Iterator[Result]:
+    """Collect and write the runs, in order; gives what ``write`` gave for each batch, in order.
+
+    At most two batches are in memory. After an error, what was being written is finished first.
+
+    Parameters:
+        collector: Asks for the runs.
+        runs: FOUND_RUNS.
+        batch: Makes the next, empty batch.
+        write: Writes a full one; called in a thread of its own, one batch at a time.
+        before: The batch before the first, to go by its size.
+    """
+    with ThreadPoolExecutor(1, thread_name_prefix="neptune-frames-writer") as writer:
+        writing: Future[Result] | None = None
+        while runs.num_rows:
+            filling = batch()
+            taken = collector.fill(filling, runs, before)
+            before = filling.outline()
+            if writing is not None:
+                yield writing.result()
+            writing = writer.submit(write, filling)
+            runs = runs.slice(taken)
+        if writing is not None:
+            yield writing.result()
