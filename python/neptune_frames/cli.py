@@ -38,6 +38,13 @@ COMMANDS = (
         "run_demo",
     ),
     Command(
+        "export",
+        "write runs to an archive of Parquet files",
+        "neptune_frames.writing.command",
+        "configure_export",
+        "run_export",
+    ),
+    Command(
         "serve",
         "serve an archive over the Neptune HTTP API",
         "neptune_frames.server.command",
