@@ -1,0 +1,134 @@
+"""Every result is read directly by what reads Arrow, and shows itself without letting names be HTML."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import duckdb
+import pandas as pd
+import polars as pl
+import pyarrow as pa
+import pytest
+from polars.testing import assert_frame_equal
+
+import neptune_frames as nf
+from neptune_frames.writing.exporter_layout import float_series_rows, object_series_rows, parameter_rows, write_run
+
+EVIL = "<script>alert('x')</script>&\"<b>"
+PROJECT = "team/vision"
+
+
+@pytest.fixture(scope="module")
+def archive(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Two runs in one project, whose names, attributes and values are HTML."""
+    root = tmp_path_factory.mktemp("exports") / "export"
+    for number in (1, 2):
+        name = f"{EVIL}{number}"
+        parameters = {
+            "sys/id": f"VIS-{number}",
+            "sys/custom_run_id": name,
+            "sys/name": name,
+            "sys/experiment/name": name,
+            "sys/experiment/is_head": True,
+            "sys/tags": {EVIL, "plain"},
+            f"config/{EVIL}": EVIL,
+            "config/lr": 0.1 * number,
+        }
+        steps = [float(step) for step in range(20)]
+        rows = [
+            parameter_rows(parameters),
+            float_series_rows({EVIL: (steps, [step * number for step in steps])}),
+            object_series_rows({f"text/{EVIL}": (steps[:3], [EVIL] * 3)}, "string_series"),
+        ]
+        write_run(root / "data", PROJECT, name, rows)
+    return root
+
+
+FETCHES: dict[str, Callable[..., Any]] = {
+    "metrics": lambda **where: nf.fetch_metrics(include_time="absolute", include_point_previews=True, **where),
+    "series": lambda **where: nf.fetch_series(include_time="absolute", **where),
+    "buckets": lambda **where: nf.fetch_buckets(limit=4, **where),
+    "table": lambda **where: nf.fetch_table(**where),
+}
+SUMMARIES = {
+    "metrics": "MetricsResult: 40 points; .collect() .lazy() .long() .to_arrow() .to_pandas() .plot()",
+    "series": "ObjectSeries: 6 points; .collect() .lazy() .to_arrow() .to_pandas()",
+    "buckets": "BucketedMetrics: 10 buckets of 2 series; .collect() .lazy() .to_arrow() .to_pandas()",
+    "table": "RunTable: 2 experiments x 11 attributes; .collect() .lazy() .to_arrow() .to_pandas()",
+}
+#: Who reads a result as it is, and gives a Polars frame of what it read.
+READERS: dict[str, Callable[[Any], pl.DataFrame]] = {
+    "pyarrow": lambda result: pl.DataFrame(pa.table(result)),
+    "pyarrow stream": lambda result: pl.DataFrame(pa.RecordBatchReader.from_stream(result).read_all()),
+    "polars": lambda result: pl.DataFrame(result),
+    "duckdb": lambda result: duckdb.sql("select * from result").pl(),
+    "pandas": lambda result: pl.DataFrame(pd.DataFrame.from_arrow(result).convert_dtypes(dtype_backend="pyarrow")),
+}
+
+
+@pytest.fixture(params=list(FETCHES))
+def kind(request: pytest.FixtureRequest) -> str:
+    return request.param
+
+
+@pytest.fixture
+def result(kind: str, archive: Path) -> Any:
+    return FETCHES[kind](project=PROJECT, experiments="", source=archive)
+
+
+def rows_of(result: Any) -> pl.DataFrame:
+    """What a reader is to find: the long frame of metrics, the frame of everything else."""
+    frame = result.long().collect() if isinstance(result, nf.MetricsResult) else result.collect()
+    return plain(frame)
+
+
+def plain(frame: pl.DataFrame) -> pl.DataFrame:
+    """Without what each reader is free to choose: how text is kept, units and zones of times."""
+    return frame.with_columns(pl.col(pl.Categorical, pl.Enum).cast(pl.String), pl.selectors.datetime().dt.epoch("ms"))
+
+
+@pytest.mark.parametrize("reader", list(READERS))
+def test_who_reads_arrow_reads_a_result(result: Any, kind: str, reader: str) -> None:
+    if reader == "pandas" and not hasattr(pd.DataFrame, "from_arrow"):
+        pytest.skip("pandas before 3 does not read Arrow streams")
+    got, expected = plain(READERS[reader](result)), rows_of(result)
+    assert got.columns == expected.columns
+    assert_frame_equal(got, expected, check_dtypes=False)
+
+
+def test_the_ways_out_agree(result: Any) -> None:
+    assert_frame_equal(plain(pl.DataFrame(result.to_arrow())), rows_of(result), check_dtypes=False)
+    assert result.lazy().collect().equals(result.collect())
+    assert isinstance(result.to_pandas(), pd.DataFrame)
+
+
+def test_a_lazy_query_is_read_as_a_stream(archive: Path) -> None:
+    points = nf.scan_metrics(project=PROJECT, experiments="", source=archive).filter(pl.col("step") > 10)
+    stream = points.collect_batches(lazy=True)  # noqa: F841  (DuckDB finds it by its name)
+    assert duckdb.sql("select count(*) from stream").fetchall() == [(18,)]
+
+
+def test_a_result_says_how_much_it_holds(result: Any, kind: str) -> None:
+    first, _, rest = repr(result).partition("\n")
+    assert first == SUMMARIES[kind]
+    assert rest.startswith("shape: (")
+    assert len(repr(result)) < 5_000
+
+
+def test_no_name_becomes_html(result: Any) -> None:
+    page = result._repr_html_()
+    assert page.startswith(f"<p>{type(result).__name__}: ")
+    assert "&lt;script&gt;" in page
+    assert "<script" not in page
+    assert "<b>" not in page
+
+
+def test_results_without_a_row(archive: Path, kind: str) -> None:
+    empty = FETCHES[kind](project=PROJECT, experiments=["nobody"], source=archive)
+    assert ": 0 " in repr(empty)
+    assert empty._repr_html_().startswith("<p>")
+    for read in (pa.table, pl.DataFrame):
+        assert len(read(empty)) == 0
+    assert len(empty.to_pandas()) == 0
