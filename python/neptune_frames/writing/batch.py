@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import shutil
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from importlib import metadata
 from pathlib import Path
 from typing import NamedTuple
@@ -51,7 +51,7 @@ PART_BYTES = 512 * 1024 * 1024
 #: Columns of RUN_ROWS that come from the source; the others count what the batch holds.
 RUN_COLUMNS = RUN_ROWS.names[:5]
 _WRITER = f"neptune-frames {metadata.version('neptune-frames')}"
-_SCRATCH = "scratch"
+_SCRATCH = ".scratch"
 
 
 class Outline(NamedTuple):
@@ -68,18 +68,17 @@ class Batch:
 
     ``runs`` has the columns of RUN_ROWS but for the counts, sorted by ``run``. ``names`` are the attributes
     of the batch, in the order in which they were met; ``values`` has, by type, pieces of three columns:
-    position in ``runs``, position in ``names``, value. ``payloads`` are rows of PAYLOADS.
+    position in ``runs``, position in ``names``, value. ``payloads`` are those that `Payloads.fetch` brought.
     """
 
     project: str
-    number: int
     scratch: Path
     selection: Mapping[str, str]
     runs: pa.Table = field(default_factory=lambda: RUN_ROWS.empty_table().select(RUN_COLUMNS))
     names: pa.Array = field(default_factory=lambda: pa.array([], pa.string()))
     values: dict[str, list[tuple[Codes, Codes, pa.Array]]] = field(default_factory=dict)
     points: dict[str, PointStore] = field(default_factory=dict)
-    payloads: pa.Table = field(default_factory=PAYLOADS.empty_table)
+    payloads: pa.Table = field(default_factory=lambda: PAYLOADS.append(pa.field("run", pa.int64())).empty_table())
     rename: Rename | None = None
 
     def attribute_codes(self, names: pa.Array) -> Codes:
@@ -103,6 +102,11 @@ class Batch:
     def run_ids(self) -> pa.Array:
         return self.runs["run"].combine_chunks()
 
+    def values_of(self, kind: str) -> tuple[Codes, Codes, pa.Array]:
+        """All values of one type: position in ``runs``, position in ``names``, value."""
+        run, attribute, values = zip(*self.values[kind], strict=True)
+        return np.concatenate(run), np.concatenate(attribute), pa.chunked_array(values).combine_chunks()
+
     @property
     def value_count(self) -> int:
         return sum(len(value) for pieces in self.values.values() for _, _, value in pieces)
@@ -116,6 +120,24 @@ class Batch:
         for store in self.points.values():
             store.close()
         self.values.clear()
+        shutil.rmtree(self.scratch, ignore_errors=True)
+
+    def without(self, left_out: Codes) -> Batch:
+        """The batch without some of its runs, which have no points."""
+        kept = np.ones(self.runs.num_rows, dtype=bool)
+        kept[left_out] = False
+        position = np.cumsum(kept) - 1
+        values: dict[str, list[tuple[Codes, Codes, pa.Array]]] = {}
+        for kind, pieces in self.values.items():
+            for run, attribute, value in pieces:
+                rows = kept[run]
+                if rows.any():
+                    piece = (position[run[rows]], attribute[rows], value.filter(pa.array(rows)))
+                    values.setdefault(kind, []).append(piece)
+        for store in self.points.values():
+            store.renumber(position)
+        payloads = self.payloads.filter(pa.array(kept[self.payloads["run"].to_numpy()]))
+        return replace(self, runs=self.runs.filter(pa.array(kept)), values=values, payloads=payloads)
 
     def outline(self) -> Outline:
         """How large it is."""
@@ -131,33 +153,31 @@ class Batch:
 
 
 def scratch_directory(project: Path, number: int) -> Path:
-    """Where points of a batch may lie while it is collected."""
-    return staging_directory(project, number) / _SCRATCH
+    """Where points of the ``number``-th batch of an export may lie while it is collected."""
+    return project / _SCRATCH / str(number)
 
 
-def write_batch(project: Path, batch: Batch) -> Manifest:
+def write_batch(project: Path, number: int, batch: Batch) -> Manifest:
     """Write a batch and commit it: it appears below the project's directory at once and whole."""
-    staging = staging_directory(project, batch.number)
+    staging = staging_directory(project, number)
     staging.mkdir(parents=True, exist_ok=True)
-    manifest = _write_files(staging, batch)
-    batch.close()
-    shutil.rmtree(staging / _SCRATCH, ignore_errors=True)
+    manifest = _write_files(staging, batch, number)
     sync_file(write_manifest(staging, manifest))
     for directory in [*(path for path in staging.iterdir() if path.is_dir()), staging]:
         sync_directory(directory)
-    staging.rename(batch_directory(project, batch.number))
+    staging.rename(batch_directory(project, number))
     sync_directory(project)
     return manifest
 
 
 def remove_leftovers(project: Path) -> None:
-    """Remove what exports that were interrupted left behind. Only its writer may do so."""
+    """Remove what exports that were interrupted left behind. Only the project's writer may do so."""
     for path in project.iterdir():
-        if is_staging(path.name):
+        if is_staging(path.name) or path.name == _SCRATCH:
             shutil.rmtree(path)
 
 
-def _write_files(staging: Path, batch: Batch) -> Manifest:
+def _write_files(staging: Path, batch: Batch, number: int) -> Manifest:
     names = batch.names.take(pc.sort_indices(batch.names))
     ranks = batch.ranks
     runs = batch.run_ids
@@ -191,7 +211,7 @@ def _write_files(staging: Path, batch: Batch) -> Manifest:
         )
         series = int(new.sum())
     if batch.payloads.num_rows:
-        files.append(write_rows(staging, PAYLOADS_FILE, batch.payloads, PAYLOADS))
+        files.append(write_rows(staging, PAYLOADS_FILE, batch.payloads.select(PAYLOADS.names), PAYLOADS))
     run_rows = pa.table(
         [*batch.runs.columns, pa.array(value_counts), pa.array(series_counts), pa.array(point_counts)], schema=RUN_ROWS
     )
@@ -199,7 +219,7 @@ def _write_files(staging: Path, batch: Batch) -> Manifest:
     return Manifest(
         writer=_WRITER,
         project=batch.project,
-        batch=batch.number,
+        batch=number,
         runs=len(runs),
         attributes=batch.value_count,
         series=series,
@@ -219,20 +239,19 @@ def _write_values(
     writer = PartWriter(staging / name, ATTRIBUTE_ROWS)
     with abandoned_on_error(writer):
         for kind in sorted(batch.values):
-            pieces = batch.values[kind]
-            run = np.concatenate([piece[0] for piece in pieces])
-            attribute = ranks[np.concatenate([piece[1] for piece in pieces])]
+            run, codes, values = batch.values_of(kind)
+            attribute = ranks[codes]
             np.add.at(counts, run, 1)
             order = np.lexsort((run, attribute))
-            values = pa.chunked_array([piece[2] for piece in pieces]).combine_chunks()
             for start in range(0, len(order), ROW_GROUP_ROWS):
                 some = order[start : start + ROW_GROUP_ROWS]
                 keys = repeated_names(runs, run[some]), repeated_names(names, attribute[some])
-                writer.write(_attribute_rows(kind, *keys, values.take(pa.array(some))))
+                writer.write(attribute_rows(kind, *keys, values.take(pa.array(some))))
         return writer.finish(name)
 
 
-def _attribute_rows(kind: str, runs: pa.Array, attributes: pa.Array, values: pa.Array) -> pa.Table:
+def attribute_rows(kind: str, runs: pa.Array, attributes: pa.Array, values: pa.Array) -> pa.Table:
+    """Rows of ATTRIBUTE_ROWS that have values of one type; names are dictionaries."""
     count = len(values)
     columns: dict[str, pa.Array] = {each.name: pa.nulls(count, each.type) for each in ATTRIBUTE_ROWS}
     types = pa.DictionaryArray.from_arrays(pa.array(np.zeros(count, dtype=np.int32)), pa.array([kind]))

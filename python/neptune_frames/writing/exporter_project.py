@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import shutil
 from collections.abc import Iterator, Sequence
-from itertools import pairwise
+from itertools import count, pairwise
 from pathlib import Path
 from typing import NamedTuple, TypeAlias
 
@@ -70,13 +70,13 @@ class ExporterProject:
         return Plan(found, found.filter(pc.invert(pa.array(held, pa.bool_()))), None)
 
     def write(self, source: Source, wanted: Wanted, plan: Plan, written: Written, advance: Counting) -> None:
-        naming = ExporterNaming(plan.found["run"].to_pylist())
+        naming, places = ExporterNaming(plan.found["run"].to_pylist()), count()
 
         def payloads() -> Payloads:
             return Payloads(source, self._project, self._files, naming, bring=wanted.files)
 
         def batch() -> Batch:
-            return Batch(self._project, 0, self.directory / _SCRATCH, wanted.selection)
+            return Batch(self._project, self.directory / _SCRATCH / str(next(places)), wanted.selection)
 
         collector = Collector(source, wanted.selector, payloads, None, advance)
         for done in write_batches(collector, plan.new, batch, self._write_batch, before=None):

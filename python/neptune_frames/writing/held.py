@@ -11,6 +11,8 @@ import pyarrow as pa
 
 from neptune_frames.schemas import TIMESTAMP
 from neptune_frames.sources.archive.batch_layout import (
+    ATTRIBUTE_ROWS,
+    ATTRIBUTES_DIRECTORY,
     RUNS_FILE,
     SERIES_DIRECTORY,
     Manifest,
@@ -18,8 +20,12 @@ from neptune_frames.sources.archive.batch_layout import (
     part_file,
     read_manifest,
 )
+from neptune_frames.writing.batch import Batch, attribute_rows
 from neptune_frames.writing.collecting import SeriesGroup
+from neptune_frames.writing.part_files import repeated_names
 from neptune_frames.writing.point_store import Codes
+
+_RUNS = {"run": pl.String(), "modification_time": pl.Datetime("ms", "UTC")}
 
 
 @dataclass(frozen=True)
@@ -32,7 +38,11 @@ class KnownRuns:
 
 @dataclass(frozen=True)
 class HeldRuns:
-    """The committed batches of a project. ``runs`` has each run once, as its latest batch has it."""
+    """The committed batches of a project.
+
+    ``runs`` has each run once, as its latest batch has it: ``run``, ``modification_time`` and ``at``, the
+    place of that batch in ``directories``.
+    """
 
     manifests: tuple[Manifest, ...]
     directories: tuple[Path, ...]
@@ -42,10 +52,13 @@ class HeldRuns:
     def read(cls, project: Path) -> HeldRuns:
         """What is there now. Raises `ArchiveError` where a manifest cannot be read."""
         batches = committed_batches(project)
-        frames = [pl.DataFrame(schema={"run": pl.String, "modification_time": pl.Datetime("ms", "UTC")})]
+        schema = {"run": pl.String, "modification_time": pl.Datetime("ms", "UTC"), "at": pl.Int32}
+        frames = [pl.DataFrame(schema=schema)]
         frames += [
-            pl.read_parquet(path / RUNS_FILE, columns=["run", "modification_time"], hive_partitioning=False)
-            for _, path in batches
+            pl.read_parquet(
+                path / RUNS_FILE, columns=["run", "modification_time"], hive_partitioning=False
+            ).with_columns(at=pl.lit(place, pl.Int32))
+            for place, (_, path) in enumerate(batches)
         ]
         runs = pl.concat(frames).unique("run", keep="last", maintain_order=True)
         return cls(tuple(read_manifest(path) for _, path in batches), tuple(path for _, path in batches), runs)
@@ -81,3 +94,47 @@ class HeldRuns:
         )
         found = wanted.join(stored, on=["run_at", "attribute_at"], how="left", maintain_order="left").collect()
         return found["last_step"].fill_null(-np.inf).to_numpy()
+
+    def unchanged(self, batch: Batch) -> Codes:
+        """Positions of the runs of a batch that bring no points, and no attribute that the archive has otherwise."""
+        run_ids = batch.run_ids
+        candidates = np.arange(len(run_ids))
+        for store in batch.points.values():
+            candidates = np.setdiff1d(candidates, store.runs)
+        if not len(candidates):
+            return candidates
+        asked = pl.DataFrame({"run": pl.Series(run_ids.take(pa.array(candidates)), dtype=pl.String)})
+        latest = asked.join(self.runs, on="run", how="left", maintain_order="left")
+        stored = [
+            pl.scan_parquet(file, hive_partitioning=False).filter(pl.col("run").is_in(runs["run"].implode()))
+            for (place,), runs in latest.group_by("at")
+            if place is not None and (file := part_file(self.directories[place], ATTRIBUTES_DIRECTORY, 0)).is_file()
+        ]
+        names = [field.name for field in ATTRIBUTE_ROWS]
+        before = _digests(pl.concat(stored).select(names).collect() if stored else pl.DataFrame(schema=names))
+        now = _digests(pl.concat([_frame(batch, kind) for kind in batch.values]).select(names))
+        both = asked.join(before, on="run", how="left", maintain_order="left").join(
+            now, on="run", how="left", maintain_order="left", suffix="_now"
+        )
+        same = (pl.col("rows") == pl.col("rows_now")) & (pl.col("digest") == pl.col("digest_now"))
+        rows: Codes = candidates[both.select(same.fill_null(value=False)).to_series().to_numpy()]
+        return rows
+
+
+def _frame(batch: Batch, kind: str) -> pl.DataFrame:
+    run, attribute, values = batch.values_of(kind)
+    keys = repeated_names(batch.run_ids, run), repeated_names(batch.names, attribute)
+    frame: pl.DataFrame = pl.from_arrow(attribute_rows(kind, *keys, values))  # type: ignore[assignment]
+    return frame.with_columns(pl.col("run", "attribute", "type").cast(pl.String))
+
+
+def _digests(rows: pl.DataFrame) -> pl.DataFrame:
+    """How many rows each run has, and a number that depends on all of them but not on their order."""
+    if not rows.height:
+        return pl.DataFrame(schema={"run": pl.String, "rows": pl.UInt32, "digest": pl.UInt64})
+    rows = rows.with_columns(pl.col("string_set_value").list.sort())
+    return (
+        rows.select("run", digest=rows.hash_rows())
+        .group_by("run")
+        .agg(pl.len().cast(pl.UInt32).alias("rows"), pl.col("digest").sum())
+    )

@@ -83,22 +83,26 @@ class OwnProject:
     ) -> None:
         """New runs, or with ``held`` what is new of runs that are there."""
         batches = committed_batches(self.directory)
-        numbers = count(batches[-1][0] + 1 if batches else 0)
         before = read_manifest(batches[-1][1]) if batches and held is None else None
+        numbers, places = count(batches[-1][0] + 1 if batches else 0), count()
 
         def payloads() -> Payloads:
             files = self.directory / FILES_DIRECTORY
             return Payloads(source, self._project, files, OwnNaming(), bring=wanted.files)
 
         def batch() -> Batch:
-            number = next(numbers)
-            return Batch(self._project, number, scratch_directory(self.directory, number), wanted.selection)
+            return Batch(self._project, scratch_directory(self.directory, next(places)), wanted.selection)
 
-        def write(full: Batch) -> Manifest:
-            return write_batch(self.directory, full)
+        def write(full: Batch) -> Manifest | None:
+            changed = full if held is None else full.without(held.unchanged(full))
+            manifest = write_batch(self.directory, next(numbers), changed) if changed.runs.num_rows else None
+            full.close()
+            return manifest
 
         collector = Collector(source, wanted.selector, payloads, held, advance)
         for manifest in write_batches(collector, runs, batch, write, before=before):
+            if manifest is None:
+                continue
             written.add(
                 Written(
                     self._project,

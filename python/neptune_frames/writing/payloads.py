@@ -52,7 +52,7 @@ class Payloads:
             None if path is None else self._naming.file((run_id, name), path, mime_type)
             for run_id, name, path, mime_type in zip(*(column.to_pylist() for column in columns), strict=True)
         ]
-        return self._renamed(files, pl.Series(paths, dtype=pl.String))
+        return self._renamed(run, files, pl.Series(paths, dtype=pl.String))
 
     def named_series(
         self, runs: pa.Array, run: Codes, names: pa.Array, attribute: Codes, steps: pa.Array, files: pa.Array
@@ -76,12 +76,13 @@ class Payloads:
         ).join(extensions, on="type", how="left", nulls_equal=True, maintain_order="left")
         path = pl.concat_str(["series", pl.lit("/"), "step", "extension"])
         present = pl.Series(files.field("path"), dtype=pl.String).is_not_null()
-        return self._renamed(files, named.select(pl.when(present).then(path)).to_series())
+        return self._renamed(run, files, named.select(pl.when(present).then(path)).to_series())
 
     def fetch(self) -> pa.Table:
-        """Bring those that are not there yet. Gives rows of PAYLOADS, by path."""
+        """Bring those that are not there yet. Gives rows of PAYLOADS, by path, and the ``run`` of each."""
+        schema = pa.schema([*PAYLOADS, pa.field("run", pa.int64())])
         if not self._found:
-            return PAYLOADS.empty_table()
+            return schema.empty_table()
         wanted = pl.concat(self._found).unique("target", keep="first").sort("target")
         targets = wanted["target"].to_list()
         if self._bring:
@@ -95,8 +96,9 @@ class Payloads:
             targets,
             [path.stat().st_size if found else None for path, found in zip(paths, there, strict=True)],
             [sha256_of(path) if found else None for path, found in zip(paths, there, strict=True)],
+            wanted["run"].to_arrow(),
         ]
-        return pa.table(columns, schema=PAYLOADS)
+        return pa.table(columns, schema=schema)
 
     def _request(self, wanted: pl.DataFrame) -> None:
         requests = []
@@ -109,12 +111,13 @@ class Payloads:
         if requests:
             self._source.fetch_files(requests, progress=False)
 
-    def _renamed(self, files: pa.Array, paths: pl.Series) -> pa.Array:
+    def _renamed(self, run: Codes, files: pa.Array, paths: pl.Series) -> pa.Array:
         found = pl.DataFrame(
             {
                 "path": pl.Series(files.field("path"), dtype=pl.String),
                 "size": pl.Series(files.field("size_bytes"), dtype=pl.Int64),
                 "target": paths,
+                "run": run,
             }
         ).drop_nulls("target")
         self._found.append(found)

@@ -8,7 +8,7 @@ are laid down in a scratch file and read from there, so that a run of any size n
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
 
@@ -121,6 +121,17 @@ class PointStore:
         if self._open_bytes > self._memory_bytes:
             self._lay_down()
         return int(lengths.sum())
+
+    @property
+    def runs(self) -> Codes:
+        """The numbers of the runs that have points."""
+        return (
+            np.unique(np.concatenate([pieces.runs for pieces in self._pieces])) if self._pieces else np.array([], int)
+        )
+
+    def renumber(self, numbers: Codes) -> None:
+        """Give every run another number: ``numbers[old]``."""
+        self._pieces = [replace(pieces, runs=numbers[pieces.runs]) for pieces in self._pieces]
 
     def blocks(self, ranks: Codes, *, by_run: bool = False) -> Iterator[Block]:
         """All points by attribute, run and step; ``by_run``: by run, attribute and step.
