@@ -29,3 +29,8 @@ def explain(lazy: pl.LazyFrame) -> str:
         for found in _SCAN.finditer(plan)
     ]
     return "\n".join([*scans, plan])
+
+
+def asked_of_sources(lazy: pl.LazyFrame) -> list[str]:
+    """For each scan of ours in a query, its name and what its source will be asked for."""
+    return [f"{found['name']}: {found['asked']}" for found in _SCAN.finditer(lazy.explain())]

@@ -14,6 +14,7 @@ import numpy as np
 import polars as pl
 import pyarrow as pa
 
+from neptune_frames.frames.lazy_explain import asked_of_sources
 from neptune_frames.frames.lazy_predicates import Predicate
 from neptune_frames.frames.lazy_source import Plan, Wanted, scan_frames
 from neptune_frames.frames.long_frame import ATTRIBUTE, POINT_DETAILS, VALUE, LongFrame, as_names
@@ -141,35 +142,33 @@ class _Wide:
         on_rows = predicate.about((*self.keys, STEP.name))
         for place, _ in on_rows:
             predicate.use(place)
-        conditions = [condition for _, condition in on_rows]
-        return Plan(lambda: self._frames(wanted, conditions), tuple(map(str, conditions)), predicate.unused())
-
-    def _frames(self, wanted: Wanted, conditions: Sequence[pl.Expr]) -> Iterator[pl.DataFrame]:
-        """The wide frame, a few containers at a time."""
         shown = [name for name in self.columns if wanted.needs(name)]
-        points = self._points(conditions, self.values if shown else ())
+        points = self._points([condition for _, condition in on_rows], self.values if shown else ())
+        return Plan(lambda: self._frames(points, shown), tuple(asked_of_sources(points)), predicate.unused())
+
+    def _points(self, conditions: Sequence[pl.Expr], values: Sequence[str]) -> pl.LazyFrame:
+        """The points that are needed. Text takes 16 bytes a point, so it becomes categories, which take 4."""
+        long = self.long.lazy.filter(*conditions) if conditions else self.long.lazy
+        if self.chosen_by_name:
+            long = long.filter(pl.col(ATTRIBUTE).is_in(list(self.columns.values())))
+        texts = [name for name in (*self.keys, ATTRIBUTE) if self.long.schema[name] == pl.String]
+        columns = dict.fromkeys((*self.keys, ATTRIBUTE, STEP.name, *values))
+        return long.select(pl.col(name).cast(pl.Categorical) if name in texts else name for name in columns)
+
+    def _frames(self, lazy: pl.LazyFrame, shown: Sequence[str]) -> Iterator[pl.DataFrame]:
+        """The wide frame, a few containers at a time."""
+        points = lazy.collect()
         if not points.height:
             return
+        names = pl.Series(ATTRIBUTE, list(self.columns.values()), dtype=pl.String).cast(points.schema[ATTRIBUTE])
+        columns = pl.DataFrame([names]).with_row_index(_COLUMN)
         containers = points.select(self.keys).unique().sort(self.keys).with_row_index(_CONTAINER)
+        points = points.join(columns, on=ATTRIBUTE, how="left", maintain_order="left")
         points = points.join(containers, on=self.keys, how="left", maintain_order="left", nulls_equal=True)
+        self._check(points)
         pieces = _Pieces.of(points)
         for some in pieces.by_containers():
             yield self._wide(pieces, some, points, containers, shown)
-
-    def _points(self, conditions: Sequence[pl.Expr], values: Sequence[str]) -> pl.DataFrame:
-        """The points that are needed, with the number of their column."""
-        names = pl.Series(ATTRIBUTE, list(self.columns.values()), dtype=pl.String)
-        long = self.long.lazy.filter(*conditions) if conditions else self.long.lazy
-        if self.chosen_by_name:
-            long = long.filter(pl.col(ATTRIBUTE).is_in(names.to_list()))
-        columns = dict.fromkeys((*self.keys, ATTRIBUTE, STEP.name, *values))
-        # Text takes 16 bytes a point, categories take 4.
-        texts = [name for name in (*self.keys, ATTRIBUTE) if self.long.schema[name] == pl.String]
-        points = long.select(pl.col(name).cast(pl.Categorical) if name in texts else name for name in columns).collect()
-        numbers = pl.DataFrame([names.cast(points.schema[ATTRIBUTE])]).with_row_index(_COLUMN)
-        points = points.join(numbers, on=ATTRIBUTE, how="left", maintain_order="left")
-        self._check(points)
-        return points
 
     def _check(self, points: pl.DataFrame) -> None:
         if points[STEP.name].null_count():
