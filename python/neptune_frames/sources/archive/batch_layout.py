@@ -20,8 +20,9 @@ latest has its attributes; its points are those of all its batches, and no point
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 from pathlib import Path
-from typing import TypeVar
+from typing import TypeVar, overload
 
 import msgspec
 import pyarrow as pa
@@ -210,7 +211,11 @@ def is_staging(name: str) -> bool:
     return name.startswith(".batch=") and name.endswith(".staging")
 
 
-def committed_batches(project: AnyLocation) -> list[tuple[int, AnyLocation]]:
+@overload
+def committed_batches(project: Path) -> list[tuple[int, Path]]: ...
+@overload
+def committed_batches(project: Location) -> list[tuple[int, Location]]: ...
+def committed_batches(project: Location) -> Sequence[tuple[int, Location]]:
     """Number and directory of each committed batch of a project's directory, ascending.
 
     In an object store, where nothing can be renamed, a directory is a batch once its manifest, which is
@@ -218,9 +223,7 @@ def committed_batches(project: AnyLocation) -> list[tuple[int, AnyLocation]]:
     """
     if not project.is_dir():
         return []
-    found: list[tuple[re.Match[str], AnyLocation]] = [
-        (match, path) for path in project.iterdir() if (match := _BATCH.fullmatch(path.name))
-    ]
+    found = [(match, path) for path in project.iterdir() if (match := _BATCH.fullmatch(path.name))]
     return sorted(((int(match[1]), path) for match, path in found if path.is_dir()), key=lambda one: one[0])
 
 

@@ -10,14 +10,14 @@ import numpy as np
 import polars as pl
 
 from neptune_frames.sources.archive.batch_inventory import read_batch
-from neptune_frames.sources.archive.batch_layout import FILES_DIRECTORY, Manifest, read_manifest
+from neptune_frames.sources.archive.batch_layout import FILES_DIRECTORY, FORMAT, Manifest, read_manifest
 from neptune_frames.sources.archive.batch_listing import WatchedBatches
 from neptune_frames.sources.archive.batch_points import read_stretches
 from neptune_frames.sources.archive.inventory import Inventory
 from neptune_frames.sources.archive.layout import SERIES_COLUMNS, FileState, Listing
 from neptune_frames.sources.archive.object_path import Location
-from neptune_frames.sources.archive.parquet_files import ParquetFiles
-from neptune_frames.sources.archive.store import StoredPoints, StretchRequest
+from neptune_frames.sources.archive.parquet_files import ParquetFiles, joined_span, time_span
+from neptune_frames.sources.archive.store import StorageFacts, StoredPoints, StretchRequest
 
 
 class BatchStore:
@@ -68,6 +68,22 @@ class BatchStore:
             return self._batch(part), self._manifest(part)
 
         return read_stretches(request, directory, self._files)
+
+    def facts(self) -> StorageFacts:
+        parts = self.look().parts
+        entries = [(self._batch(part), entry) for part in parts for entry in self._manifest(part).files]
+        points = [(batch, entry) for batch, entry in entries if entry.path.partition("/")[0] in SERIES_COLUMNS]
+        manifests = [self._manifest(part) for part in parts]
+        return StorageFacts(
+            FORMAT,
+            len(parts),
+            sum(entry.bytes for _, entry in entries),
+            sum(manifest.payloads for manifest in manifests),
+            sum(manifest.payload_bytes for manifest in manifests),
+            *joined_span(
+                [time_span(self._files.footer(batch / entry.path, entry).metadata) for batch, entry in points]
+            ),
+        )
 
     def _batch(self, part: str) -> Location:
         """The directory of a batch, which listings name by its full path."""

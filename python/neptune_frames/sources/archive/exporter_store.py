@@ -7,6 +7,7 @@ from collections.abc import Mapping
 import numpy as np
 import numpy.typing as npt
 import polars as pl
+import pyarrow.parquet as pq
 
 from neptune_frames.sources.archive.freshness import WatchedDirectory
 from neptune_frames.sources.archive.grouping import group_rows
@@ -21,8 +22,9 @@ from neptune_frames.sources.archive.layout import (
     state_of,
 )
 from neptune_frames.sources.archive.neptune2 import without_neptune2_types
+from neptune_frames.sources.archive.parquet_files import joined_span, time_span
 from neptune_frames.sources.archive.scan import read_rows, steps_of
-from neptune_frames.sources.archive.store import StoredPoints, StretchRequest
+from neptune_frames.sources.archive.store import StorageFacts, StoredPoints, StretchRequest
 
 #: Largest table of series numbers that is laid out in full.
 _DENSE_LOOKUP = 1 << 24
@@ -85,6 +87,19 @@ class ExporterStore:
         numbers = _series_numbers(frame, series, inventory)
         grouped = group_rows(numbers, steps_of(frame["step"]), series.height)
         return StoredPoints(series, grouped, frame.select(request.columns))
+
+    def facts(self) -> StorageFacts:
+        parts = self.look().parts
+        times = [time_span(pq.read_metadata(path)) for path in parts]
+        payloads = [entry.stat().st_size for entry in self.payloads.rglob("*") if entry.is_file()]
+        return StorageFacts(
+            "neptune-exporter",
+            len(parts),
+            sum(state.size for state in parts.values()),
+            len(payloads),
+            sum(payloads),
+            *joined_span(times),
+        )
 
 
 def _series_numbers(frame: pl.DataFrame, series: pl.DataFrame, inventory: Inventory) -> npt.NDArray[np.integer]:

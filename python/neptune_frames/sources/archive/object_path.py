@@ -155,12 +155,18 @@ class ObjectPath:
         with self._explained():
             obstore.put(self._store, self.key, file)
 
-    def download(self, file: Path) -> None:
-        """Write the object's content to a local file."""
+    def stream(self) -> Iterator[bytes]:
+        """The object's content, some megabytes at a time."""
         import obstore
 
-        with self._explained(), file.open("wb") as target:
+        with self._explained():
             for piece in obstore.get(self._store, self.key):
+                yield bytes(piece)
+
+    def download(self, file: Path) -> None:
+        """Write the object's content to a local file."""
+        with file.open("wb") as target:
+            for piece in self.stream():
                 target.write(piece)
 
     def unlink(self, *, missing_ok: bool = False) -> None:

@@ -7,6 +7,7 @@ from collections import OrderedDict
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from datetime import datetime
 
 import numpy as np
 import numpy.typing as npt
@@ -41,6 +42,27 @@ class Footer:
             np.array([-np.inf if one is None else one.min for one in known]),
             np.array([np.inf if one is None else one.max for one in known]),
         )
+
+
+#: The earliest and the latest time, None where there is none.
+TimeSpan = tuple[datetime | None, datetime | None]
+
+
+def time_span(metadata: pq.FileMetaData) -> TimeSpan:
+    """The span of a file's column ``timestamp``, as its statistics have it."""
+    paths = [metadata.schema.column(position).path for position in range(metadata.num_columns)]
+    if "timestamp" not in paths:
+        return None, None
+    leaf = paths.index("timestamp")
+    found = [metadata.row_group(number).column(leaf).statistics for number in range(metadata.num_row_groups)]
+    return joined_span([(one.min, one.max) for one in found if one is not None and one.has_min_max])
+
+
+def joined_span(spans: Sequence[TimeSpan]) -> TimeSpan:
+    """From the earliest to the latest of several spans."""
+    first = [start for start, _ in spans if start is not None]
+    last = [end for _, end in spans if end is not None]
+    return (min(first) if first else None, max(last) if last else None)
 
 
 class ParquetFiles:

@@ -71,6 +71,10 @@ class ArchiveSource:
         columns = [list(found), [str(path) for path in found.values()], [project_uuid(name) for name in found]]
         return pa.table([pa.array(column, pa.string()) for column in columns], schema=PROJECTS)
 
+    def catalogs(self) -> list[Catalog]:
+        """What is known of all projects as they are now, by name."""
+        return self._projects.catalogs()
+
     def project_name(self, identifier: str) -> str:
         """See `Source.project_name`."""
         return self._projects.catalog(identifier).project

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Protocol
 
 import polars as pl
@@ -44,6 +45,20 @@ class StoredPoints:
     series: pl.DataFrame
     grouped: Grouped
     frame: pl.DataFrame
+
+
+@dataclass(frozen=True)
+class StorageFacts:
+    """How a project is stored. ``parts`` are part files, or batches; ``first_time`` and ``last_time`` the earliest
+    and latest time of a point, as far as the statistics of files say."""
+
+    layout: str
+    parts: int
+    bytes: int
+    payloads: int
+    payload_bytes: int
+    first_time: datetime | None
+    last_time: datetime | None
 
 
 class ProjectStore(Protocol):
@@ -86,4 +101,8 @@ class ProjectStore(Protocol):
 
     def read_points(self, inventory: Inventory, request: StretchRequest) -> StoredPoints:
         """The points of stretches. ``inventory`` is the one whose numbers and rows ``request`` uses."""
+        ...
+
+    def facts(self) -> StorageFacts:
+        """How the project is stored, from listings, manifests and the footers of files."""
         ...
