@@ -45,6 +45,27 @@ COMMANDS = (
         "run_export",
     ),
     Command(
+        "convert",
+        "write an archive in another layout",
+        "neptune_frames.archives.command",
+        "configure_convert",
+        "run_convert",
+    ),
+    Command(
+        "info",
+        "print what an archive holds",
+        "neptune_frames.archives.command",
+        "configure_info",
+        "run_info",
+    ),
+    Command(
+        "verify",
+        "check an archive, alone or against a source",
+        "neptune_frames.archives.command",
+        "configure_verify",
+        "run_verify",
+    ),
+    Command(
         "serve",
         "serve an archive over the Neptune HTTP API",
         "neptune_frames.server.command",

@@ -1,0 +1,49 @@
+"""Bringing an archive into another layout, or to another place."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from neptune_frames.errors import ArchiveError
+from neptune_frames.sources.archive import ArchiveSource
+from neptune_frames.writing.exporting import export
+
+if TYPE_CHECKING:
+    from neptune_frames.writing.exporting import Layout
+    from neptune_frames.writing.summary import ExportSummary
+
+
+def convert(
+    archive: str | os.PathLike[str],
+    destination: str | os.PathLike[str],
+    *,
+    projects: Sequence[str] | None = None,
+    files: str | os.PathLike[str] | None = None,
+    layout: Layout = "neptune-frames",
+    update: bool = False,
+    progress_bar: bool = True,
+) -> ExportSummary:
+    """Write the runs of an archive, in whichever layout it is, to another archive.
+
+    It is an export whose source is an archive: batch after batch, in bounded memory, safe to interrupt; the
+    same call goes on where the last one stopped.
+
+    Args:
+        archive: Directory (or URL) of what is read.
+        destination: Directory (or URL) of what is written.
+        projects: Names of projects; left out, all.
+        files: Where the payloads of the exporter's layout lie, if not beside the data.
+        layout: That of the destination.
+        update: Also bring what is new in runs that the destination has.
+        progress_bar: Show progress on a terminal.
+
+    Raises `ArchiveError`, also where the archive holds no project.
+    """
+    source = ArchiveSource(os.fspath(archive), None if files is None else Path(files))
+    chosen = source.projects()["project"].to_pylist() if projects is None else list(projects)
+    if not chosen:
+        raise ArchiveError(f"There is no project in {os.fspath(archive)}, so there is nothing to convert.")
+    return export(destination, project=chosen, source=source, layout=layout, update=update, progress_bar=progress_bar)
