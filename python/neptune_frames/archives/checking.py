@@ -321,7 +321,8 @@ class _BatchCheck:
     def _keys(self, directory: str, table: pl.DataFrame, keys: list[str], runs: pl.Series) -> None:
         if not _ascends(table.select(keys)):
             self.wrong(directory, f"its rows are not sorted by {', '.join(keys)}, or not distinct")
-        strangers = table["run"].unique().filter(~table["run"].unique().is_in(runs.implode()))
+        found = table["run"].unique().sort()
+        strangers = found.filter(~found.is_in(runs.implode()))
         if len(strangers):
             self.wrong(directory, f"it has rows of runs that are not in the batch, such as {strangers[0]!r}")
 

@@ -106,7 +106,11 @@ class ParquetFiles:
         footer = self.footer(file, entry)
         groups = list(range(footer.metadata.num_row_groups)) if row_groups is None else list(row_groups)
         with _named(file), _opened(file, entry, footer, columns, groups, dictionaries) as opened:
-            return opened.read_row_groups(groups, columns=list(columns))
+            table = opened.read_row_groups(groups, columns=list(columns))
+        missing = set(columns).difference(table.column_names)
+        if missing:
+            raise DamagedFileError(str(file), f"it has no column {', '.join(sorted(missing))}")
+        return table
 
 
 @contextmanager

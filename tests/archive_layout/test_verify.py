@@ -1,0 +1,297 @@
+"""Checking archives: every kind of damage is found, named, and never answered from."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import pytest
+
+from archive_layout_small import (
+    PROJECT,
+    batch_of,
+    change_manifest,
+    retell,
+    rewrite,
+    small_archives,
+    write_small_run,
+)
+from neptune_frames.archives.checking import check_archive
+from neptune_frames.archives.comparing import compare
+from neptune_frames.cli import main
+from neptune_frames.errors import ArchiveError, DamagedFileError
+from neptune_frames.query.attributes import KNOWN_TYPES
+from neptune_frames.query.selection import (
+    AttributeAlternative,
+    AttributeSelector,
+    ContainerKind,
+    RunQuery,
+    SeriesOptions,
+)
+from neptune_frames.sources.archive import ArchiveSource
+from neptune_frames.sources.base import SeriesKeys
+from neptune_frames.writing.exporting import export
+
+FLOATS = "float_series/part-00000.parquet"
+TEXTS = "string_series/part-00000.parquet"
+SERIES = "series/part-00000.parquet"
+VALUES = "attributes/part-00000.parquet"
+
+
+@pytest.fixture(scope="module")
+def made(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path]:
+    return small_archives(tmp_path_factory.mktemp("made"))
+
+
+@pytest.fixture
+def ours(made: tuple[Path, Path], tmp_path: Path) -> Path:
+    """A copy to damage."""
+    shutil.copytree(made[1], tmp_path / "ours")
+    return tmp_path / "ours"
+
+
+def read_everything(archive: Path) -> int:
+    source = ArchiveSource(archive)
+    runs = source.search(RunQuery(PROJECT, ContainerKind.RUN)).runs
+    everything = AttributeSelector((AttributeAlternative(KNOWN_TYPES),))
+    count = sum(batch.num_rows for _, batch in source.values(runs, everything))
+    keys = SeriesKeys(runs, pa.array(["m/a", "m/b", "m/c", "log"]))
+    options = SeriesOptions(include_time=True)
+    for batch in [*source.float_points(keys, options), *source.object_points(keys, options)]:
+        count += len(batch["points"].values)
+    return count
+
+
+def test_a_whole_archive(made: tuple[Path, Path], capsys: pytest.CaptureFixture[str]) -> None:
+    exported, ours = made
+    report = check_archive(ours)
+    assert report.problems == []
+    assert (report.projects, report.batches, report.payloads) == (1, 1, 3)
+    assert check_archive(exported).is_whole
+    assert main(["verify", str(ours), "--against", str(exported), "--payloads"]) == 0
+    assert capsys.readouterr().out.rstrip().endswith("456 points: equal")
+
+
+def set_column(name: str, change: Callable[[pa.ChunkedArray], Any]) -> Callable[[pa.Table], pa.Table]:
+    def changed(table: pa.Table) -> pa.Table:
+        at = table.schema.get_field_index(name)
+        return table.set_column(at, table.schema.field(at), change(table[name]))
+
+    return changed
+
+
+def put(position: int, value: object) -> Callable[[pa.ChunkedArray], pa.Array]:
+    def changed(column: pa.ChunkedArray) -> pa.Array:
+        values = column.to_pylist()
+        values[position] = value
+        return pa.array(values, column.type)
+
+    return changed
+
+
+def flip_bytes(batch: Path) -> None:
+    content = bytearray((batch / FLOATS).read_bytes())
+    content[40:60] = bytes(20)
+    (batch / FLOATS).write_bytes(content)
+
+
+def swap_rows(table: pa.Table) -> pa.Table:
+    order = np.arange(table.num_rows)
+    order[[3, 4]] = order[[4, 3]]
+    return table.take(pa.array(order))
+
+
+#: What is done to a batch, what the check says, and whether reading fails too.
+DAMAGES: dict[str, tuple[Callable[[Path], object], str, bool]] = {
+    "missing points": (lambda batch: (batch / FLOATS).unlink(), "is missing", True),
+    "missing values": (lambda batch: (batch / VALUES).unlink(), "is missing", True),
+    "truncated": (
+        lambda batch: (batch / FLOATS).write_bytes((batch / FLOATS).read_bytes()[:-50]),
+        "bytes, and the manifest says",
+        True,
+    ),
+    "empty": (lambda batch: (batch / TEXTS).write_bytes(b""), "0 bytes, and the manifest says", True),
+    "flipped bytes": (flip_bytes, "checksum differs", False),
+    "no manifest": (lambda batch: (batch / "manifest.json").unlink(), "manifest.json is damaged: it is missing", True),
+    "half a manifest": (
+        lambda batch: (batch / "manifest.json").write_bytes((batch / "manifest.json").read_bytes()[:100]),
+        "manifest.json is damaged",
+        True,
+    ),
+    "later version": (lambda batch: change_manifest(batch, version=2), "reads up to 1", True),
+    "too few rows": (
+        lambda batch: rewrite(batch, FLOATS, lambda table: table.slice(0, 440)) or retell(batch, FLOATS, rows=440),
+        "not those that the table of series names",
+        True,
+    ),
+    "rows and manifest": (lambda batch: retell(batch, FLOATS, rows=17), "450 rows, and the manifest says 17", True),
+    "order of points": (lambda batch: rewrite(batch, FLOATS, swap_rows), "steps that do not ascend", False),
+    "another run": (
+        lambda batch: rewrite(batch, FLOATS, set_column("run", put(70, "run-0"))),
+        "'m/a' of run 'run-1' has rows of another run",
+        False,
+    ),
+    "another value": (
+        lambda batch: rewrite(batch, FLOATS, set_column("value", put(49, 7.0))),
+        "'m/a' of run 'run-0' has last that is not that of its points",
+        False,
+    ),
+    "last step of texts": (
+        lambda batch: rewrite(batch, SERIES, set_column("last_step", put(-1, 9.0))),
+        "'log' of run 'run-2' has a first or last step",
+        False,
+    ),
+    "missing column": (
+        lambda batch: rewrite(batch, VALUES, lambda table: table.drop(["float_value"])),
+        "'float_value' is missing",
+        True,
+    ),
+    "type of a column": (
+        lambda batch: rewrite(batch, VALUES, set_column("int_value", lambda column: column.cast(pa.int64()))),
+        "",
+        False,
+    ),
+    "order of values": (lambda batch: rewrite(batch, VALUES, swap_rows), "attributes: its rows are not sorted", False),
+    "strange run": (
+        lambda batch: rewrite(batch, "runs.parquet", lambda table: table.slice(1)),
+        "runs that are not in the batch, such as 'run-0'",
+        False,
+    ),
+    "counts": (lambda batch: change_manifest(batch, series=4), "has 12 series, and the manifest says 4", False),
+}
+
+
+@pytest.mark.parametrize("damage", DAMAGES)
+def test_damage_is_found(ours: Path, damage: str) -> None:
+    change, message, fails = DAMAGES[damage]
+    before = read_everything(ours)
+    change(batch_of(ours))
+    report = check_archive(ours)
+    if not message:
+        assert report.is_whole
+        assert read_everything(ours) == before
+        return
+    assert any(message in problem for problem in report.problems), report.problems
+    assert main(["verify", str(ours)]) == 1
+    if fails:
+        with pytest.raises(ArchiveError) as caught:
+            read_everything(ours)
+        assert str(batch_of(ours)) in str(caught.value)
+
+
+def test_payloads_are_checked(ours: Path) -> None:
+    first, second, third = sorted(path for path in ours.glob("project=*/files/**/*") if path.is_file())
+    first.unlink()
+    second.write_bytes(b"longer than it was")
+    third.write_bytes(third.read_bytes()[::-1])
+    problems = check_archive(ours).problems
+    assert [problem.rpartition(": ")[2] for problem in problems] == [
+        "the payload is missing",
+        "it has 18 bytes, and should have 9",
+        "the checksum of the payload differs",
+    ]
+    assert len(check_archive(ours, checksums=False).problems) == 2
+
+
+def test_points_in_two_batches_are_found(ours: Path) -> None:
+    shutil.copytree(batch_of(ours), batch_of(ours, 1))
+    change_manifest(batch_of(ours, 1), batch=1)
+    problems = check_archive(ours).problems
+    assert any("in batch 1, and up to 49.0 in batch 0" in problem for problem in problems)
+
+
+def test_a_damaged_project_leaves_the_others_alone(made: tuple[Path, Path], tmp_path: Path) -> None:
+    for project in ("ws/one", "ws/two"):
+        write_small_run(tmp_path / "exported", 0, project=project)
+    export(tmp_path / "ours", project=["ws/one", "ws/two"], source=ArchiveSource(tmp_path / "exported"))
+    (damaged,) = tmp_path.glob("ours/project=ws_one*/batch=000000")
+    (damaged / SERIES).unlink()
+    source = ArchiveSource(tmp_path / "ours")
+    assert source.search(RunQuery("ws/two", ContainerKind.RUN)).runs.num_rows == 1
+    with pytest.raises(DamagedFileError) as caught:
+        source.search(RunQuery("ws/one", ContainerKind.RUN))
+    assert caught.value.path == str(damaged / SERIES)
+
+
+def test_a_later_format_is_refused(ours: Path) -> None:
+    (ours / "neptune-frames.json").write_text('{"format": "neptune-frames", "version": 99}')
+    with pytest.raises(ArchiveError, match=r"version 99; this library reads 'neptune-frames' up to version 1"):
+        ArchiveSource(ours)
+
+
+class TestComparison:
+    def test_what_differs_is_named(self, made: tuple[Path, Path], tmp_path: Path) -> None:
+        exported, ours = made
+        other = tmp_path / "other"
+        shutil.copytree(exported, other)
+        write_small_run(other, 1, lr=9.5, added=True)
+        write_small_run(other, 2, points=51)
+        write_small_run(other, 3)
+        found = compare(ArchiveSource(ours), ArchiveSource(other))
+        assert not found.is_equal
+        assert found.counts["only in the source"] == 2  # run 3, and the attribute of run 1
+        assert found.counts["other value"] == 1
+        assert "other value: float 'lr' of run 'run-1' of ws/proj: 0.1 in the archive, 9.5 in the source" in found.shown
+        # Random values differ with their number, so that run 2 differs in its last step only where steps are new.
+        assert found.counts["points only in the source"] == 3
+        subset = compare(ArchiveSource(ours), ArchiveSource(other), subset=True)
+        assert subset.counts["only in the source"] == 0
+
+    def test_what_only_the_archive_has(self, made: tuple[Path, Path], tmp_path: Path) -> None:
+        _, ours = made
+        (tmp_path / "other").mkdir()
+        for number in range(2):
+            write_small_run(tmp_path / "other", number, points=49)
+        found = compare(ArchiveSource(ours), ArchiveSource(tmp_path / "other"))
+        assert found.counts["only in the archive"] == 1
+        assert found.counts["points only in the archive"] == 6
+        nothing = tmp_path / "nothing"
+        write_small_run(nothing, 0, project="ws/else")
+        found = compare(ArchiveSource(ours), ArchiveSource(nothing))
+        assert found.shown == ["only in the archive: project ws/proj"]
+        assert main(["verify", str(ours), "--against", str(nothing)]) == 1
+
+    def test_payloads(self, made: tuple[Path, Path], tmp_path: Path) -> None:
+        exported, ours = made
+        other = tmp_path / "other"
+        shutil.copytree(exported, other)
+        (changed,) = other.glob("files/*/run-1/model.bin")
+        changed.write_bytes(changed.read_bytes()[::-1])
+        assert compare(ArchiveSource(ours), ArchiveSource(other)).is_equal
+        found = compare(ArchiveSource(ours), ArchiveSource(other), payloads=True)
+        assert found.shown == [
+            "other payload: file 'model' of run 'run-1' of ws/proj: the content of the payload differs"
+        ]
+        assert found.payloads == 3
+
+
+def test_information(made: tuple[Path, Path], capsys: pytest.CaptureFixture[str]) -> None:
+    from neptune_frames.archives.info import archive_info
+
+    (exported,), (ours,) = (archive_info(archive) for archive in made)
+    for name in ("project", "runs", "experiments", "attributes", "values", "series", "points", "payloads"):
+        assert getattr(exported, name) == getattr(ours, name), name
+    assert (exported.first_time, exported.last_time) == (ours.first_time, ours.last_time)
+    assert ours.points == {"float_series": 450, "string_series": 6}
+    assert main(["info", str(made[1])]) == 0
+    assert "points     456 (450 float_series, 6 string_series)" in capsys.readouterr().out
+    assert main(["info", "--json", str(made[0])]) == 0
+    assert '"runs": 3' in capsys.readouterr().out
+
+
+def test_conversion(made: tuple[Path, Path], tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    exported, _ = made
+    target = tmp_path / "converted"
+    assert main(["convert", str(exported), str(target), "--project", PROJECT, "--no-progress"]) == 0
+    assert main(["convert", str(exported), str(target)]) == 0
+    assert "(3 were there already)" in capsys.readouterr().out
+    assert compare(ArchiveSource(target), ArchiveSource(exported)).is_equal
+    assert main(["convert", str(target), str(tmp_path / "back"), "--layout", "neptune-exporter"]) == 0
+    assert compare(ArchiveSource(tmp_path / "back"), ArchiveSource(exported), payloads=True).is_equal
+    (tmp_path / "empty" / "data").mkdir(parents=True)
+    assert main(["convert", str(tmp_path / "empty"), str(target)]) == 1
+    assert "no project" in capsys.readouterr().err
