@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from functools import cache
 
 import numpy as np
@@ -15,6 +15,7 @@ from neptune_frames.wire.protobuf import messages
 from neptune_frames.wire.protobuf.buffer import Body, Positions
 from neptune_frames.wire.protobuf.drafts import Draft
 from neptune_frames.wire.protobuf.fields import Message
+from neptune_frames.wire.protobuf.named import NamedField
 from neptune_frames.wire.protobuf.records import Records
 from neptune_frames.wire.protobuf.structs import expand, renamed
 
@@ -51,6 +52,23 @@ _ENTRY_FIELDS = {
 }
 
 
+#: Wire type -> number of the field of ``ProtoAttributeDTO`` that holds its value.
+_VALUE_NUMBERS = {
+    WIRE_NAMES[client_type]: field.number
+    for client_type, (name, _) in _VALUE_FIELDS.items()
+    for field in messages.ATTRIBUTE.fields
+    if field.name == name
+}
+
+#: By kind of entry, the field that holds its attributes.
+_NAMED_VALUES = {
+    entry: NamedField(field.tag, _VALUE_NUMBERS)
+    for entry in _ENTRY_FIELDS
+    for field in entry.fields
+    if field.message is messages.ATTRIBUTE
+}
+
+
 def decode_search(body: Body, *, identity: bool = True) -> AttributesPage:
     """Decode ``ProtoLeaderboardEntriesSearchResultDTO``; ``sys_id`` of the entries is null (it is an attribute).
 
@@ -58,7 +76,7 @@ def decode_search(body: Body, *, identity: bool = True) -> AttributesPage:
     """
     read = _read(messages.SEARCH_RESULT, "entries.", "matching_item_count", identity=identity)
     answer = Records.of_body(body, read)
-    _, entries = answer.items("entries")
+    _, entries = answer.items("entries", named=_NAMED_VALUES[messages.ATTRIBUTES])
     return _decode_entries(entries, messages.ATTRIBUTES, total=int(answer.numbers("matching_item_count")[0]))
 
 
@@ -73,7 +91,7 @@ def encode_search(page: AttributesPage) -> bytes:
 def decode_values(body: Body) -> AttributesPage:
     """Decode ``ProtoQueryAttributesResultDTO``."""
     answer = Records.of_body(body, _read(messages.QUERY_ATTRIBUTES_RESULT, "entries.", "nextPage.nextPageToken"))
-    _, entries = answer.items("entries")
+    _, entries = answer.items("entries", named=_NAMED_VALUES[messages.QUERY_ATTRIBUTES_ENTRY])
     _, next_page = answer.child("nextPage")
     token = next_page.array("nextPageToken")[0].as_py() if next_page.count else None
     return _decode_entries(entries, messages.QUERY_ATTRIBUTES_ENTRY, next_page_token=token or None)
@@ -141,20 +159,30 @@ def _decode_values(entries: Records) -> tuple[dict[str, pa.RecordBatch], frozens
     """The values of all entries by client type, and the types that have none."""
     batches: dict[str, list[pa.RecordBatch]] = {}
     unknown = set()
+    for client_type in _VALUE_FIELDS:
+        named = entries.named_contents(WIRE_NAMES[client_type])
+        if named is not None:
+            contents, values = named
+            names = pa.DictionaryArray.from_arrays(pa.array(contents.codes, pa.int32()), pa.array(contents.names))
+            columns = _value_columns(values, client_type)
+            batches[client_type] = [_batch(client_type, contents.owners, names, columns)]
     for runs, attributes in entries.item_blocks("attributes"):
         names, types = attributes.array("name"), attributes.array("type")
         codes = types.indices.to_numpy()
         for code, wire_type in enumerate(types.dictionary.to_pylist()):
-            client_type = CLIENT_NAMES.get(wire_type)
-            if client_type is None:
+            if wire_type not in CLIENT_NAMES:
                 unknown.add(wire_type)
                 continue
+            client_type = CLIENT_NAMES[wire_type]
             rows = np.flatnonzero(codes == code)
-            values = _value_columns(attributes, client_type, rows)
-            columns = [pa.array(runs[rows], pa.int32()), names.take(pa.array(rows)), *values]
-            batch = pa.RecordBatch.from_arrays(columns, schema=values_schema(client_type))
+            columns = _columns_of_rows(attributes, client_type, rows)
+            batch = _batch(client_type, runs[rows], names.take(pa.array(rows)), columns)
             batches.setdefault(client_type, []).append(batch)
     return {client_type: _joined_batches(found) for client_type, found in batches.items()}, frozenset(unknown)
+
+
+def _batch(client_type: str, runs: Positions, names: pa.DictionaryArray, values: Iterable[pa.Array]) -> pa.RecordBatch:
+    return pa.RecordBatch.from_arrays([pa.array(runs, pa.int32()), names, *values], schema=values_schema(client_type))
 
 
 def _joined_batches(batches: list[pa.RecordBatch]) -> pa.RecordBatch:
@@ -163,19 +191,22 @@ def _joined_batches(batches: list[pa.RecordBatch]) -> pa.RecordBatch:
     return pa.Table.from_batches(batches).unify_dictionaries().combine_chunks().to_batches()[0]
 
 
-def _value_columns(attributes: Records, client_type: str, rows: Positions) -> Iterator[pa.Array]:
+def _columns_of_rows(attributes: Records, client_type: str, rows: Positions) -> Iterator[pa.Array]:
     """The columns of a VALUES batch after ``run`` and ``attribute``, for the attributes at the rows."""
-    schema = values_schema(client_type)
     if client_type not in _VALUE_FIELDS:
-        yield pa.nulls(len(rows), schema.field("value").type)
+        yield pa.nulls(len(rows), values_schema(client_type).field("value").type)
         return
-    name, fields = _VALUE_FIELDS[client_type]
-    have_value, values = attributes.child(name)
-    for field in list(schema)[2:]:
+    have_value, values = attributes.child(_VALUE_FIELDS[client_type][0])
+    for column in _value_columns(values, client_type):
+        yield expand(column, have_value, rows)
+
+
+def _value_columns(values: Records, client_type: str) -> Iterator[pa.Array]:
+    """The columns of a VALUES batch after ``run`` and ``attribute``, of messages that hold values of the type."""
+    _, fields = _VALUE_FIELDS[client_type]
+    for field in list(values_schema(client_type))[2:]:
         column = values.struct() if client_type == "file" else values.array(fields[field.name])
-        if field.type in (FILE, HISTOGRAM):
-            column = renamed(column, field.type)
-        yield expand(column.cast(field.type), have_value, rows)
+        yield renamed(column, field.type) if field.type in (FILE, HISTOGRAM) else column.cast(field.type)
 
 
 def _draft_entries(page: AttributesPage, entry: Message) -> Draft:

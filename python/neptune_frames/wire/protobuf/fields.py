@@ -99,6 +99,12 @@ class Message:
         """Declared fields, read or skipped."""
         return {field.number: field for field in self.fields + self.skipped}
 
+    @cached_property
+    def text_tags(self) -> frozenset[int]:
+        """Tags of the single texts, read or skipped, as far as they are one byte."""
+        texts = (field for field in self.by_number.values() if field.kind in (Kind.STRING, Kind.NAME))
+        return frozenset(field.tag for field in texts if not field.repeated and field.tag < 0x80)
+
     def select(self, *paths: str) -> Message:
         """The same message with only the named fields, so that the others are skipped when read.
 

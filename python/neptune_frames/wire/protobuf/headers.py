@@ -87,6 +87,19 @@ def read_field(content: bytes, position: int) -> tuple[int, int, int] | None:
     return (tag, start, stop) if stop <= len(content) else None
 
 
+def read_delimited(content: memoryview, position: int, end: int) -> tuple[int, int, int] | None:
+    """Tag, start and stop of a length-delimited field with a tag of one byte; None if there is none."""
+    tag = content[position]
+    start, length, shift = position + 1, 0, 0
+    while start < end and content[start] >= 0x80 and shift < 28:
+        length |= (content[start] & 0x7F) << shift
+        start, shift = start + 1, shift + 7
+    if tag & 0x87 != WireType.LENGTH or start >= end or content[start] >= 0x80:
+        return None
+    stop = start + 1 + (length | content[start] << shift)
+    return (tag, start + 1, stop) if stop <= end else None
+
+
 def _read_varint(content: bytes, position: int) -> tuple[int, int]:
     """The varint at the position and where it stops; 0 marks one that is overlong or cut off."""
     value = 0

@@ -15,6 +15,9 @@ from neptune_frames.wire.protobuf.buffer import Body, Buffer, Positions, text
 from neptune_frames.wire.protobuf.fields import Field, Kind, Message, WireType
 from neptune_frames.wire.protobuf.gather import gather
 from neptune_frames.wire.protobuf.layout import take_uniform
+from neptune_frames.wire.protobuf.leading import take_leading
+from neptune_frames.wire.protobuf.named import NamedContents, NamedField, NamedValues, find_named
+from neptune_frames.wire.protobuf.runs import Runs
 from neptune_frames.wire.protobuf.scan import Chunk, Found, scan
 from neptune_frames.wire.protobuf.structs import JoinedStructs, with_nulls
 
@@ -27,18 +30,30 @@ class Records:
 
     A message may come in several pieces, which are merged as protobuf prescribes: the last of a scalar
     wins, repeated fields continue. ``owners`` tells which message each piece belongs to (ascending);
-    pieces lie between ``starts`` and ``stops``.
+    pieces lie between ``starts`` and ``stops``. ``named`` is a repeated field; its items may be
+    among the `named_contents` instead.
     """
 
     def __init__(
-        self, buffer: Buffer, message: Message, count: int, owners: Positions, starts: Positions, stops: Positions
+        self,
+        buffer: Buffer,
+        message: Message,
+        count: int,
+        owners: Positions,
+        starts: Positions,
+        stops: Positions,
+        named: NamedField | None = None,
     ) -> None:
         self.message = message
         self.count = count
         self._buffer = buffer
         self._found = Found(message)
         self._split = len(owners) != count
+        self._named: NamedValues | None = None
+        starts = take_leading(buffer, owners, starts, stops, self._found, message)
         owners, starts, stops = take_uniform(buffer, owners, starts, stops, self._found, message)
+        if named is not None:
+            starts = self._take_named(named, owners, starts, stops)
         scan(buffer, starts, stops, self._found, message, owners)
 
     @classmethod
@@ -50,6 +65,32 @@ class Records:
     @cached_property
     def _fields(self) -> dict[str, Field]:
         return {field.name: field for field in self.message.fields}
+
+    def _take_named(self, named: NamedField, owners: Positions, starts: Positions, stops: Positions) -> Positions:
+        found = find_named(self._buffer, owners, starts, stops, named)
+        if found is None:
+            return starts
+        self._named, rest = found
+        if len(rest.starts):
+            self._found.add_runs(named.tag, Runs.of_singles(rest.owners, rest.starts, rest.stops))
+        return rest.positions
+
+    def named_contents(self, type_name: str) -> tuple[NamedContents, Records] | None:
+        """Values of a type that were found by name, and what the messages that hold them go on with.
+
+        None if there are none. They are not among the `items` and `item_blocks` of the field.
+        """
+        if self._named is None:
+            return None
+        contents = self._named.of_type(type_name)
+        if contents is None:
+            return None
+        field = next(field for field in self.message.fields if field.repeated and field.message is not None)
+        assert field.message is not None
+        typed = field.message.by_number[contents.number].message
+        assert typed is not None
+        count = len(contents.starts)
+        return contents, Records(self._buffer, typed, count, np.arange(count), contents.starts, contents.stops)
 
     def present(self, name: str) -> npt.NDArray[np.bool_]:
         """Which messages carry the field."""
@@ -105,13 +146,16 @@ class Records:
             rows, pieces = owners[fresh], np.cumsum(fresh) - 1
         return rows, Records(self._buffer, field.message, len(rows), pieces, starts, stops)
 
-    def items(self, name: str) -> tuple[Positions, Records]:
-        """A repeated submessage: list offsets (one more than there are messages), and the items."""
+    def items(self, name: str, *, named: NamedField | None = None) -> tuple[Positions, Records]:
+        """A repeated submessage: list offsets (one more than there are messages), and the items.
+
+        ``named`` is a field of the items: see `Records`.
+        """
         field = self._fields[name]
         assert field.message is not None
         runs = self._found.runs(field)
         _, starts, stops = runs.expanded()
-        items = Records(self._buffer, field.message, len(starts), np.arange(len(starts)), starts, stops)
+        items = Records(self._buffer, field.message, len(starts), np.arange(len(starts)), starts, stops, named)
         return runs.offsets(self.count), items
 
     def item_structs(
