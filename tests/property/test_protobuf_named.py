@@ -109,12 +109,14 @@ def _read(body: bytes) -> Any:
 def test_the_pattern_is_used() -> None:
     rows: list[Cell] = [(entry, name, "float", 1.5) for entry in range(ENTRY_COUNT) for name in NAMES]
     body = encode_search(page_of(rows))
-    found = []
-    find = named.find_named
+    found: list[Any] = []
+
+    def find(*arguments: Any) -> Any:
+        found.append(named.find_named(*arguments))
+        return found[-1]
+
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(
-            "neptune_frames.wire.protobuf.records.find_named", lambda *a: (found.append(find(*a)), found[-1])[1]
-        )
+        patch.setattr("neptune_frames.wire.protobuf.records.find_named", find)
         decode_search(body)
     ((values, rest),) = found
     assert values.there.all()
