@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import os
 import time
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal, Protocol
 
@@ -13,11 +14,13 @@ import pyarrow as pa
 from neptune_frames.errors import ArchiveError
 from neptune_frames.progress import Counting, counting_bar
 from neptune_frames.query.arguments import resolve_project
+from neptune_frames.sources.archive.object_path import Location, open_location
 from neptune_frames.sources.base import Source
 from neptune_frames.sources.choose import open_source
 from neptune_frames.sources.public_call import public_call
 from neptune_frames.writing import exporter_project, own_layout
 from neptune_frames.writing.durable import only_writer, sync_directory
+from neptune_frames.writing.object_store import mirrored
 from neptune_frames.writing.summary import ExportSummary, Written
 from neptune_frames.writing.wanted import Plan, Wanted, find_runs, wanted
 
@@ -50,7 +53,8 @@ def export(
     last one stopped. Inherited points stay with the run that logged them; readers of ours join them again.
 
     Args:
-        destination: Directory of the archive; made if it is not there.
+        destination: Directory of the archive, made if it is not there; or the URL of one in an object store
+            (``s3://``, ``gs://``, ``az://``), which takes the layout neptune-frames only.
         project: ``workspace/name``, or several; left out, the one in NEPTUNE_PROJECT.
         experiments: Which runs: the newest of each of these experiments (expression, list of names or `Filter`).
         runs: Which runs, by run id (expression, list or `Filter`). Without either, all of the project.
@@ -92,14 +96,15 @@ def export(
         raise ValueError("project: expected a project or several, got an empty list")
     chosen = wanted(runs=runs, experiments=experiments, attributes=attributes, types=types, files=files)
     asked = open_source(source)
-    archive = Path(destination).expanduser()
+    archive = open_location(destination)
     started = time.monotonic()
     try:
         names = list(dict.fromkeys(asked.project_name(name) for name in projects))
-        written = [
-            _export_project(asked, place, name, chosen, update=update, progress=progress_bar)
-            for name, place in zip(names, _prepare(archive, layout, names), strict=True)
-        ]
+        with _places(archive, layout, names, update=update) as places:
+            written = [
+                _export_project(asked, place, name, chosen, update=update, progress=progress_bar)
+                for name, place in zip(names, places, strict=True)
+            ]
     except OSError as error:
         raise ArchiveError(
             f"The archive {archive} could not be written: {error}. What it shows is valid; export again to go on."
@@ -123,6 +128,22 @@ class ProjectArchive(Protocol):
     def write(self, source: Source, wanted: Wanted, plan: Plan, written: Written, advance: Counting) -> None:
         """Write them; what was written is added to ``written``, and progress told as runs and points."""
         ...
+
+
+@contextmanager
+def _places(
+    archive: Location, layout: Layout, projects: Sequence[str], *, update: bool
+) -> Iterator[list[ProjectArchive]]:
+    """Where each project is written to. Raises `ArchiveError`."""
+    if isinstance(archive, Path):
+        yield _prepare(archive, layout, projects)
+        return
+    if layout != "neptune-frames":
+        raise ArchiveError(f"Only the layout neptune-frames can be written to an object store, and not {layout}.")
+    with mirrored(archive) as mirror:
+        own_layout.prepare_archive(mirror.path)
+        mirror.prepare(projects, update=update)
+        yield [own_layout.OwnProject(mirror.path, project, mirror.commit) for project in projects]
 
 
 def _prepare(archive: Path, layout: Layout, projects: Sequence[str]) -> list[ProjectArchive]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from itertools import count
 from pathlib import Path
 
@@ -14,6 +15,7 @@ from neptune_frames.sources.archive.batch_layout import (
     FILES_DIRECTORY,
     FORMAT_FILE,
     Manifest,
+    batch_directory,
     check_format,
     committed_batches,
     format_document,
@@ -47,10 +49,14 @@ def prepare_archive(archive: Path) -> None:
 
 
 class OwnProject:
-    """Implements `neptune_frames.writing.exporting.ProjectArchive` for the layout "neptune-frames"."""
+    """Implements `neptune_frames.writing.exporting.ProjectArchive` for the layout "neptune-frames".
 
-    def __init__(self, archive: Path, project: str) -> None:
+    ``committed`` is told the directory of each batch once it is there.
+    """
+
+    def __init__(self, archive: Path, project: str, committed: Callable[[Path], object] = lambda batch: None) -> None:
         self._project = project
+        self._committed = committed
         self.directory = project_directory(archive, project)
 
     def remove_leftovers(self) -> None:
@@ -93,27 +99,19 @@ class OwnProject:
         def batch() -> Batch:
             return Batch(self._project, scratch_directory(self.directory, next(places)), wanted.selection)
 
-        def write(full: Batch) -> Manifest | None:
+        def write(full: Batch) -> Written:
             changed = full if held is None else full.without(held.unchanged(full))
-            manifest = write_batch(self.directory, next(numbers), changed) if changed.runs.num_rows else None
+            done = Written(self._project, kept=full.runs.num_rows - changed.runs.num_rows)
+            if changed.runs.num_rows:
+                manifest = write_batch(self.directory, next(numbers), changed)
+                self._committed(batch_directory(self.directory, manifest.batch))
+                done.add(_written(manifest))
             full.close()
-            return manifest
+            return done
 
         collector = Collector(source, wanted.selector, payloads, held, advance)
-        for manifest in write_batches(collector, runs, batch, write, before=before):
-            if manifest is None:
-                continue
-            written.add(
-                Written(
-                    self._project,
-                    runs=manifest.runs,
-                    attributes=manifest.attributes,
-                    series=manifest.series,
-                    points=manifest.points,
-                    files=manifest.payloads,
-                    bytes=sum(entry.bytes for entry in manifest.files) + manifest.payload_bytes,
-                )
-            )
+        for done in write_batches(collector, runs, batch, write, before=before):
+            written.add(done)
 
     def _check_selection(self, held: HeldRuns, wanted: Wanted) -> None:
         for manifest in held.manifests:
@@ -122,6 +120,18 @@ class OwnProject:
                     f"{self.directory} holds an export of other attributes: {_shown(manifest.selection)}, and not "
                     f"{_shown(wanted.selection)}. Ask for the same attributes, or give another destination."
                 )
+
+
+def _written(manifest: Manifest) -> Written:
+    return Written(
+        manifest.project,
+        runs=manifest.runs,
+        attributes=manifest.attributes,
+        series=manifest.series,
+        points=dict(manifest.points),
+        files=manifest.payloads,
+        bytes=sum(entry.bytes for entry in manifest.files) + manifest.payload_bytes,
+    )
 
 
 def _shown(selection: dict[str, str]) -> str:

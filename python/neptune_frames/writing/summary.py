@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from html import escape
-from pathlib import Path
+
+from neptune_frames.sources.archive.object_path import Location
 
 
 @dataclass
@@ -23,7 +24,7 @@ class Written:
 
     def add(self, more: Written) -> None:
         """Count what was written now as well."""
-        for name in ("runs", "attributes", "series", "files", "bytes"):
+        for name in ("runs", "kept", "attributes", "series", "files", "bytes"):
             setattr(self, name, getattr(self, name) + getattr(more, name))
         for kind, count in more.points.items():
             self.points[kind] = self.points.get(kind, 0) + count
@@ -36,7 +37,7 @@ class ExportSummary:
     ``bytes`` are those of all files written, payloads included; ``kept`` runs were complete already.
     """
 
-    destination: Path
+    destination: Location
     layout: str
     projects: tuple[Written, ...]
     seconds: float

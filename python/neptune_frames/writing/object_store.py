@@ -1,0 +1,125 @@
+"""Exporting into an object store: batches are written to a local directory, and uploaded when they are complete.
+
+An object store cannot rename a directory, so there a batch is committed by its manifest: all other files are
+uploaded first, and the manifest is created last, only if there is none. What an interrupted export uploaded
+without a manifest is passed over by readers, and overwritten by the next export.
+"""
+
+from __future__ import annotations
+
+import shutil
+import tempfile
+from collections.abc import Iterable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from pathlib import Path
+
+import polars as pl
+
+from neptune_frames.errors import ArchiveError
+from neptune_frames.sources.archive.batch_layout import (
+    ATTRIBUTES_DIRECTORY,
+    FILES_DIRECTORY,
+    FORMAT_FILE,
+    MANIFEST,
+    PAYLOADS_FILE,
+    RUNS_FILE,
+    SERIES_DIRECTORY,
+    batch_directory,
+    check_format,
+    committed_batches,
+    format_document,
+    is_archive,
+    project_directory,
+    read_manifest,
+)
+from neptune_frames.sources.archive.object_path import ObjectPath
+
+_TRANSFERS = 8
+#: What a writer looks up in batches that are there.
+_LOOKED_UP = (RUNS_FILE, SERIES_DIRECTORY)
+
+
+class Mirror:
+    """A local directory that stands for an archive in an object store while it is written.
+
+    It holds what a writer looks up in committed batches, the batch that is being written, and no points of
+    others: `commit` uploads a batch and drops it. ``path`` is the directory.
+    """
+
+    def __init__(self, archive: ObjectPath, path: Path) -> None:
+        self._archive = archive
+        self.path = path
+
+    def prepare(self, projects: Iterable[str], *, update: bool) -> None:
+        """Make sure that the store holds an archive, and bring what a writer looks up. Raises `ArchiveError`."""
+        if is_archive(self._archive):
+            check_format(self._archive)
+        elif any(True for _ in self._archive.iterdir()):
+            raise ArchiveError(
+                f"{self._archive} is not an archive in the layout neptune-frames, and not empty. Give a new place."
+            )
+        else:
+            (self._archive / FORMAT_FILE).write_bytes(format_document())
+        wanted = (*_LOOKED_UP, ATTRIBUTES_DIRECTORY) if update else _LOOKED_UP
+        transfers = []
+        for project in projects:
+            directory = project_directory(self.path, project)
+            for number, batch in committed_batches(self._archive / directory.name):
+                local = batch_directory(directory, number)
+                if not (batch / MANIFEST).is_file():
+                    continue
+                manifest = read_manifest(batch)
+                names = [entry.path for entry in manifest.files if entry.path.partition("/")[0] in wanted]
+                transfers += [(batch / name, local / name) for name in [*names, MANIFEST]]
+        with ThreadPoolExecutor(_TRANSFERS, thread_name_prefix="neptune-frames-download") as pool:
+            list(pool.map(_download, transfers))
+
+    def commit(self, batch: Path) -> None:
+        """Upload a batch that was written to the mirror, and drop what no writer looks up.
+
+        Raises `ArchiveError` where the store has a batch of that number already: another export is writing.
+        """
+        manifest = read_manifest(batch)
+        remote = self._archive / batch.parent.name
+        transfers = [(batch / entry.path, remote / batch.name / entry.path) for entry in manifest.files]
+        payloads = [path for path in _payloads(batch) if (batch.parent / FILES_DIRECTORY / path).is_file()]
+        transfers += [(batch.parent / FILES_DIRECTORY / path, remote / FILES_DIRECTORY / path) for path in payloads]
+        with ThreadPoolExecutor(_TRANSFERS, thread_name_prefix="neptune-frames-upload") as pool:
+            list(pool.map(_upload, transfers))
+        if not (remote / batch.name / MANIFEST).create((batch / MANIFEST).read_bytes()):
+            raise ArchiveError(
+                f"{remote / batch.name} was written by another export meanwhile. Export again when that has ended."
+            )
+        for path in payloads:
+            (batch.parent / FILES_DIRECTORY / path).unlink()
+        for kind in batch.iterdir():
+            if kind.is_dir() and kind.name not in (SERIES_DIRECTORY, ATTRIBUTES_DIRECTORY):
+                shutil.rmtree(kind)
+
+
+@contextmanager
+def mirrored(archive: ObjectPath) -> Iterator[Mirror]:
+    """A mirror in a temporary directory, which is removed at the end."""
+    with tempfile.TemporaryDirectory(prefix="neptune-frames-export-") as directory:
+        yield Mirror(archive, Path(directory))
+
+
+def _payloads(batch: Path) -> list[str]:
+    """Paths of the payloads that came with a batch."""
+    file = batch / PAYLOADS_FILE
+    if not file.is_file():
+        return []
+    table = pl.read_parquet(file, columns=["path", "bytes"], hive_partitioning=False)
+    return table.drop_nulls("bytes")["path"].to_list()
+
+
+def _download(transfer: tuple[ObjectPath, Path]) -> None:
+    source, target = transfer
+    target.parent.mkdir(parents=True, exist_ok=True)
+    source.download(target)
+
+
+def _upload(transfer: tuple[Path, ObjectPath]) -> None:
+    source, target = transfer
+    target.upload(source)
