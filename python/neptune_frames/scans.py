@@ -289,6 +289,7 @@ def sql(
 
     Raises:
         polars.exceptions.SQLInterfaceError: The query cannot be understood, or names another table.
+        polars.exceptions.ColumnNotFoundError: It names a column that no table has.
 
     Example:
         >>> nf.sql('''

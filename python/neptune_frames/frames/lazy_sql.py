@@ -14,7 +14,13 @@ def query(text: str, tables: Mapping[str, Callable[[], pl.LazyFrame]]) -> pl.Laz
     Args:
         text: The query, in the dialect of `polars.SQLContext`.
         tables: Makes the frame of each table that there is.
+
+    Raises:
+        polars.exceptions.SQLInterfaceError: The query cannot be understood, or names another table.
+        polars.exceptions.ColumnNotFoundError: It names a column that no table has.
     """
     words = set(re.findall(r"\w+", text.lower()))
     frames = {name: make() for name, make in tables.items() if name in words}
-    return pl.SQLContext(frames, eager=False).execute(text)
+    lazy = pl.SQLContext(frames, eager=False).execute(text)
+    lazy.collect_schema()  # mistakes come out here, not when the query is collected
+    return lazy

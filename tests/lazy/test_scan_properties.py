@@ -1,0 +1,228 @@
+"""Whatever a query says, a scan gives what it gives on the eager frame: in both engines, from both sources."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import datetime, timedelta, timezone
+from functools import cache
+from typing import Any
+
+import polars as pl
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+import neptune_frames as nf
+from scan_data import PROJECT
+
+FEW, MANY = (
+    settings(
+        max_examples=examples,
+        deadline=None,
+        suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
+    )
+    for examples in (6, 150)
+)
+ENGINES = ("in-memory", "streaming")
+#: Texts that appear in the archive, that almost do, and that mean something to a regular expression.
+TEXTS = ["run-1", "run-4", "exp 0", "exp 3", "train/loss", "val/loss", "log", "Adam", "a.b|c", 'say "hi"', "sgd\\w"]
+PARTS = ["", "run-", "exp", "train/", "loss", "a", "A", ".", "|", '"', "\\", "ss", "Ä", "1", " "]
+PATTERNS = ["^run-[0-3]$", "loss$", "^(train|val)/", "a.b", "A|a", r"\d", "(?i)ADAM", "", r"\.", "x*", "[^a]", "e?x"]
+NUMBERS = [-3, 0, 1, 3, 5, 8, 16, 0.001, 0.01, 0.1, 0.5, -0.0, 1.75, 2.5, 2**53, 2**53 + 1, float("nan"), float("inf")]
+TIMES = [datetime(2026, 1, 1, tzinfo=timezone.utc) + timedelta(hours=h, seconds=s) for h in (0, 1, 5) for s in (0, 3)]
+
+
+def conditions(name: str, dtype: pl.DataType) -> st.SearchStrategy[pl.Expr]:
+    """Simple conditions on a column, understood by a source or not."""
+    column = pl.col(name)
+    shared = st.sampled_from([column.is_null(), column.is_not_null()])
+    if dtype == pl.String:
+        return shared | st.one_of(
+            st.sampled_from(TEXTS).map(lambda text: column == text),
+            st.sampled_from(TEXTS).map(lambda text: column != text),
+            st.sampled_from(TEXTS).map(lambda text: column > text),
+            st.lists(st.sampled_from(TEXTS), max_size=3).map(lambda texts: column.is_in(texts)),
+            st.sampled_from(PARTS).map(lambda text: column.str.starts_with(text)),
+            st.sampled_from(PARTS).map(lambda text: column.str.ends_with(text)),
+            st.sampled_from(PARTS).map(lambda text: column.str.contains(text, literal=True)),
+            st.sampled_from(PATTERNS).map(lambda pattern: column.str.contains(pattern)),
+            st.just(column.str.len_chars() > 5),
+        )
+    if dtype == pl.Boolean:
+        return shared | st.sampled_from([column, ~column, column == True, column != False])  # noqa: E712
+    if dtype == pl.List(pl.String):
+        return shared | st.sampled_from(["red", "re", "re d"]).map(lambda text: column.list.contains(text))
+    values = st.sampled_from(TIMES if isinstance(dtype, pl.Datetime) else NUMBERS)
+    comparisons: list[Callable[[Any], pl.Expr]] = [
+        lambda value: column < value,
+        lambda value: column <= value,
+        lambda value: pl.lit(value) < column,
+        lambda value: column >= value,
+        lambda value: column == value,
+        lambda value: column != value,
+    ]
+    return shared | st.one_of(
+        st.tuples(st.sampled_from(comparisons), values).map(lambda drawn: drawn[0](drawn[1])),
+        st.tuples(values, values, st.sampled_from(["both", "left", "none"])).map(
+            lambda drawn: column.is_between(drawn[0], drawn[1], closed=drawn[2])
+        ),
+        *(
+            []
+            if isinstance(dtype, pl.Datetime)
+            else [st.lists(values).map(lambda found: column.is_in(_of(dtype, found)))]
+        ),
+        *([] if isinstance(dtype, pl.Datetime) else [values.map(lambda value: column * 2 - 1 > value)]),
+    )
+
+
+def _of(dtype: pl.DataType, values: list[Any]) -> pl.Series:
+    return pl.Series(values, dtype=pl.Float64).cast(dtype, strict=False).drop_nulls()
+
+
+@cache
+def predicates(columns: tuple[tuple[str, pl.DataType], ...]) -> st.SearchStrategy[pl.Expr]:
+    """Trees of conditions on the columns of a frame."""
+    usable = [(name, dtype) for name, dtype in columns if not isinstance(dtype, pl.Struct)]
+    leaves = st.one_of([conditions(name, dtype) for name, dtype in usable])
+    return st.recursive(
+        leaves,
+        lambda inner: st.one_of(
+            st.tuples(inner, inner).map(lambda pair: pair[0] & pair[1]),
+            st.tuples(inner, inner).map(lambda pair: pair[0] & pair[1]),
+            st.tuples(inner, inner).map(lambda pair: pair[0] | pair[1]),
+            inner.map(lambda one: ~one),
+        ),
+        max_leaves=5,
+    )
+
+
+ARGUMENTS = {"project": PROJECT, "runs": ""}
+TABLE = {"attributes": "config|flag|when|labels|mixed|loss"}
+SCANS: dict[str, Callable[[Any], pl.LazyFrame]] = {
+    "metrics": lambda source: nf.scan_metrics(source=source, include_time="absolute", **ARGUMENTS),
+    "tails": lambda source: nf.scan_metrics(
+        source=source, project=PROJECT, experiments="exp", tail_limit=4, step_range=(1, None)
+    ),
+    "listed": lambda source: nf.scan_metrics(
+        source=source, project=PROJECT, runs=["run-1", "run-4", "none"], attributes=["train/loss", "none"]
+    ),
+    "table": lambda source: nf.scan_table(source=source, type_suffix=True, **TABLE, **ARGUMENTS),
+    "attributes": lambda source: nf.scan_attributes(source=source, **ARGUMENTS),
+    "series": lambda source: nf.scan_series(source=source, include_time="absolute", **ARGUMENTS),
+    "buckets": lambda source: nf.scan_buckets(source=source, limit=3, **ARGUMENTS),
+    "runs": lambda source: nf.scan_runs(source=source, **ARGUMENTS),
+}
+#: Scans whose rows come in a promised order.
+ORDERED = ("table", "runs", "buckets")
+
+
+@cache
+def truth(name: str, source: Any) -> pl.DataFrame:
+    """The frame of an eager call, or of one made from eager answers, in the columns of the scan."""
+    if name == "metrics":
+        eager = nf.fetch_metrics(source=source, include_time="absolute", **ARGUMENTS).long().collect()
+    elif name == "tails":
+        eager = nf.fetch_metrics(
+            source=source, project=PROJECT, experiments="exp", tail_limit=4, step_range=(1, None)
+        ).long().collect()  # fmt: skip
+    elif name == "listed":
+        eager = nf.fetch_metrics(
+            source=source, project=PROJECT, runs=["run-1", "run-4", "none"], attributes=["train/loss", "none"]
+        ).long().collect()  # fmt: skip
+    elif name == "table":
+        eager = nf.fetch_table(source=source, **TABLE, **ARGUMENTS).to_polars(type_suffix=True)
+    elif name == "series":
+        eager = nf.fetch_series(source=source, include_time="absolute", **ARGUMENTS).collect()
+        eager = eager.insert_column(0, pl.lit(PROJECT).alias("project"))
+    elif name == "buckets":
+        eager = nf.fetch_buckets(source=source, limit=3, **ARGUMENTS).collect()
+        eager = eager.insert_column(0, pl.lit(PROJECT).alias("project"))
+    else:
+        eager = SCANS[name](source).collect(engine="in-memory")
+    return eager
+
+
+def rows(frame: pl.DataFrame) -> list[str]:
+    """The rows as a multiset; text, so that NaN equals NaN."""
+    return sorted(map(repr, frame.rows()))
+
+
+def check(name: str, query: Callable[[pl.LazyFrame], pl.LazyFrame], source: Any, engine: str) -> None:
+    got, expected = query(SCANS[name](source)).collect(engine=engine), query(truth(name, source).lazy()).collect()
+    assert got.schema == expected.schema
+    if name in ORDERED:
+        assert got.equals(expected, null_equal=True)
+    else:
+        assert rows(got) == rows(expected)
+
+
+@pytest.mark.parametrize("name", SCANS)
+def test_a_scan_is_the_eager_frame(name: str, source: Any) -> None:
+    for engine in ENGINES:
+        check(name, lambda lazy: lazy, source, engine)
+    assert truth(name, source).height > 5
+    assert SCANS[name](source).collect_schema() == truth(name, source).schema
+
+
+def check_conditions(name: str, sources: dict[str, Any], data: st.DataObject) -> None:
+    source = sources[data.draw(st.sampled_from(sorted(sources)))]
+    schema = truth(name, source).schema
+    filters = data.draw(st.lists(predicates(tuple(schema.items())), min_size=1, max_size=2))
+    columns = data.draw(st.lists(st.sampled_from(schema.names()), unique=True, min_size=1, max_size=4))
+    project_first = data.draw(st.booleans())
+
+    def query(lazy: pl.LazyFrame) -> pl.LazyFrame:
+        for each in filters:
+            lazy = lazy.filter(each)
+        return lazy.select(columns) if project_first else lazy.select(columns).unique(maintain_order=True)
+
+    check(name, query, source, data.draw(st.sampled_from(ENGINES)))
+
+
+def check_slices(name: str, sources: dict[str, Any], data: st.DataObject) -> None:
+    """A slice takes some rows of the frame, and conditions after it are about these."""
+    source = sources[data.draw(st.sampled_from(sorted(sources)))]
+    eager = truth(name, source)
+    before, after = (data.draw(predicates(tuple(eager.schema.items())) | st.none()) for _ in range(2))
+    offset, length = data.draw(st.integers(0, 5)), data.draw(st.integers(0, 30))
+    engine = data.draw(st.sampled_from(ENGINES))
+    if name in ORDERED:
+
+        def query(lazy: pl.LazyFrame) -> pl.LazyFrame:
+            lazy = (lazy if before is None else lazy.filter(before)).slice(offset, length)
+            return lazy if after is None else lazy.filter(after)
+
+        check(name, query, source, engine)
+        return
+    lazy = SCANS[name](source)
+    allowed = eager if before is None else eager.filter(before)
+    sliced = (lazy if before is None else lazy.filter(before)).slice(offset, length)
+    got = (sliced if after is None else sliced.filter(after)).collect(engine=engine)
+    if after is None:
+        assert got.height == allowed.slice(offset, length).height
+    left = rows(allowed if after is None else allowed.filter(after))
+    for row in rows(got):
+        left.remove(row)
+
+
+@FEW
+@given(data=st.data())
+@pytest.mark.parametrize("name", SCANS)
+def test_conditions_and_projections(name: str, sources: dict[str, Any], data: st.DataObject) -> None:
+    check_conditions(name, sources, data)
+
+
+@FEW
+@given(data=st.data())
+@pytest.mark.parametrize("name", SCANS)
+def test_slices(name: str, sources: dict[str, Any], data: st.DataObject) -> None:
+    check_slices(name, sources, data)
+
+
+@pytest.mark.slow
+@MANY
+@given(data=st.data())
+@pytest.mark.parametrize("name", SCANS)
+def test_many_queries(name: str, sources: dict[str, Any], data: st.DataObject) -> None:
+    check_conditions(name, sources, data)
+    check_slices(name, sources, data)

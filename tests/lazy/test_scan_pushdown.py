@@ -1,0 +1,268 @@
+"""What a query does not need is not asked for: requests and bytes at the server, rows and columns of files."""
+
+from __future__ import annotations
+
+import logging
+import pickle
+from typing import Any
+
+import polars as pl
+import pytest
+
+import neptune_frames as nf
+from neptune_frames.sources.archive import exporter_store
+from scan_data import PROJECT, Ledger
+
+run, experiment, attribute, step = pl.col("run"), pl.col("experiment"), pl.col("attribute"), pl.col("step")
+
+
+@pytest.fixture
+def server(sources: dict[str, Any], ledger: Ledger) -> dict[str, Any]:
+    return {"project": PROJECT, "source": sources["server"]}
+
+
+@pytest.fixture
+def files(sources: dict[str, Any], monkeypatch: pytest.MonkeyPatch) -> list[pl.DataFrame]:
+    """What is read of part files, read by read."""
+    reads: list[pl.DataFrame] = []
+    read_rows = exporter_store.read_rows
+
+    def noted(*arguments: Any, **options: Any) -> pl.DataFrame:
+        reads.append(read_rows(*arguments, **options))
+        return reads[-1]
+
+    monkeypatch.setattr(exporter_store, "read_rows", noted)
+    return reads
+
+
+def queries(ledger: Ledger) -> list[str]:
+    """The NQL of each search."""
+    return [(body["query"] or {}).get("query", "") for body in ledger.asked("entries/search")]
+
+
+def names_asked(ledger: Ledger) -> set[str]:
+    return {series["series"]["attribute"] for body in ledger.asked("series/float") for series in body["requests"]}
+
+
+@pytest.mark.parametrize(
+    ("condition", "query"),
+    [
+        (run == "run-1", '`sys/custom_run_id`:string == "run-1"'),
+        (run.is_in(["run-1"]), '`sys/custom_run_id`:string == "run-1"'),
+        (run.str.starts_with("run-"), '`sys/custom_run_id`:string MATCHES "^run\\\\-"'),
+        (run.str.contains("[0-3]$"), '`sys/custom_run_id`:string MATCHES "[0-3]$"'),
+        (run.str.contains("-1", literal=True), '`sys/custom_run_id`:string CONTAINS "-1"'),
+        (run.str.contains(r"\d"), ""),
+        ((run == "run-1") | (run == "run-2"), "OR"),
+        ((run == "run-1") | (step > 2), ""),
+    ],
+)
+def test_conditions_on_labels_are_part_of_the_search(
+    server: dict[str, Any], ledger: Ledger, condition: pl.Expr, query: str
+) -> None:
+    found = nf.scan_metrics(runs=nf.Filter.exists("sys/id"), **server).filter(condition).collect()
+    assert found.height
+    (asked,) = queries(ledger)
+    assert query in asked
+    assert ("custom_run_id" in asked) == bool(query)
+
+
+def test_names_are_asked_for_without_definitions(server: dict[str, Any], ledger: Ledger) -> None:
+    points = nf.scan_metrics(runs="", **server)
+    assert points.filter(attribute == "train/loss", run == "run-2").collect().height == 12
+    assert ledger.kinds() == ["search", "floats"]
+    ((series,),) = [body["requests"] for body in ledger.asked("series/float")]
+    assert series["series"]["attribute"] == "train/loss"
+
+
+@pytest.mark.parametrize(
+    ("condition", "regexes"),
+    [
+        (attribute.str.starts_with("val/"), ["^val/"]),
+        (attribute.str.contains("^(val)/"), ["^(val)/"]),
+        (attribute.str.ends_with("l/loss"), ["l/loss$"]),
+    ],
+)
+def test_patterns_of_names_are_part_of_the_definitions(
+    server: dict[str, Any], ledger: Ledger, condition: pl.Expr, regexes: list[str]
+) -> None:
+    assert nf.scan_metrics(runs="", **server).filter(condition).collect().height == 32
+    (asked,) = ledger.asked("definitions/query")
+    assert asked["attributeNameFilter"]["mustMatchAny"] == [{"mustMatchRegexes": regexes}]
+    assert names_asked(ledger) == {"val/loss"}
+
+
+@pytest.mark.parametrize(
+    ("condition", "steps"),
+    [
+        (step >= 10, (10.0, None)),
+        ((step > 2) & (step < 5), (2.0, 5.0)),
+        (step.is_between(3, 4), (3.0, 4.0)),
+        (step == 4, (4.0, 4.0)),
+        (step.is_in([4.0, 7.0]), (4.0, 7.0)),
+        ((step > 2) & (pl.col("value") > 1), (2.0, None)),
+        ((step > 2) | (pl.col("value") > 1), (None, None)),
+        (step * 2 > 4, (None, None)),
+    ],
+)
+def test_conditions_on_steps_are_part_of_the_question(
+    server: dict[str, Any], ledger: Ledger, condition: pl.Expr, steps: tuple[float | None, float | None]
+) -> None:
+    nf.scan_metrics(runs="", attributes=["train/loss"], **server).filter(condition).collect()
+    (asked,) = ledger.asked("series/float")
+    assert steps == (asked["stepRange"]["from"], asked["stepRange"]["to"])
+
+
+def test_fewer_steps_and_series_are_fewer_bytes(server: dict[str, Any], ledger: Ledger) -> None:
+    points = nf.scan_metrics(runs="", **server)
+    points.collect()
+    everything = ledger.bytes_of("series/float")
+    ledger.clear()
+    points.filter(step == 0, attribute == "train/loss", run == "run-3").collect()
+    assert ledger.bytes_of("series/float") < everything / 4
+
+
+def test_timestamps_that_are_not_used_are_neither_read_nor_decoded(
+    sources: dict[str, Any], files: list[pl.DataFrame], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    points = nf.scan_metrics(project=PROJECT, runs="", include_time="absolute", source=sources["archive"])
+    for columns, read in ((["value"], False), (["value", "timestamp"], True)):
+        files.clear()
+        points.select(columns).collect()
+        assert files
+        assert all(("timestamp" in frame.columns) == read for frame in files)
+
+    from neptune_frames.sources.remote import float_series
+
+    decoded: list[bool] = []
+    decode = float_series.decode_float_series
+
+    def noted(*arguments: Any, **options: Any) -> Any:
+        decoded.append(options["time"])
+        return decode(*arguments, **options)
+
+    monkeypatch.setattr(float_series, "decode_float_series", noted)
+    points = nf.scan_metrics(project=PROJECT, runs="", include_time="absolute", source=sources["server"])
+    points.select("value").collect()
+    points.select("timestamp").collect()
+    assert decoded == [False, True]
+
+
+def test_files_are_read_for_the_rows_needed(sources: dict[str, Any], files: list[pl.DataFrame]) -> None:
+    points = nf.scan_metrics(project=PROJECT, runs="", source=sources["archive"])
+    for query, expected in [
+        (points.filter(run == "run-3", attribute == "train/loss"), 12),
+        (points.filter(run == "run-3", attribute == "train/loss", step >= 9, pl.col("value") > 0), 3),
+        (points.filter(attribute.str.ends_with("acc")), 20),
+        (points.head(3), 5),
+    ]:
+        files.clear()
+        assert query.collect().height
+        assert sum(frame.height for frame in files) == expected
+
+
+@pytest.mark.parametrize("rows", [1, 5, 30])
+def test_head_asks_for_few_series_and_few_points(server: dict[str, Any], ledger: Ledger, rows: int) -> None:
+    points = nf.scan_metrics(runs="", **server)
+    assert points.head(rows).collect().height == rows
+    bodies = ledger.asked("series/float")
+    assert {body["perSeriesPointsLimit"] for body in bodies} == {rows}
+    assert [len(body["requests"]) for body in bodies] == ([1] if rows < 30 else [1, 4])
+
+
+def test_head_zero_asks_nothing(server: dict[str, Any], ledger: Ledger) -> None:
+    assert nf.scan_metrics(runs="", **server).head(0).collect().height == 0
+    assert nf.scan_runs(runs="", **server).head(0).collect().height == 0
+    assert ledger.kinds() == []
+
+
+def test_schemas_are_known_without_points(server: dict[str, Any], ledger: Ledger) -> None:
+    everything = {"runs": "", **server}
+    scans = [nf.scan_metrics(**everything), nf.scan_series(**everything), nf.scan_buckets(**everything)]
+    scans += [nf.scan_attributes(**everything), nf.scan_runs(**everything)]
+    assert all(lazy.collect_schema() for lazy in scans)
+    assert ledger.kinds() == []
+    table = nf.scan_table(type_suffix=True, **everything)
+    assert ledger.kinds() == ["search", "definitions"]
+    assert table.collect_schema()["config/width:int"] == pl.Int64
+    assert table.explain()
+    assert ledger.kinds() == ["search", "definitions"]
+
+
+@pytest.mark.parametrize(
+    ("condition", "query", "found"),
+    [
+        (pl.col("config/lr") < 0.05, '`config/lr`:float < "0.05"', ["run-6", "run-4", "run-1"]),
+        (pl.col("config/lr") == 0.1, '`config/lr`:float == "0.1"', ["run-7", "run-0"]),
+        (pl.col("config/lr") > 0.05, '(NOT (`config/lr`:float <= "0.05"))', ["run-7", "run-5", "run-0"]),
+        (pl.col("config/width") >= 16, '`config/width`:int >= "16"', ["run-7", "run-2", "run-1"]),
+        (pl.col("config/width").is_in([8, -3]), '(`config/width`:int == "8")', ["run-6", "run-4", "run-0"]),
+        (pl.col("config/opt").str.starts_with("A"), 'MATCHES "^A"', ["run-0"]),
+        (pl.col("config/opt") == 'say "hi"', r'`config/opt`:string == "say \"hi\""', ["run-2"]),
+        (~pl.col("flag"), '`flag`:bool == "False"', ["run-7", "run-5", "run-1"]),
+        (pl.col("labels").list.contains("blue"), '`labels`:stringSet CONTAINS "blue"', ["run-4", "run-1"]),
+        (pl.col("when").is_not_null() & (run < "run-2"), "`when`:datetime EXISTS", ["run-1"]),
+        (pl.col("train/loss") > 2.3, "`train/loss`:floatSeries <= ", ["run-1", "run-0"]),
+        (pl.col("config/lr").is_null(), "", ["run-3", "run-2"]),
+    ],
+)
+def test_conditions_on_attributes_are_nql(
+    server: dict[str, Any], ledger: Ledger, condition: pl.Expr, query: str, found: list[str]
+) -> None:
+    table = nf.scan_table(runs="", attributes="^config/ | ^flag$ | ^labels$ | ^when$ | train/loss", **server)
+    ledger.clear()
+    assert table.filter(condition).select("run").collect()["run"].to_list() == found
+    assert ledger.kinds() == ["search"]
+    assert query in queries(ledger)[0]
+
+
+def test_columns_and_rows_of_a_table_that_are_not_used(server: dict[str, Any], ledger: Ledger) -> None:
+    table = nf.scan_table(runs="", attributes="^config/", **server)
+    ledger.clear()
+    assert table.select("run", "config/lr").head(2).collect().height == 2
+    (asked,) = ledger.asked("entries/search")
+    assert asked["pagination"]["limit"] == 2
+    assert {each["path"] for each in asked["attributeFilters"]} >= {"config/lr"}
+    assert "config/width" not in {each["path"] for each in asked["attributeFilters"]}
+    ledger.clear()
+    assert table.select(pl.len()).collect().item() == 8
+    (asked,) = ledger.asked("entries/search")
+    assert sum(each["path"].startswith("config/") for each in asked["attributeFilters"]) <= 1
+
+
+def test_types_of_values_narrow_attributes(server: dict[str, Any], ledger: Ledger) -> None:
+    values = nf.scan_attributes(runs="", **server)
+    assert (
+        values.filter(pl.col("float_value") > 0, pl.col("type") != "float_series", run == "run-7").collect().height == 1
+    )
+    assert "sys/custom_run_id" in queries(ledger)[0]
+    (asked,) = ledger.asked("leaderboard/attributes/query")
+    assert [each["attributeType"] for each in asked["attributeFilter"]] == ["float"]
+
+
+def test_what_is_pushed_is_said(server: dict[str, Any], caplog: pytest.LogCaptureFixture) -> None:
+    query = nf.scan_metrics(runs="", include_time="absolute", **server).filter(
+        run == "run-1", step >= 3, pl.col("value") * 2 > 1
+    )
+    said = nf.explain(query.select("value"))
+    asked, after = said.splitlines()[1:3]
+    assert asked == (
+        '  asked of the source: runs where `sys/custom_run_id`:string == "run-1"; steps 3.0 to ...; no timestamps'
+    )
+    assert after == '  filtered after: [([(col("value")) * (2.0)]) > (1.0)]'
+    assert asked.strip().removeprefix("asked of the source: ") in query.select("value").explain()
+    with caplog.at_level(logging.INFO, logger="neptune_frames"):
+        query.select("value").collect()
+    assert any("steps 3.0 to ...; no timestamps" in message for message in caplog.messages)
+    joined = nf.scan_runs(runs="", **server).join(query, on="run")
+    assert [line for line in nf.explain(joined).splitlines() if line.startswith(("RUNS", "METRICS"))] == [
+        "RUNS (project ws/scans)",
+        "METRICS (project ws/scans)",
+    ]
+
+
+def test_plans_and_pickles_hold_no_token(server: dict[str, Any]) -> None:
+    query = nf.scan_metrics(runs="", **server)
+    assert "eyJ" not in nf.explain(query)
+    with pytest.raises((pl.exceptions.ComputeError, pickle.PicklingError, TypeError)):
+        query.serialize()
