@@ -79,7 +79,7 @@ class Field:
         return pa.field(self.name, value, nullable=self.nullable)
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Message:
     """A message type. ``fields`` ascend by number, which is the order they are written in.
 

@@ -13,6 +13,7 @@ from neptune_frames.wire.protobuf.scan import Chunk, Found
 
 _FEWEST_MESSAGES = 8
 
+_TAG_AND_LENGTH = np.uint64(0xFFFF)
 #: The tag, and the bit that says that the length goes on in another byte.
 _TAG_AND_CONTINUATION = np.uint64(0x80FF)
 
@@ -23,16 +24,26 @@ def take_leading(
     """Find the texts that all messages begin with; return where each message goes on after them."""
     if len(starts) < _FEWEST_MESSAGES:
         return starts
-    positions = starts
     texts = message.text_tags
+    positions = starts
+    same_so_far: int | None = 0
+    shortest = int((stops - starts).min())
     while True:
         words = buffer.words(positions)
-        tag = int(words[0]) & 0xFF
+        tag, length = int(words[0]) & 0xFF, int(words[0]) >> 8 & 0xFF
         if tag not in texts or bool(((words & _TAG_AND_CONTINUATION) != tag).any()):
             return positions
-        first = positions + 2
-        following = first + ((words >> np.uint64(8)) & np.uint64(0x7F)).view(np.int64)
-        if not bool((following <= stops).all()):
+        # As long as all texts have one length, they are at one distance from the starts.
+        if same_so_far is not None and not bool(((words ^ words[0]) & _TAG_AND_LENGTH).any()):
+            first, following = same_so_far + 2, same_so_far + 2 + length
+            if following > shortest:
+                return positions
+            found.add_chunk(tag, Chunk(owners, starts, first, following))
+            positions, same_so_far = starts + following, following
+            continue
+        firsts = positions + 2
+        followings = firsts + ((words >> np.uint64(8)) & np.uint64(0x7F)).view(np.int64)
+        if not bool((followings <= stops).all()):
             return positions
-        found.add_chunk(tag, Chunk(owners, first, 0, following))
-        positions = following
+        found.add_chunk(tag, Chunk(owners, firsts, 0, followings))
+        positions, same_so_far = followings, None

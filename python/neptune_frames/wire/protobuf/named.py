@@ -84,9 +84,9 @@ class NamedValues:
     def of_type(self, type_name: str) -> NamedContents | None:
         """All values of one type, entry by entry; None if there are none."""
         rows = [row for row, pattern in enumerate(self.patterns) if pattern.type_name == type_name]
-        there = self.there[rows].T
-        if not there.any():
+        if not rows or not self.there[rows].any():
             return None
+        there = self.there[rows].T
         owners = np.broadcast_to(self.owners[:, None], there.shape)[there]
         codes = np.broadcast_to(np.arange(len(rows)), there.shape)[there]
         names = [self.patterns[row].name for row in rows]
