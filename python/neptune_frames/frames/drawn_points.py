@@ -8,13 +8,19 @@ spike stays; nothing is averaged. Missing values are gaps: of every range with s
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
+import numpy as np
 import polars as pl
+
+if TYPE_CHECKING:
+    import numpy.typing as npt
+
+    Ints = npt.NDArray[np.int64]
+    Floats = npt.NDArray[np.float64]
 
 #: Points kept of each range: first, last, lowest, highest, and a gap.
 POINTS_PER_RANGE = 5
-
-_RANGE = "range of x"
 
 
 def thin(points: pl.DataFrame, *, series: Sequence[str], x: str, y: str, ranges: int) -> pl.DataFrame:
@@ -35,24 +41,66 @@ def thin(points: pl.DataFrame, *, series: Sequence[str], x: str, y: str, ranges:
         >>> thin(points, series=["run"], x="x", y="y", ranges=2).rows()
         [('a', 0, 0.0), ('a', 1, 1.0), ('a', 499, 1.0), ('a', 500, 0.0), ('a', 501, 1.0), ('a', 999, 1.0)]
     """
-    points = points.sort(*series, x, maintain_order=True)
-    along = pl.col(x).to_physical().cast(pl.Float64)
+    number = _series_numbers(points, series)
+    along = points[x].to_physical().cast(pl.Float64).to_numpy()
+    order = _order(number, along)
+    if order is not None:
+        points, number, along = points[order], number[order], along[order]
+    values = points[y].to_numpy()
+    segment = _segments(number, _range_of(along, ranges))
+    is_number = ~np.isnan(values)
+    numbers = np.flatnonzero(is_number)
+    kept = [
+        _firsts(numbers, segment),
+        _firsts(numbers[::-1], segment),
+        _firsts(_lowest(np.where(is_number, values, np.inf), segment, is_number), segment),
+        _firsts(_lowest(np.where(is_number, -values, np.inf), segment, is_number), segment),
+        _firsts(np.flatnonzero(~is_number), segment),
+    ]
+    return points[np.unique(np.concatenate(kept))]
+
+
+def _series_numbers(points: pl.DataFrame, series: Sequence[str]) -> Ints:
+    """The number of the series of each point; series count in order of their names."""
+    stretches = points.select(pl.struct(series).rle().alias("stretch")).unnest("stretch")
+    names = stretches.select(pl.col("value").rank("dense"), "len")
+    return np.repeat(names["value"].to_numpy().astype(np.int64), names["len"].to_numpy())
+
+
+def _order(number: Ints, along: Floats) -> Ints | None:
+    """What sorts points by series and x; None if they are sorted."""
+    same = number[1:] == number[:-1]
+    if not (np.where(same, along[1:] >= along[:-1], number[1:] > number[:-1])).all():
+        return np.lexsort((along, number))
+    return None
+
+
+def _range_of(along: Floats, ranges: int) -> Ints:
+    """In which of the ranges of x each point is."""
+    if not len(along):
+        return np.empty(0, dtype=np.int64)
     start, width = along.min(), (along.max() - along.min()) / ranges
-    place = pl.when(width > 0).then(((along - start) / width).floor()).otherwise(0.0).clip(upper_bound=ranges - 1)
-    value, index = pl.col(y), pl.int_range(pl.len())
-    numbers = pl.when(value.is_not_nan()).then(value)
-    kept = (
-        points.lazy()
-        .with_columns(place.alias(_RANGE), index.alias("row"))
-        .group_by(*series, _RANGE)
-        .agg(
-            first=pl.col("row").filter(value.is_not_nan()).first(),
-            last=pl.col("row").filter(value.is_not_nan()).last(),
-            lowest=pl.col("row").get(numbers.arg_min()),
-            highest=pl.col("row").get(numbers.arg_max()),
-            gap=pl.col("row").filter(value.is_nan()).first(),
-        )
-        .collect()
-    )
-    rows = pl.concat([kept[name] for name in ("first", "last", "lowest", "highest", "gap")]).drop_nulls().unique()
-    return points[rows.sort()]
+    if not width > 0:
+        return np.zeros(len(along), dtype=np.int64)
+    places: Floats = np.minimum((along - start) / width, ranges - 1)
+    return places.astype(np.int64)
+
+
+def _segments(number: Ints, place: Ints) -> Ints:
+    """The number of the segment of each point: the points of one series in one range, which follow each other."""
+    begins = (number[1:] != number[:-1]) | (place[1:] != place[:-1])
+    segments: Ints = np.concatenate([[0], np.cumsum(begins)])
+    return segments[: len(number)]
+
+
+def _lowest(values: Floats, segment: Ints, candidates: npt.NDArray[np.bool_]) -> Ints:
+    """Where the candidates are that have the lowest value of their segment."""
+    starts = np.flatnonzero(np.diff(segment, prepend=-1))
+    if not len(starts):
+        return starts
+    return np.flatnonzero((values == np.minimum.reduceat(values, starts)[segment]) & candidates)
+
+
+def _firsts(places: Ints, segment: Ints) -> Ints:
+    """Of places one after the other, the first in each segment."""
+    return places[np.diff(segment[places], prepend=-1) != 0]
