@@ -103,4 +103,5 @@ def _lowest(values: Floats, segment: Ints, candidates: npt.NDArray[np.bool_]) ->
 
 def _firsts(places: Ints, segment: Ints) -> Ints:
     """Of places one after the other, the first in each segment."""
-    return places[np.diff(segment[places], prepend=-1) != 0]
+    firsts: Ints = places[np.diff(segment[places], prepend=-1) != 0]
+    return firsts

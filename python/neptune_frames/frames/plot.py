@@ -198,7 +198,7 @@ def _chart(altair: ModuleType, lines: _Lines, title: str | None, subtitle: list[
     heading = altair.TitleParams(text=text, subtitle=subtitle, anchor="start")
     if only is not None:
         return chart.properties(data=data, title=heading)  # type: ignore[no-any-return]
-    facets = chart.facet(facet=altair.Facet("attribute:N", title=None), columns=1, data=data)
+    facets = chart.facet(facet=altair.Facet(field="attribute", type="nominal", title=None), columns=1, data=data)
     return facets.resolve_scale(y="independent").properties(title=heading)  # type: ignore[no-any-return]
 
 
@@ -209,19 +209,19 @@ def _encodings(altair: ModuleType, lines: _Lines, attribute: str | None, log: bo
     # Times are written in UTC, which browsers would turn into the reader's time.
     along = {"type": "temporal" if is_time else "quantitative", "title": lines.x}
     upward = {"type": "quantitative", "title": attribute or VALUE if lines.y == VALUE else lines.y}
-    x = altair.X("x", scale=altair.Scale(type="utc") if is_time else altair.Scale(zero=False), **along)
-    y = altair.Y("y", scale=altair.Scale(type="log") if log else altair.Scale(zero=False), **upward)
+    x = altair.X(field="x", scale=altair.Scale(type="utc") if is_time else altair.Scale(zero=False), **along)
+    y = altair.Y(field="y", scale=altair.Scale(type="log") if log else altair.Scale(zero=False), **upward)
     color = altair.Color(
-        "label",
+        field="label",
         type="nominal",
         title=lines.label,
         scale=altair.Scale(scheme=scheme),
         legend=altair.Legend(symbolLimit=0, labelLimit=400),
     )
     names = [name for name in ("project", "label", "attribute") if name in (*lines.series, "label")]
-    tooltip = [altair.Tooltip(name, type="nominal") for name in names]
-    tooltip += [altair.Tooltip("x", **along), altair.Tooltip("y", **upward)]
-    detail = [altair.Detail(name, type="nominal") for name in names if name != "label"]
+    tooltip = [altair.Tooltip(field=name, type="nominal") for name in names]
+    tooltip += [altair.Tooltip(field="x", **along), altair.Tooltip(field="y", **upward)]
+    detail = [altair.Detail(field=name, type="nominal") for name in names if name != "label"]
     return {"x": x, "y": y, "color": color, "detail": detail, "tooltip": tooltip}
 
 
