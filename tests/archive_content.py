@@ -99,9 +99,7 @@ class _Files:
             return [None] * len(paths)
         self._directory.mkdir(parents=True, exist_ok=True)
         targets = [self._directory / hashlib.sha256(path.encode()).hexdigest() for path in paths]
-        requests = [
-            FileRequest(self._project, path, None, target) for path, target in zip(paths, targets, strict=True)
-        ]
+        requests = [FileRequest(self._project, path, None, target) for path, target in zip(paths, targets, strict=True)]
         there = self._source.fetch_files(requests, progress=False)
         return [
             hashlib.sha256(target.read_bytes()).hexdigest() if found else None

@@ -186,14 +186,15 @@ def _write_files(staging: Path, batch: Batch, number: int) -> Manifest:
     if batch.value_count:
         files.append(_write_values(staging, batch, names, ranks, runs, value_counts))
     stretches, points = [], {}
-    for series_type in SERIES_TYPES:
+    for series_type in sorted(SERIES_TYPES):
         store = batch.points.get(series_type)
         if store is None or not store.points:
             continue
         writer = _PointWriter(staging, series_type, runs, names)
-        for block in store.blocks(ranks):
-            writer.write(block)
-        files += writer.finish()
+        with abandoned_on_error(writer):
+            for block in store.blocks(ranks):
+                writer.write(block)
+            files += writer.finish()
         points[series_type] = sum(entry.rows for entry in writer.entries)
         stretches.append(writer.stretches())
     series_counts, point_counts, series = np.zeros_like(value_counts), np.zeros_like(value_counts), 0
@@ -280,9 +281,13 @@ class _PointWriter:
             self._writer = PartWriter(part_file(self._staging, self._type, number), point_rows(self._type))
         self._stretches.append(self._stretch_rows(block, number, self._writer.rows))
         changes = block.offsets[np.flatnonzero(np.diff(block.attributes)) + 1]
-        with abandoned_on_error(self._writer):
-            for start, stop in row_groups(changes, block.sizes, block.points.num_rows):
-                self._writer.write(self._rows(block, start, stop))
+        for start, stop in row_groups(changes, block.sizes, block.points.num_rows):
+            self._writer.write(self._rows(block, start, stop))
+
+    def abandon(self) -> None:
+        """Give up, after an error."""
+        if self._writer is not None:
+            self._writer.abandon()
 
     def finish(self) -> list[FileEntry]:
         self._close_part()

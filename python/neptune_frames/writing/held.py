@@ -25,7 +25,7 @@ from neptune_frames.writing.collecting import SeriesGroup
 from neptune_frames.writing.part_files import repeated_names
 from neptune_frames.writing.point_store import Codes
 
-_RUNS = {"run": pl.String(), "modification_time": pl.Datetime("ms", "UTC")}
+_RUNS: dict[str, pl.DataType] = {"run": pl.String(), "modification_time": pl.Datetime("ms", "UTC")}
 
 
 @dataclass(frozen=True)
@@ -52,14 +52,10 @@ class HeldRuns:
     def read(cls, project: Path) -> HeldRuns:
         """What is there now. Raises `ArchiveError` where a manifest cannot be read."""
         batches = committed_batches(project)
-        schema = {"run": pl.String, "modification_time": pl.Datetime("ms", "UTC"), "at": pl.Int32}
-        frames = [pl.DataFrame(schema=schema)]
-        frames += [
-            pl.read_parquet(
-                path / RUNS_FILE, columns=["run", "modification_time"], hive_partitioning=False
-            ).with_columns(at=pl.lit(place, pl.Int32))
-            for place, (_, path) in enumerate(batches)
-        ]
+        frames = [pl.DataFrame(schema=_RUNS | {"at": pl.Int32()})]
+        for place, (_, path) in enumerate(batches):
+            frame = pl.read_parquet(path / RUNS_FILE, columns=list(_RUNS), hive_partitioning=False)
+            frames.append(frame.with_columns(at=pl.lit(place, pl.Int32)))
         runs = pl.concat(frames).unique("run", keep="last", maintain_order=True)
         return cls(tuple(read_manifest(path) for _, path in batches), tuple(path for _, path in batches), runs)
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Protocol
 
 import numpy as np
 import numpy.typing as npt
@@ -84,9 +85,15 @@ class PartWriter:
         self._file.abandon()
 
 
+class Abandoned(Protocol):
+    """What can give up."""
+
+    def abandon(self) -> None: ...
+
+
 @contextmanager
-def abandoned_on_error(writer: PartWriter) -> Iterator[None]:
-    """The file is closed, though not completed, where an error ends the block."""
+def abandoned_on_error(writer: Abandoned) -> Iterator[None]:
+    """The writer's file is closed, though not completed, where an error ends the block."""
     try:
         yield
     except BaseException:
