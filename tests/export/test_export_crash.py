@@ -9,9 +9,9 @@ import time
 from pathlib import Path
 
 import pytest
+
 from archive_content import assert_same, content
 from export_projects import PROJECT, tree, write_one, write_project
-
 from neptune_frames.sources.archive import ArchiveSource
 from neptune_frames.sources.archive.batch_layout import committed_batches, project_directory, read_manifest
 from neptune_frames.writing.durable import sha256_of
@@ -94,7 +94,7 @@ def test_kills_at_any_moment_change_nothing(layout: Layout, tmp_path: Path) -> N
 def test_kills_during_updates_lose_and_repeat_nothing(tmp_path: Path) -> None:
     source, kept = write_project(tmp_path / "exporter", range(9)), tmp_path / "kept"
     assert _export(source, kept, "neptune-frames")
-    for number in range(0, 12):
+    for number in range(12):
         write_one(source, number, steps=25 + number, more={"round": 2})
     kills = _kill_until_done(source, kept, "neptune-frames", update=True)
     assert kills > 1, "no export was killed"

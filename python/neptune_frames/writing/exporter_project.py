@@ -87,7 +87,9 @@ class ExporterProject:
         names = batch.names.take(pc.sort_indices(batch.names))
         ranks = batch.ranks
         series = {
-            kind: _Section(_series_rows(store, names, ranks)) for kind, store in batch.points.items() if store.points
+            kind: _Section(_series_rows(store, batch.run_ids, names, ranks))
+            for kind, store in batch.points.items()
+            if store.points
         }
         # The order of classes in which the exporter writes them (section 8).
         sections = [
@@ -99,13 +101,7 @@ class ExporterProject:
         paths: list[Path] = []
         for position, run in enumerate(batch.run_ids.to_pylist()):
             rows = (each for section in sections for each in section.of(position))
-            try:
-                paths += write_run(self._data, self._project, run, rows, durable=True)
-            except ValueError as error:
-                raise ArchiveError(
-                    f"The run {run!r} does not fit the layout neptune-exporter: {error}. "
-                    "Leave it out, or export to the layout neptune-frames."
-                ) from error
+            paths += write_run(self._data, self._project, run, rows, durable=True)
         sync_directory(self.directory)
         done = Written(
             self._project,
@@ -167,13 +163,19 @@ def _parameter_rows(batch: Batch, kinds: Sequence[str]) -> Iterator[_Piece]:
         yield _Piece(int(run[start]), table.slice(start, stop - start), 0)
 
 
-def _series_rows(store: PointStore, names: pa.Array, ranks: Codes) -> Iterator[_Piece]:
+def _series_rows(store: PointStore, run_ids: pa.Array, names: pa.Array, ranks: Codes) -> Iterator[_Piece]:
     """Tables of at most about a million points, by step and then by path, in the order of the runs."""
     last: tuple[int, int] | None = None
     for block in store.blocks(ranks, by_run=True):
         starts = np.flatnonzero(np.diff(block.runs, prepend=-1))
         for first, stop in pairwise([*starts.tolist(), len(block.runs)]):
-            rows = _point_rows(store.series_type, block, first, stop, names)
+            try:
+                rows = _point_rows(store.series_type, block, first, stop, names)
+            except ValueError as error:
+                raise ArchiveError(
+                    f"The run {run_ids[block.runs[first]].as_py()!r} does not fit the layout neptune-exporter: {error}. "
+                    "Leave it out, or export to the layout neptune-frames."
+                ) from error
             continued = last == (block.runs[first], block.attributes[first])
             yield _Piece(int(block.runs[first]), Continued(rows) if continued else rows, stop - first - continued)
         last = (int(block.runs[-1]), int(block.attributes[-1]))

@@ -69,17 +69,17 @@ class PointStore:
         series_type: A client type.
         scratch: Where the scratch file may grow; made when it is needed.
         rename: Gives values the form in which they are stored (paths of payloads).
-        memory_bytes: How much is kept in memory.
+        memory_bytes: How much is kept in memory (default: MEMORY_BYTES).
     """
 
     def __init__(
-        self, series_type: str, scratch: Path, *, rename: Rename | None = None, memory_bytes: int = MEMORY_BYTES
+        self, series_type: str, scratch: Path, *, rename: Rename | None = None, memory_bytes: int | None = None
     ) -> None:
         self.series_type = series_type
         self.points = 0
         self._scratch = scratch
         self._rename = rename
-        self._memory_bytes = memory_bytes
+        self._memory_bytes = MEMORY_BYTES if memory_bytes is None else memory_bytes
         self._chunks: list[pa.Table] = []
         self._pieces: list[_Pieces] = []
         self._open: list[pa.Table] = []
