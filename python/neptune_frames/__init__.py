@@ -13,6 +13,8 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from neptune_frames import errors as errors
+    from neptune_frames import types as types
     from neptune_frames.api import (
         download_files,
         fetch_buckets,
@@ -114,7 +116,13 @@ __all__ = [
 ]
 
 
+#: Modules whose names users write, as in ``except nf.errors.NeptuneError``.
+_MODULES = ("errors", "types")
+
+
 def __getattr__(name: str) -> Any:
+    if name in _MODULES:
+        return import_module(f"{__name__}.{name}")
     if name not in _HOMES:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
     value = getattr(import_module(_HOMES[name]), name)
@@ -123,4 +131,4 @@ def __getattr__(name: str) -> Any:
 
 
 def __dir__() -> list[str]:
-    return sorted({*globals(), *__all__})
+    return sorted({*__all__, *_MODULES, *(name for name in globals() if name.startswith("__"))})

@@ -9,7 +9,7 @@ import pytest
 
 import neptune_frames as nf
 from memory_source import MemoryRun, MemorySource
-from neptune_frames.errors import NeptuneRetryError
+from neptune_frames.errors import NeptuneRetryError, QuerySyntaxError
 
 attribute, step, value = pl.col("attribute"), pl.col("step"), pl.col("value")
 
@@ -90,8 +90,24 @@ def test_named_attributes_ask_nothing_and_keep_their_order(source: MemorySource)
     assert "definitions" not in asked(source)
 
 
+def test_attributes_are_named_as_everywhere_else(source: MemorySource) -> None:
+    for pattern, names in [("loss", ["loss", "val/loss"]), ("loss & !val", ["loss"]), ("nothing", [])]:
+        assert nf.pivot(scan(source), attributes=pattern).collect().columns == ["run", "step", *names]
+        assert nf.pivot(scan(source).collect(), attributes=pattern).collect().columns == ["run", "step", *names]
+    assert "float_points" not in asked(source)[:2]
+
+
+def test_frames_are_taken_from_whoever_has_one(source: MemorySource) -> None:
+    result = nf.fetch_metrics(project="ws/proj", runs="", source=source)
+    rows = result.long().collect()
+    for frame in (result, rows, rows.lazy(), rows.to_arrow(), rows.to_pandas()):
+        assert nf.pivot(frame).collect().equals(result.collect())
+        assert nf.align(frame, steps=[0]).collect()["value"].to_list() == [0.0] * 6
+        assert nf.plot(frame).to_dict()["title"]["subtitle"] == ["all 22 points drawn"]
+
+
 def test_conditions_on_rows_reach_the_source(source: MemorySource) -> None:
-    wide = nf.pivot(scan(source), attributes="acc").filter(pl.col("run") == "A", step > 3, pl.col("acc") < 2.5)
+    wide = nf.pivot(scan(source), attributes=["acc"]).filter(pl.col("run") == "A", step > 3, pl.col("acc") < 2.5)
     assert wide.select("acc").collect()["acc"].to_list() == [2.0]
     ((keys, options),) = [call[1] for call in source.calls if call[0] == "float_points"]
     assert (keys.runs["run_id"].to_pylist(), options.step_range) == (["A"], (3.0, None))
@@ -144,7 +160,7 @@ def test_pivot_says_at_once_that_names_cannot_be_asked() -> None:
 @pytest.mark.parametrize("function", [nf.pivot, nf.align, nf.plot])
 def test_only_frames_of_points_are_taken(function: Callable[..., object]) -> None:
     name = f"nf.{function.__name__}"
-    with pytest.raises(TypeError, match=rf"{name} takes a Polars LazyFrame or DataFrame, got dict"):
+    with pytest.raises(TypeError, match=rf"{name} takes a Polars frame, lazy or not, or .*, got dict"):
         function({"run": []})
     with pytest.raises(ValueError, match=r"no column experiment or run.*its columns are \['a'\]"):
         function(pl.DataFrame({"a": [1]}))
@@ -156,6 +172,7 @@ def test_arguments_that_cannot_be_used(source: MemorySource) -> None:
     points = scan(source)
     for arguments, error, message in [
         ({"attributes": ["a", 3]}, TypeError, "attributes must be text or a list of texts, got 3"),
+        ({"attributes": "("}, QuerySyntaxError, "is not valid RE2"),
         ({"values": "valeu"}, ValueError, r"no column \['valeu'\]"),
         ({"index": ["project", "rnu"]}, ValueError, r"no column \['rnu'\]"),
     ]:

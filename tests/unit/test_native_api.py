@@ -37,6 +37,22 @@ def test_every_public_name_is_there() -> None:
         nf.fetch_nothing  # noqa: B018
 
 
+def test_completion_offers_what_is_public() -> None:
+    offered = {name for name in dir(nf) if not name.startswith("__")}
+    assert offered == {*nf.__all__, "errors", "types"}
+    assert issubclass(nf.errors.NeptuneRetryError, nf.errors.NeptuneError)
+    assert nf.types.File is nf.File
+
+
+def test_what_is_no_source_or_query_is_refused() -> None:
+    with pytest.raises(TypeError, match=r"source must be what open_source\(\) gives.*, got int"):
+        nf.fetch_metrics(project="ws/proj", runs="", source=5)
+    with pytest.raises(TypeError, match=r"nf\.sql takes the text of a query, got int"):
+        nf.sql(5, project="ws/proj", source=MemorySource([]))
+    with pytest.raises(TypeError, match=r"nf\.explain takes a Polars frame.*, got str"):
+        nf.explain("select 1")
+
+
 def test_importing_the_package_imports_nothing_heavy() -> None:
     code = (
         "import sys, neptune_frames, neptune_frames.query.filters\n"

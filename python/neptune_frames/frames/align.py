@@ -12,6 +12,8 @@ from neptune_frames.frames.long_frame import ATTRIBUTE, VALUE, LongFrame
 from neptune_frames.schemas import STEP
 
 if TYPE_CHECKING:
+    from neptune_frames.frames.long_frame import AnyFrame
+
     Steps = float | Iterable[float] | None
 
 How = Literal["forward", "linear", "nearest"]
@@ -21,7 +23,7 @@ _BEFORE, _AFTER, _VALUE_BEFORE, _VALUE_AFTER = "step before", "step after", "val
 
 
 def align(
-    frame: pl.LazyFrame | pl.DataFrame,
+    frame: AnyFrame,
     *,
     steps: Steps = None,
     how: How | None = "forward",
@@ -30,7 +32,7 @@ def align(
 ) -> pl.LazyFrame:
     """Every series of a long frame at the same steps, ready to be averaged or compared; lazily.
 
-    Takes what `scan_metrics`, ``fetch_metrics(...).long()`` or a query of yours on them gives. The result is
+    Takes what `scan_metrics`, `fetch_metrics` or a query of yours on them gives. The result is
     a long frame too (``project``, ``experiment`` or ``run``, ``attribute``, as far as they are there, ``step``,
     the value), with a row per series and common step, in that order. The value is null where it is not known:
     before the first point of a series, and unless asked for, after its last one. Points whose value is null
@@ -51,7 +53,7 @@ def align(
             the first point before it.
 
     Raises:
-        TypeError: The frame is not a Polars frame, or a step is not a number.
+        TypeError: It is not a frame, or a step is not a number.
         ValueError: The frame lacks a column, or an argument cannot be used.
 
     Example:

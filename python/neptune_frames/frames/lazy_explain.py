@@ -7,6 +7,7 @@ import re
 import polars as pl
 
 from neptune_frames.frames.lazy_source import AFTER, ASKED
+from neptune_frames.frames.long_frame import as_lazy
 
 #: A scan of ours in a plan that Polars prints, and what it says about itself.
 _SCAN = re.compile(
@@ -21,7 +22,7 @@ def explain(lazy: pl.LazyFrame) -> str:
 
     Nothing is fetched.
     """
-    plan = lazy.explain()
+    plan = as_lazy(lazy, "nf.explain").explain()
     scans = [
         f"{found['name']} ({found['detail']})\n"
         f"  asked of the source: {found['asked']}\n"

@@ -16,9 +16,12 @@ def query(text: str, tables: Mapping[str, Callable[[], pl.LazyFrame]]) -> pl.Laz
         tables: Makes the frame of each table that there is.
 
     Raises:
+        TypeError: The query is not text.
         polars.exceptions.SQLInterfaceError: The query cannot be understood, or names another table.
         polars.exceptions.ColumnNotFoundError: It names a column that no table has.
     """
+    if not isinstance(text, str):
+        raise TypeError(f"nf.sql takes the text of a query, got {type(text).__name__}.")
     words = set(re.findall(r"\w+", text.lower()))
     frames = {name: make() for name, make in tables.items() if name in words}
     lazy = pl.SQLContext(frames, eager=False).execute(text)

@@ -4,11 +4,21 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import polars as pl
 
+from neptune_frames.frames.metrics import MetricsResult
 from neptune_frames.query.selection import ContainerKind
 from neptune_frames.schemas import POINT_PREVIEW, POINT_TIME, STEP
+
+if TYPE_CHECKING:
+    from typing import TypeAlias
+
+    from neptune_frames.frames.table_exports import ArrowStream
+
+    #: What users may pass as a frame: Polars, a result, or anything that gives an Arrow stream.
+    AnyFrame: TypeAlias = pl.LazyFrame | pl.DataFrame | ArrowStream
 
 ATTRIBUTE = "attribute"
 VALUE = "value"
@@ -34,7 +44,7 @@ class LongFrame:
     label: str
 
     @classmethod
-    def of(cls, frame: pl.LazyFrame | pl.DataFrame, function: str) -> LongFrame:
+    def of(cls, frame: AnyFrame, function: str) -> LongFrame:
         """The frame, if it is one.
 
         Args:
@@ -42,7 +52,7 @@ class LongFrame:
             function: Who asks; part of the messages.
 
         Raises:
-            TypeError: It is not a Polars frame.
+            TypeError: It is not a frame.
             ValueError: It lacks a column.
         """
         lazy = as_lazy(frame, function)
@@ -70,19 +80,23 @@ class LongFrame:
             raise ValueError(f"{function}: the frame has no column {missing}; its columns are {list(self.schema)}.")
 
 
-def as_lazy(frame: pl.LazyFrame | pl.DataFrame, function: str) -> pl.LazyFrame:
-    """A Polars frame as a lazy one.
+def as_lazy(frame: AnyFrame, function: str) -> pl.LazyFrame:
+    """A frame as a lazy Polars one.
 
     Raises:
-        TypeError: It is not a Polars frame.
+        TypeError: It is none.
     """
     if isinstance(frame, pl.LazyFrame):
         return frame
     if isinstance(frame, pl.DataFrame):
         return frame.lazy()
+    if isinstance(frame, MetricsResult):
+        return frame.long()
+    if hasattr(frame, "__arrow_c_stream__"):
+        return pl.DataFrame(frame).lazy()
     raise TypeError(
-        f"{function} takes a Polars LazyFrame or DataFrame, got {type(frame).__name__}. Results have .long() or "
-        ".lazy(); pl.DataFrame(data) reads pandas and Arrow."
+        f"{function} takes a Polars frame, lazy or not, or what gives an Arrow stream of one (a result, a pyarrow "
+        f"table, a pandas frame), got {type(frame).__name__}."
     )
 
 

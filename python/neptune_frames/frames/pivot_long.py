@@ -24,20 +24,27 @@ from neptune_frames.frames.scanned_names import scanned_attributes
 from neptune_frames.frames.table_grid import MISSING
 from neptune_frames.frames.wide_pivot import Pivot
 from neptune_frames.frames.wide_rows import ranges
+from neptune_frames.query.arguments import resolve_attributes
+from neptune_frames.query.selectors import match_names
 from neptune_frames.schemas import STEP
 
 if TYPE_CHECKING:
     import numpy.typing as npt
 
+    from neptune_frames.frames.long_frame import AnyFrame
+
 #: Points that become wide at a time; one container may have more.
 _POINTS_AT_A_TIME = 1 << 21
+
+#: A long frame does not say of which type its attributes are.
+_ANY_TYPE = ("float_series",)
 
 #: Added to the points: numbers of their row keys and of their column.
 _CONTAINER, _COLUMN = "number of the container", "number of the column"
 
 
 def pivot(
-    frame: pl.LazyFrame | pl.DataFrame,
+    frame: AnyFrame,
     *,
     attributes: str | Sequence[str] | None = None,
     values: str | Sequence[str] | None = None,
@@ -45,7 +52,7 @@ def pivot(
 ) -> pl.LazyFrame:
     """A long frame as a wide one: a row per (label, step), a column per attribute, made when it is collected.
 
-    Takes what `scan_metrics`, ``fetch_metrics(...).long()`` or a query of yours on them gives: any frame with
+    Takes what `scan_metrics`, `fetch_metrics` or a query of yours on them gives: any frame with
     the columns ``experiment`` or ``run``, ``attribute``, ``step`` and the values. Rows ascend by label and
     step. A cell without a point is null, a NaN stays NaN; where a series has several points at a step, the
     first one that is neither null nor NaN counts. An attribute named like a row column gets the suffix
@@ -56,16 +63,17 @@ def pivot(
 
     Args:
         frame: The long frame.
-        attributes: Names of the columns, in this order; other attributes are left out. None takes all, ascending.
-            Their names must then be known at once: a scan is asked for its names, not for points, and every
-            float series it selects gets a column; for other frames the ``attribute`` column is read.
+        attributes: Which attributes become columns; others are left out. A list holds exact names, in the order
+            of the columns. Text is an extended regular expression, None takes all, and columns ascend. The names
+            must then be known at once: a scan is asked for its names, not for points, and every float series it
+            selects gets a column; for other frames the ``attribute`` column is read.
         values: The column that fills the cells; several make structs with these fields. None takes ``value``,
             and ``timestamp``, ``is_preview``, ``preview_completion`` where they are there.
         index: What stands in front of ``step`` in a row: by default the label. Name ``project`` too for frames
             of several projects.
 
     Raises:
-        TypeError: The frame is not a Polars frame, or a name is not text.
+        TypeError: It is not a frame, or a name is not text.
         ValueError: The frame lacks a column.
 
     Example:
@@ -87,19 +95,25 @@ def pivot(
         chosen = as_names(values, "values")
     keys = [long.label] if index is None else [name for name in as_names(index, "index") if name != STEP.name]
     long.require([*keys, *chosen], "nf.pivot")
-    names = attribute_names(long) if attributes is None else as_names(attributes, "attributes")
+    if attributes is None or isinstance(attributes, str):
+        names = attribute_names(long, attributes)
+    else:
+        names = as_names(attributes, "attributes")
     columns = dict(zip(_column_names(names, keys), names, strict=True))
     wide = _Wide(long, tuple(keys), tuple(chosen), columns, chosen_by_name=attributes is not None)
     return scan_frames(wide.plan, schema=wide.schema, name="PIVOT", detail=f"{len(names):,} attributes")
 
 
-def attribute_names(long: LongFrame) -> list[str]:
-    """The attributes that a long frame may have, ascending."""
+def attribute_names(long: LongFrame, pattern: str | None = None) -> list[str]:
+    """The attributes that a long frame may have, ascending; with a pattern, those that match it."""
+    selector = resolve_attributes(pattern, _ANY_TYPE, "attributes")
     names = scanned_attributes(long.lazy)
     if names is None:
         rows = long.lazy.select(pl.col(ATTRIBUTE).cast(pl.String).unique()).collect()
         names = rows.to_series().drop_nulls().to_list()
-    return sorted(names)
+    ascending = pa.array(sorted(names), pa.string())
+    chosen = match_names(selector, ascending, pa.repeat(pa.scalar(*_ANY_TYPE), len(ascending)))
+    return ascending.filter(pa.array(chosen)).to_pylist()  # type: ignore[no-any-return]
 
 
 def _column_names(attributes: Sequence[str], keys: Sequence[str]) -> list[str]:

@@ -19,6 +19,8 @@ if TYPE_CHECKING:
 
     import altair
 
+    from neptune_frames.frames.long_frame import AnyFrame
+
     AnyChart: TypeAlias = altair.Chart | altair.LayerChart | altair.FacetChart
 
 #: Fewer points are drawn one by one, with a mark each.
@@ -36,7 +38,7 @@ _OPEN_BRACKET = "<\u200b"
 
 
 def plot(
-    frame: pl.LazyFrame | pl.DataFrame,
+    frame: AnyFrame,
     *,
     x: str = STEP.name,
     y: str = VALUE,
@@ -67,7 +69,7 @@ def plot(
 
     Raises:
         MissingDependencyError: Altair is not installed.
-        TypeError: The frame is not a Polars frame.
+        TypeError: It is not a frame.
         ValueError: The frame lacks a column, has no point, or has more series than ``max_lines``.
 
     Example:
@@ -120,7 +122,7 @@ class _Lines:
         return int(self.points.select(neighbours.n_unique()).item())
 
     @classmethod
-    def of(cls, frame: pl.LazyFrame | pl.DataFrame, x: str, y: str) -> _Lines:
+    def of(cls, frame: AnyFrame, x: str, y: str) -> _Lines:
         long = LongFrame.of(_as_long(frame, x, y), "nf.plot")
         long.require([x, y], "nf.plot")
         if not long.schema[y].is_numeric():
@@ -168,7 +170,7 @@ class _Lines:
         return replace(self, points=kept, ranges=ranges)
 
 
-def _as_long(frame: pl.LazyFrame | pl.DataFrame, x: str, y: str) -> pl.LazyFrame:
+def _as_long(frame: AnyFrame, x: str, y: str) -> pl.LazyFrame:
     """The frame, with the attributes of a wide frame as rows."""
     lazy = as_lazy(frame, "nf.plot")
     schema = lazy.collect_schema()

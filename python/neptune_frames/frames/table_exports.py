@@ -3,11 +3,17 @@
 from __future__ import annotations
 
 from html import escape
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Protocol
 
 if TYPE_CHECKING:
     import polars as pl
     import pyarrow as pa
+
+
+class ArrowStream(Protocol):
+    """What gives its rows as an Arrow stream: every result, pyarrow tables, pandas frames, running queries."""
+
+    def __arrow_c_stream__(self, requested_schema: object | None = None) -> Any: ...
 
 
 class Exports:

@@ -54,6 +54,8 @@ def open_source(explicit: Source | str | os.PathLike[str] | None = None) -> Sour
         Neither an archive nor a token is named.
     InvalidApiTokenError
         The token cannot be decoded.
+    TypeError
+        ``explicit`` is none of these.
 
     Example
     -------
@@ -70,6 +72,11 @@ def open_source(explicit: Source | str | os.PathLike[str] | None = None) -> Sour
         return open_archive(explicit)
     if isinstance(explicit, str):
         return open_server(explicit) if _looks_like_token(explicit) else open_archive(explicit)
+    if not hasattr(explicit, "search"):
+        raise TypeError(
+            "source must be what open_source() gives, the directory or URL of an archive, or an API token, "
+            f"got {type(explicit).__name__}."
+        )
     return explicit
 
 
