@@ -128,16 +128,18 @@ def fetch_metrics(
     """Points of float series, fetched now; the result becomes wide or long, Polars, Arrow or pandas.
 
     Args:
-        project: See the module.
-        experiments: See the module. Give either this or ``runs``.
-        runs: See the module.
-        attributes: See the module. None selects every float series.
+        project: ``workspace/name``; None takes the one in NEPTUNE_PROJECT.
+        experiments: Whose series, by experiment: text is an extended regular expression on names (``""`` is all), a
+            list holds exact names, a `Filter` is a condition on attributes. Give either this or ``runs``.
+        runs: The same by run id.
+        attributes: Which series: text is an extended regular expression on names, a list holds exact names, an
+            `AttributeFilter` chooses by name and type. None selects every float series.
         include_time: ``"absolute"`` adds a timestamp to every point.
         step_range: First and last step, inclusive; None is open.
         lineage_to_the_root: Whether points inherited from ancestors count.
         tail_limit: Only the last so many points of each series, within the step range.
         include_point_previews: Whether points still being computed are included, with two columns about them.
-        source: See the module.
+        source: What `open_source` gives or takes; None is the one that the environment names.
 
     Raises:
         ValueError: A value that cannot be used; nothing was asked then.
@@ -264,14 +266,16 @@ def fetch_table(
     """A row per experiment or run, a column per attribute (all of them by default), last values in the cells.
 
     Args:
-        project: See the module.
-        experiments: See the module. Give either this or ``runs``.
-        runs: See the module.
-        attributes: See the module; ``[]`` gives rows without columns.
+        project: ``workspace/name``; None takes the one in NEPTUNE_PROJECT.
+        experiments: Which rows, one per experiment: text is an extended regular expression on names (``""`` is all), a
+            list holds exact names, a `Filter` is a condition on attributes. Give either this or ``runs``.
+        runs: The same, one per run, by run id.
+        attributes: Which columns: text is an extended regular expression on names, a list holds exact names, an
+            `AttributeFilter` chooses by name and type. None selects all, ``[]`` gives rows without columns.
         sort_by: Attribute to sort by; rows without it come last.
         sort_direction: ``"asc"`` or ``"desc"``.
         limit: Only the first so many rows.
-        source: See the module.
+        source: What `open_source` gives or takes; None is the one that the environment names.
 
     Example:
         >>> nf.fetch_table(experiments="resnet", attributes=["config/lr", "train/loss"]).collect().rows()
@@ -304,7 +308,7 @@ def download_files(
     Args:
         files: `File` objects, all of experiments or all of runs, alone or in anything iterable or in a frame.
         destination: Directory, made if it is not there; None is the current one.
-        source: See the module.
+        source: What `open_source` gives or takes; None is the one that the environment names.
 
     Example:
         >>> files = nf.fetch_table(runs=["run-1"], attributes=["plots/roc"]).to_pandas()
