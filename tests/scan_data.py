@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import threading
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta, timezone
 from pathlib import Path
@@ -162,7 +162,8 @@ def noting_server(root: Path) -> Iterator[tuple[str, Ledger]]:
         ledgers.append(Ledger(app))
         return configure(uvicorn, ledgers[-1])
 
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(serve, "_configuration", noted)
-        with serve.run_in_thread(serve.ServeOptions(root, port=0)) as server:
-            yield server.api_token, ledgers[0]
+    with ExitStack() as running:
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr(serve, "_configuration", noted)
+            server = running.enter_context(serve.run_in_thread(serve.ServeOptions(root, port=0)))
+        yield server.api_token, ledgers[0]

@@ -122,6 +122,17 @@ def test_fewer_steps_and_series_are_fewer_bytes(server: dict[str, Any], ledger: 
     assert ledger.bytes_of("series/float") < everything / 4
 
 
+def test_columns_that_are_not_used_are_not_sent(server: dict[str, Any], ledger: Ledger) -> None:
+    points = nf.scan_metrics(runs="", include_time="absolute", **server)
+    sent = []
+    for column in ("value", "timestamp"):
+        ledger.clear()
+        assert points.select(column).collect().height == 148
+        sent.append(ledger.bytes_of("series/float"))
+    # 16 bytes for step and value of a point, 8 for its time.
+    assert 16 * 148 < sent[0] < sent[1] - 8 * 148 + 1
+
+
 def test_timestamps_that_are_not_used_are_neither_read_nor_decoded(
     sources: dict[str, Any], files: list[pl.DataFrame], monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -6,14 +6,15 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from neptune_frames.schemas import float_point
+from neptune_frames.schemas import POINT_PREVIEW, POINT_TIME, float_point
 from neptune_frames.server.errors import bad_request
 from neptune_frames.server.limits import check_at_most
 from neptune_frames.server.read_ahead import SeriesQuery, first_points, keep_rest, read
 from neptune_frames.server.search import is_descending
 from neptune_frames.server.state import Query, ServerState
 from neptune_frames.wire import encode_float_series
-from neptune_frames.wire.pages import FLOAT_SERIES_PAGE
+from neptune_frames.wire.media_types import ARROW_STREAM
+from neptune_frames.wire.pages import FLOAT_SERIES_PAGE, project_points
 from neptune_frames.wire.requests import SERIES_REQUESTS, FloatSeriesRequest, decode_float_series_request
 
 SINGLE_SERIES_LIMIT = 10_000
@@ -26,7 +27,16 @@ def query_float_series(state: ServerState, query: Query) -> bytes:
     last one to a client.
     """
     request = decode_float_series_request(query.body, max_bytes=state.limits.body_bytes)
-    return encode_float_series(answer(state, request), query.media_type)
+    return encode_float_series(_needed(answer(state, request), query), query.media_type)
+
+
+def _needed(page: pa.RecordBatch, query: Query) -> pa.RecordBatch:
+    """The page without columns of points that the client does not need, in a format that can do without them."""
+    if query.columns is None or query.media_type != ARROW_STREAM:
+        return page
+    previews = {field.name for field in POINT_PREVIEW}
+    point = float_point(time=POINT_TIME.name in query.columns, preview=not previews.isdisjoint(query.columns))
+    return project_points(page, point)
 
 
 def one_float_series(state: ServerState, query: Query) -> bytes:

@@ -20,7 +20,7 @@ from neptune_frames.server.errors import ApiError, access_denied, bad_request
 from neptune_frames.server.limits import Limits, read_body
 from neptune_frames.sources.archive import ArchiveSource
 from neptune_frames.wire import negotiate
-from neptune_frames.wire.media_types import ARROW_STREAM, JSON, PROTOBUF
+from neptune_frames.wire.media_types import ARROW_STREAM, JSON, POINT_COLUMNS_HEADER, PROTOBUF
 
 #: What the ``/proto/`` paths answer: protobuf unless a client asks for something else.
 PROTO_PATH = (PROTOBUF, ARROW_STREAM, JSON)
@@ -67,11 +67,15 @@ class ServerState:
 
 @dataclass(frozen=True)
 class Query:
-    """One request after all checks: its query parameters, its body, and the media type to answer with."""
+    """One request after all checks: its query parameters, its body, and the media type to answer with.
+
+    ``columns`` are the columns of float points that the client needs (POINT_COLUMNS_HEADER); None for all.
+    """
 
     parameters: QueryParams
     body: bytes = b""
     media_type: str = JSON
+    columns: frozenset[str] | None = None
 
     def required(self, name: str) -> str:
         """A query parameter; raises 400 when it is missing."""
@@ -122,6 +126,11 @@ def check_bearer(request: Request) -> ServerState:
     return state
 
 
+def _columns(request: Request) -> frozenset[str] | None:
+    text = request.headers.get(POINT_COLUMNS_HEADER)
+    return None if text is None else frozenset(name.strip() for name in text.split(","))
+
+
 def endpoint(answer: Callable[[ServerState, Query], bytes], offered: Sequence[str]) -> Callable[[Request], Any]:
     """A handler: check the caller, read the body, let ``answer(state, query)`` make the bytes in a thread.
 
@@ -133,7 +142,7 @@ def endpoint(answer: Callable[[ServerState, Query], bytes], offered: Sequence[st
         state = check_bearer(request)
         media_type = acceptable(request, offered)
         body = await read_body(request, state.limits.body_bytes)
-        query = Query(request.query_params, body, media_type)
+        query = Query(request.query_params, body, media_type, _columns(request))
         content = await to_thread.run_sync(answer, state, query, limiter=state.answering)
         return Response(content, media_type=media_type)
 

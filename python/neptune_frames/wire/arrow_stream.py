@@ -23,10 +23,11 @@ from neptune_frames.wire.arrow_messages import check_messages
 from neptune_frames.wire.pages import (
     BUCKETS_PAGE,
     ENTRIES,
-    FLOAT_SERIES_PAGE,
     OBJECT_SERIES_PAGE,
     AttributesPage,
     DefinitionsPage,
+    float_series_schema,
+    project_points,
 )
 
 _TOTAL = b"total"
@@ -89,23 +90,12 @@ def encode_definitions(page: DefinitionsPage) -> bytes:
 
 def decode_float_series(body: bytes, *, time: bool = False, preview: bool = False) -> pa.RecordBatch:
     batch, _ = _read_page(body)
-    schemas = [_float_schema(float_point(time=t, preview=p)) for t in (True, False) for p in (True, False)]
+    schemas = [float_series_schema(float_point(time=t, preview=p)) for t in (True, False) for p in (True, False)]
     _check_batch(batch, *schemas)
-    wanted = float_point(time=time, preview=preview)
-    lists = batch.column("points")
-    points = lists.values
-    if points.type == wanted:
-        return batch
-    missing = [field.name for field in wanted if points.type.get_field_index(field.name) < 0]
-    if missing:
-        raise WireDecodingError(f"its points have no {' and no '.join(missing)}")
-    projected = pa.StructArray.from_arrays([points.field(field.name) for field in wanted], fields=list(wanted))
-    schema = _float_schema(wanted)
-    # from_buffers keeps the offsets as they are, nulls included.
-    relisted = pa.Array.from_buffers(
-        schema.field("points").type, len(lists), lists.buffers()[:2], lists.null_count, lists.offset, [projected]
-    )
-    return pa.RecordBatch.from_arrays([*batch.columns[:2], relisted], schema=schema)
+    try:
+        return project_points(batch, float_point(time=time, preview=preview))
+    except KeyError as error:
+        raise WireDecodingError(f"its points have no {' and no '.join(error.args)}") from None
 
 
 def encode_float_series(batch: pa.RecordBatch) -> bytes:
@@ -128,12 +118,6 @@ def decode_buckets(body: bytes) -> pa.RecordBatch:
 
 def encode_buckets(batch: pa.RecordBatch) -> bytes:
     return bytes(_written(batch, {}))
-
-
-def _float_schema(point: pa.StructType) -> pa.Schema:
-    points = pa.large_list(pa.field("item", point, nullable=False))
-    index = FLOAT_SERIES_PAGE.get_field_index("points")
-    return FLOAT_SERIES_PAGE.set(index, FLOAT_SERIES_PAGE.field(index).with_type(points))
 
 
 def _written(batch: pa.RecordBatch, metadata: Metadata) -> pa.Buffer:

@@ -14,6 +14,10 @@ ACCEPT_ANY_FORMAT = f"{ARROW_STREAM}, {PROTOBUF};q=0.9, {JSON};q=0.5"
 #: What the official clients send; a server that refuses ours is asked again with this.
 ACCEPT_LEGACY = "*/*"
 
+#: A request header of ours: the columns of float points that are needed. A server may leave the others out of
+#: an Arrow answer; the other formats have no way to.
+POINT_COLUMNS_HEADER = "X-Neptune-Point-Columns"
+
 
 def essence(media_type: str) -> str:
     """A media type without its parameters, in lower case.

@@ -55,6 +55,35 @@ BUCKETS_PAGE = pa.schema(
 )
 
 
+def float_series_schema(point: pa.StructType) -> pa.Schema:
+    """FLOAT_SERIES_PAGE with other points."""
+    points = pa.large_list(pa.field("item", point, nullable=False))
+    index = FLOAT_SERIES_PAGE.get_field_index("points")
+    return FLOAT_SERIES_PAGE.set(index, FLOAT_SERIES_PAGE.field(index).with_type(points))
+
+
+def project_points(page: pa.RecordBatch, point: pa.StructType) -> pa.RecordBatch:
+    """A FLOAT_SERIES_PAGE whose points have only the columns of ``point``, without a copy.
+
+    Raises:
+        KeyError: There is no such column; it names the missing ones.
+    """
+    lists = page.column("points")
+    points = lists.values
+    if points.type == point:
+        return page
+    missing = [field.name for field in point if points.type.get_field_index(field.name) < 0]
+    if missing:
+        raise KeyError(*missing)
+    projected = pa.StructArray.from_arrays([points.field(field.name) for field in point], fields=list(point))
+    schema = float_series_schema(point)
+    # from_buffers keeps the offsets as they are, nulls included.
+    relisted = pa.Array.from_buffers(
+        schema.field("points").type, len(lists), lists.buffers()[:2], lists.null_count, lists.offset, [projected]
+    )
+    return pa.RecordBatch.from_arrays([*page.columns[:2], relisted], schema=schema)
+
+
 @dataclass(frozen=True)
 class AttributesPage:
     """Entries with typed values: a search answer, a values answer, or the attributes of one run.

@@ -31,6 +31,7 @@ from neptune_frames.sources.remote.series_requests import (
 from neptune_frames.sources.remote.session import LEADERBOARD, Session
 from neptune_frames.sources.remote.splitting import series_parts
 from neptune_frames.wire import decode_float_series
+from neptune_frames.wire.media_types import POINT_COLUMNS_HEADER
 from neptune_frames.wire.requests import encode_float_series_request
 
 _PATH = f"{LEADERBOARD}/proto/attributes/series/float"
@@ -72,7 +73,9 @@ class _Reading:
         self._from_the_end = options.tail_limit is not None
         #: Points of one series, all answers together.
         self._most = options.tail_limit if self._from_the_end else options.head_limit
-        self._schema = series_points_schema(float_point(time=options.include_time, preview=options.include_previews))
+        point = float_point(time=options.include_time, preview=options.include_previews)
+        self._headers = {POINT_COLUMNS_HEADER: ",".join(field.name for field in point)}
+        self._schema = series_points_schema(point)
 
     def page(self, progress: _Progress) -> Step[Pieces]:
         """One answer, and what remains to be asked: a series goes on where as many points came as were allowed."""
@@ -117,7 +120,7 @@ class _Reading:
             after_steps=None if progress.after_steps is None else pa.array(progress.after_steps),
         )
         decode = partial(decode_float_series, time=options.include_time, preview=options.include_previews)
-        return self._session.call("POST", _PATH, decode, content=content)
+        return self._session.call("POST", _PATH, decode, content=content, headers=self._headers)
 
     def _check_progress(self, progress: _Progress, rows: npt.NDArray[np.int64], lists: PointLists) -> None:
         """A server that does not continue after the step it was given would send the same points for ever."""

@@ -74,6 +74,7 @@ class Session:
         content: bytes | None = None,
         content_type: str = JSON,
         project: str | None = None,
+        headers: Mapping[str, str] | None = None,
     ) -> T:
         """Send one request and decode its answer, trying again as the retry policy says.
 
@@ -87,6 +88,8 @@ class Session:
             The media type to assume where the answer does not name one that we know.
         project
             Named in the error where access is denied.
+        headers
+            Further headers of this request.
 
         Raises
         ------
@@ -97,16 +100,16 @@ class Session:
         WireDecodingError
             Its answer is not the message it should be.
         """
-        headers = {}
+        sent = dict(headers or {})
         if content is not None:
-            headers["Content-Type"] = content_type
+            sent["Content-Type"] = content_type
         if path.startswith(LEADERBOARD):
-            headers[_METADATA_HEADER] = client_metadata(current_call())
+            sent[_METADATA_HEADER] = client_metadata(current_call())
         url = self._base_url + path
 
         def attempt() -> T:
             check_cancelled()
-            response = self._send_authorised(method, url, params, headers, content)
+            response = self._send_authorised(method, url, params, sent, content)
             with closing(response):
                 if not response.is_success:
                     check(response.status_code, response.headers, read_error(response), project=project)
