@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import mmap
 import threading
 import zlib
 from collections.abc import Callable, Iterator
@@ -20,6 +21,9 @@ CONTENT_KEPT = 64 * 1024
 
 #: A declared length is believed up to here; beyond, the buffer grows with what really comes.
 _PREALLOCATED_AT_MOST = 64 * 1024 * 1024
+
+#: Bodies from here on get memory of their own.
+_MAPPED_FROM = 1024 * 1024
 
 
 class BodyBudget:
@@ -55,7 +59,7 @@ def content_length(response: httpx.Response) -> int | None:
     return int(text) if text.isascii() and text.isdigit() else None
 
 
-def read_body(response: httpx.Response, check_cancelled: Callable[[], None] = lambda: None) -> bytes | bytearray:
+def read_body(response: httpx.Response, check_cancelled: Callable[[], None] = lambda: None) -> bytes | bytearray | mmap.mmap:
     """The decompressed body.
 
     httpx's own ``read`` keeps a list of pieces and joins them, so that a body is held twice; and its
@@ -71,12 +75,11 @@ def read_body(response: httpx.Response, check_cancelled: Callable[[], None] = la
     decompress = _decompressor(response.headers.get("Content-Encoding", ""))
     if decompress is not None:
         return _read_compressed(response, decompress, check_cancelled)
-    length = content_length(response) or 0
-    body = bytearray(min(length, _PREALLOCATED_AT_MOST))
+    body = _room(min(content_length(response) or 0, _PREALLOCATED_AT_MOST))
     filled = 0
+    overflow = b""
+    pieces = response.iter_raw()
     with memoryview(body) as view:
-        overflow: bytes = b""
-        pieces = response.iter_raw()
         for piece in pieces:
             check_cancelled()
             if filled + len(piece) > len(view):
@@ -84,13 +87,24 @@ def read_body(response: httpx.Response, check_cancelled: Callable[[], None] = la
                 break
             view[filled : filled + len(piece)] = piece
             filled += len(piece)
-    if filled < len(body):
-        del body[filled:]
-    body += overflow
+        if filled == len(view) and not overflow:
+            return body
+        grown = bytearray(view[:filled])
+    grown += overflow
     for piece in pieces:
         check_cancelled()
-        body += piece
-    return body
+        grown += piece
+    return grown
+
+
+def _room(size: int) -> bytearray | mmap.mmap:
+    """Writable memory; much of it goes back to the system as soon as it is not used any more.
+
+    What is freed by `malloc` need not: after large blocks it keeps tens of megabytes for each thread.
+    """
+    if size < _MAPPED_FROM or not hasattr(mmap, "MAP_PRIVATE"):
+        return bytearray(size)
+    return mmap.mmap(-1, size, flags=mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS)
 
 
 def read_error(response: httpx.Response) -> bytes:
