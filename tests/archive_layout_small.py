@@ -30,7 +30,6 @@ PROJECT = "ws/proj"
 def write_small_run(root: Path, number: int, *, points: int = 50, project: str = PROJECT, **parameters: Any) -> None:
     """A run with values of most types, three metrics, texts and a file, as the exporter writes it."""
     run = f"run-{number}"
-    random = np.random.default_rng(number)
     steps = np.arange(points)
     times = (1_700_000_000_000 + steps * 1000 + number).astype("datetime64[ms]")
     system = {
@@ -43,7 +42,10 @@ def write_small_run(root: Path, number: int, *, points: int = 50, project: str =
         "tags": {"a", f"t{number}"},
         ("model", "file"): f"{run}/model.bin",
     }
-    series = {name: (steps, random.random(points), times) for name in ("m/a", "m/b", "m/c")}
+    series = {
+        name: (steps, np.random.default_rng((number, at)).random(points), times)
+        for at, name in enumerate(("m/a", "m/b", "m/c"))
+    }
     log = {"log": ([0, 1], [f"hello {number}", "two\nlines"])}
     write_run(
         root / "data",

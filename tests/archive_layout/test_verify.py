@@ -236,7 +236,6 @@ class TestComparison:
         assert found.counts["only in the source"] == 2  # run 3, and the attribute of run 1
         assert found.counts["other value"] == 1
         assert "other value: float 'lr' of run 'run-1' of ws/proj: 0.1 in the archive, 9.5 in the source" in found.shown
-        # Random values differ with their number, so that run 2 differs in its last step only where steps are new.
         assert found.counts["points only in the source"] == 3
         subset = compare(ArchiveSource(ours), ArchiveSource(other), subset=True)
         assert subset.counts["only in the source"] == 0

@@ -38,7 +38,7 @@ examples:
 def configure_serve(parser: argparse.ArgumentParser) -> None:
     parser.description = SERVE_HELP
     parser.epilog = SERVE_EXAMPLES
-    parser.add_argument("data", metavar="DATA_DIR", type=Path, help="the archive, or a directory of archives")
+    parser.add_argument("data", metavar="DATA_DIR", help="the archive (directory or URL), or a directory of archives")
     parser.add_argument(
         "--files", metavar="FILES_DIR", type=Path, help="directory of the file payloads (default: files/ beside data/)"
     )
@@ -55,10 +55,10 @@ def configure_serve(parser: argparse.ArgumentParser) -> None:
 
 def run_serve(arguments: argparse.Namespace) -> int:
     from neptune_frames.server.serve import serve
+    from neptune_frames.sources.archive.object_path import open_location
 
-    serve(
-        ServeOptions(arguments.data, arguments.files, host=arguments.host, port=arguments.port, token=arguments.token)
-    )
+    place = open_location(arguments.data)
+    serve(ServeOptions(place, arguments.files, host=arguments.host, port=arguments.port, token=arguments.token))
     return 0
 
 

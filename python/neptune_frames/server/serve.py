@@ -11,10 +11,13 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from types import ModuleType
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from neptune_frames.errors import MissingDependencyError, NeptuneUserError
 from neptune_frames.server.api_tokens import PUBLIC_SECRET, make_api_token
+
+if TYPE_CHECKING:
+    from neptune_frames.sources.archive.object_path import Location
 
 DEFAULT_HOST = "127.0.0.1"
 DEFAULT_PORT = 8600
@@ -30,7 +33,7 @@ _FAREWELL_SECONDS = 5
 class ServeOptions:
     """What `neptune-frames serve` was asked to do. ``token`` is the secret, None for the public one."""
 
-    data: Path
+    data: Location
     files: Path | None = None
     host: str = DEFAULT_HOST
     port: int = DEFAULT_PORT
@@ -46,7 +49,7 @@ def serve(options: ServeOptions) -> None:
     """
     check_bind(options.host, options.token)
     if not options.data.is_dir():
-        raise NeptuneUserError(f"There is no directory {options.data}. Give the directory of an archive.")
+        raise NeptuneUserError(f"There is nothing at {options.data}. Give the directory or URL of an archive.")
     uvicorn = _require_uvicorn()
     app = _make_app(options)
     listening = listen(options.host, options.port)

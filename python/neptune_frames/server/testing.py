@@ -8,13 +8,14 @@ from pathlib import Path
 from typing import Any
 
 from neptune_frames.server.serve import RunningServer, ServeOptions, run_in_thread
+from neptune_frames.sources.archive.object_path import Location, open_location
 
 __all__ = ["RunningServer", "serve_in_thread"]
 
 
 @contextmanager
 def serve_in_thread(
-    data: str | Path,
+    data: str | Location,
     *,
     files: str | Path | None = None,
     token: str | None = None,
@@ -48,8 +49,9 @@ def serve_in_thread(
     ...     httpx.get(f"{server.url}/api/backend/v1/clients/config", trust_env=False).status_code
     200
     """
+    place = open_location(data) if isinstance(data, str) else data
     options = ServeOptions(
-        Path(data), None if files is None else Path(files), port=0, token=token, token_lifetime=token_lifetime
+        place, None if files is None else Path(files), port=0, token=token, token_lifetime=token_lifetime
     )
     with run_in_thread(options, **state_options) as server:
         yield server

@@ -11,6 +11,7 @@ import os
 import re
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from datetime import timedelta
 from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeAlias
@@ -29,6 +30,8 @@ _CREDENTIALS = {
     "gs": "GOOGLE_APPLICATION_CREDENTIALS",
     "az": "AZURE_STORAGE_ACCOUNT_NAME and AZURE_STORAGE_ACCOUNT_KEY",
 }
+#: A request that fails for the moment is made again, at growing intervals.
+_RETRIES = {"max_retries": 6, "retry_timeout": timedelta(seconds=60)}
 #: A reader asks for this much at a time where it was not told what will be wanted.
 _READ_BYTES = 1024 * 1024
 
@@ -48,8 +51,6 @@ class ObjectPath:
 
     def __str__(self) -> str:
         return f"{self._root}/{self.key}" if self.key else self._root
-
-    __fspath__ = None
 
     def __repr__(self) -> str:
         return f"ObjectPath({str(self)!r})"
@@ -241,7 +242,7 @@ def _store_of(url: str, scheme: str) -> ObjectStore:
         from obstore.exceptions import BaseError
     except ImportError as error:
         raise MissingDependencyError("obstore", f"Reading {scheme}:// archives", "cloud") from error
-    options: dict[str, Any] = {}
+    options: dict[str, Any] = {"retry_config": dict(_RETRIES)}
     if scheme == "s3" and os.environ.get("AWS_ENDPOINT_URL", "").startswith("http://"):
         options["client_options"] = {"allow_http": True}
     try:

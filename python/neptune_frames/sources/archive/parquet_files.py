@@ -146,7 +146,8 @@ def _opened(
         size = file.stat().st_size
         if size != entry.bytes:
             raise DamagedFileError(source, f"it has {size:,} bytes, and the manifest says {entry.bytes:,}")
-    with pq.ParquetFile(source, metadata=metadata, read_dictionary=list(dictionaries)) as opened:
+    # The ranges were fetched as they are read: buffering would ask for the gaps between them too.
+    with pq.ParquetFile(source, metadata=metadata, read_dictionary=list(dictionaries), pre_buffer=False) as opened:
         yield opened
 
 

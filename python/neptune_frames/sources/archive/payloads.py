@@ -12,6 +12,7 @@ import os
 import shutil
 import tempfile
 import threading
+import weakref
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -132,14 +133,15 @@ class LocalCopies:
     """Copies of payloads in an object store, each made once, in a directory that goes with this object."""
 
     def __init__(self) -> None:
-        self._directory: tempfile.TemporaryDirectory[str] | None = None
+        self._directory: Path | None = None
         self._lock = threading.Lock()
 
     def of(self, payload: ObjectPath) -> Path:
         with self._lock:
             if self._directory is None:
-                self._directory = tempfile.TemporaryDirectory(prefix="neptune-frames-")
-            copy = Path(self._directory.name) / hashlib.blake2b(str(payload).encode(), digest_size=16).hexdigest()
+                self._directory = Path(tempfile.mkdtemp(prefix="neptune-frames-"))
+                weakref.finalize(self, shutil.rmtree, self._directory, ignore_errors=True)
+            copy = self._directory / hashlib.blake2b(str(payload).encode(), digest_size=16).hexdigest()
             if not copy.exists():
                 _copy(payload, copy)
             return copy

@@ -1,4 +1,4 @@
-"""`ArchiveSource`: answers questions about projects from a directory of Parquet files."""
+"""`ArchiveSource`: answers questions about projects from Parquet files in a directory or an object store."""
 
 from __future__ import annotations
 
@@ -16,13 +16,13 @@ import pyarrow.compute as pc
 from neptune_frames.errors import NeptuneProjectInaccessible
 from neptune_frames.query.selection import SeriesOptions
 from neptune_frames.query.selectors import match_names
-from neptune_frames.schemas import ATTRIBUTES, BUCKETS, RUNS, SERIES_TYPES
+from neptune_frames.schemas import ATTRIBUTES, BUCKETS, RUNS, SERIES_TYPES, buckets_schema
 from neptune_frames.sources.archive import batches, buckets, payloads, search
 from neptune_frames.sources.archive.catalog import Catalog
 from neptune_frames.sources.archive.identity import project_uuid
 from neptune_frames.sources.archive.layout import FLOAT_SERIES, OBJECT_SERIES_COLUMNS
 from neptune_frames.sources.archive.lookup import RunLookup, find_runs, projects_named
-from neptune_frames.sources.archive.object_path import open_location
+from neptune_frames.sources.archive.object_path import Location, ObjectPath, open_location
 from neptune_frames.sources.archive.pages import PageBuilder
 from neptune_frames.sources.archive.projects import Projects
 from neptune_frames.sources.archive.series import SeriesPoints, SeriesRequest, read_series
@@ -41,12 +41,13 @@ PROJECTS = pa.schema([("project", pa.string()), ("directory", pa.string()), ("uu
 
 
 class ArchiveSource:
-    """Implements `neptune_frames.sources.base.Source` over an archive in the exporter's layout.
+    """Implements `neptune_frames.sources.base.Source` over archives in the layouts neptune-frames and neptune-exporter.
 
     Parameters:
-        data: An archive root that holds ``data/`` (and ``files/``), a directory of projects or of archive
-            roots, or one project's directory.
-        files: The root of file payloads; by default ``files`` beside the data.
+        data: An archive, a directory of several (in one layout or both), or one project's directory. In the
+            exporter's layout an archive holds ``data/`` (and ``files/``), or is a directory of projects. The
+            URL of an archive in an object store (``s3://``, ``gs://``, ``az://``) is one in the layout neptune-frames.
+        files: The root of file payloads of the exporter's layout; by default ``files`` beside the data.
 
     Files are looked at again on each call: what was added, removed or replaced by renaming counts at once,
     a file overwritten in place in a large archive some calls later (see `WatchedDirectory`). What was read
@@ -59,8 +60,9 @@ class ArchiveSource:
     a part file of a project asked for cannot be read.
     """
 
-    def __init__(self, data: str | Path, files: str | Path | None = None) -> None:
-        self._projects = Projects(open_location(data), None if files is None else Path(files))
+    def __init__(self, data: str | Location, files: str | Path | None = None) -> None:
+        place = data if isinstance(data, ObjectPath) else open_location(data)
+        self._projects = Projects(place, None if files is None else Path(files))
         self._columns: dict[str, CatalogColumns] = {}
         self._lock = threading.Lock()
         self._copies = payloads.LocalCopies()
@@ -179,8 +181,8 @@ class ArchiveSource:
                 page.add(points, runs, attributes, batches.point_structs(catalog, points, kind, full))
         return page.table()
 
-    def buckets(self, keys: SeriesKeys, options: SeriesOptions, limit: int) -> pa.Table:
-        return self.view_buckets(keys, options, limit + 1)
+    def buckets(self, keys: SeriesKeys, options: SeriesOptions, limit: int, *, statistics: bool = True) -> pa.Table:
+        return self.view_buckets(keys, options, limit + 1).select(buckets_schema(statistics=statistics).names)
 
     def view_buckets(
         self,
