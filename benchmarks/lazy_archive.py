@@ -50,7 +50,8 @@ def served(root: Path) -> Iterator[str]:
     """An API token for a server over the archive, which runs while the context lasts."""
     command = [sys.executable, "-m", "benchmarks.lazy_archive", str(root)]
     with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as server:
-        assert server.stdin is not None and server.stdout is not None
+        assert server.stdin is not None
+        assert server.stdout is not None
         try:
             yield server.stdout.readline().strip()
         finally:

@@ -7,9 +7,12 @@ import pandas as pd
 import polars as pl
 import pyarrow as pa
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from memory_source import MemoryRun, MemorySource
 from neptune_frames.frames.metrics import MetricsResult
+from neptune_frames.frames.metrics_points import read_points
 from neptune_frames.frames.questions import Containers, MetricsQuestion, fetch_metrics
 from neptune_frames.query.arguments import resolve_attributes
 from neptune_frames.query.selection import ContainerKind, SeriesOptions
@@ -199,3 +202,20 @@ def test_timestamps_keep_their_milliseconds_in_every_shape() -> None:
     assert result.long().collect()["timestamp"].to_list() == expected
     assert result.collect()["m"].struct.field("timestamp").to_list() == expected
     assert result.to_pandas()[("m", "absolute_time")].tolist() == [expected[0], pd.NaT]
+
+
+@given(
+    lengths=st.lists(st.integers(1, 40), min_size=1, max_size=8),
+    points=st.integers(1, 50),
+)
+@settings(max_examples=60, deadline=None)
+def test_blocks_are_cut_to_size(lengths: list[int], points: int) -> None:
+    piece = pa.struct([("step", pa.float64()), ("value", pa.float64())])
+    steps = [[{"step": float(at), "value": -float(at)} for at in range(length)] for length in lengths]
+    columns = [pa.array(range(len(lengths)), pa.int32()), pa.array([0] * len(lengths), pa.int32())]
+    batch = pa.record_batch([*columns, pa.array(steps, pa.large_list(piece))], names=["run", "attribute", "points"])
+    blocks = list(read_points([batch], points))
+    assert max(map(len, blocks)) <= 2 * points
+    runs = [run for block in blocks for run in np.repeat(block.run, block.lengths).tolist()]
+    assert runs == [run for run, length in enumerate(lengths) for _ in range(length)]
+    assert [at for block in blocks for at in block.step.tolist()] == [at for n in lengths for at in range(n)]

@@ -18,7 +18,7 @@ from neptune_frames.frames.lazy_narrowing import (
     selects_nothing,
 )
 from neptune_frames.frames.lazy_predicates import Predicate
-from neptune_frames.frames.lazy_source import Plan, Wanted, scan_frames
+from neptune_frames.frames.lazy_source import MOST_ROWS, Plan, Wanted, scan_frames
 from neptune_frames.frames.metrics_long import LongLayout
 from neptune_frames.frames.metrics_points import read_points
 from neptune_frames.frames.questions import MetricsQuestion, Narrowing, float_points, series_keys
@@ -86,7 +86,7 @@ def _frames(source: Source, question: MetricsQuestion, narrowing: Narrowing, wan
     keys = series_keys(source, question, narrowing)
     layout = LongLayout(keys.runs, keys.attributes, options)
     for part in parts_of(keys, wanted.rows):
-        for block in read_points(float_points(source, part, options)):
+        for block in read_points(float_points(source, part, options), MOST_ROWS):
             yield layout.frame(block, wanted.columns)
 
 

@@ -24,7 +24,7 @@ from polars.lazyframe.resolver import FilterExpr, LazyFrameResolver
 
 #: Rows in the frames handed to Polars: enough to be fast, few enough to bound what is in flight.
 _FEWEST_ROWS = 50_000
-_MOST_ROWS = 200_000
+MOST_ROWS = 200_000
 
 #: What a scan asks for is logged here, at the level INFO.
 logger = logging.getLogger("neptune_frames")
@@ -174,7 +174,7 @@ def _even(frames: Iterable[pl.DataFrame]) -> Iterator[pl.DataFrame]:
         small.append(frame)
         rows += frame.height
         if rows >= _FEWEST_ROWS:
-            yield from _joined(small).iter_slices(_MOST_ROWS)
+            yield from _joined(small).iter_slices(MOST_ROWS)
             small, rows = [], 0
     if small:
         yield _joined(small)

@@ -48,12 +48,15 @@ class PointBlock:
         return len(self.columns["step"])
 
 
-def read_points(batches: Iterable[pa.RecordBatch]) -> Iterator[PointBlock]:
-    """Blocks of the points of SERIES_POINTS batches; pieces without a point are left out."""
+def read_points(batches: Iterable[pa.RecordBatch], points: int | None = None) -> Iterator[PointBlock]:
+    """Blocks of the points of SERIES_POINTS batches; pieces without a point are left out.
+
+    A block has about ``points`` points (default: about a million), at most twice as many.
+    """
     for batch in batches:
         block = read_batch(batch)
         if len(block):
-            yield from _split(block)
+            yield from _split(block, points or _BLOCK_POINTS)
 
 
 def read_batch(batch: pa.RecordBatch) -> PointBlock:
@@ -85,13 +88,14 @@ def _offsets(lengths: npt.NDArray[np.int64]) -> npt.NDArray[np.int64]:
     return offsets
 
 
-def _split(block: PointBlock) -> Iterator[PointBlock]:
-    """Views of whole pieces, about `_BLOCK_POINTS` points each (one piece may be longer)."""
-    bounds = np.searchsorted(block.offsets, np.arange(_BLOCK_POINTS, len(block), _BLOCK_POINTS))
-    edges = np.unique(np.concatenate([[0], bounds, [len(block.run)]]))
-    if len(edges) == 2:
+def _split(block: PointBlock, points: int) -> Iterator[PointBlock]:
+    """Views of whole pieces, about so many points each; longer pieces are cut."""
+    if len(block) <= points:
         yield block
         return
+    block = _cut_long_pieces(block, points)
+    bounds = np.searchsorted(block.offsets, np.arange(points, len(block), points))
+    edges = np.unique(np.concatenate([[0], bounds, [len(block.run)]]))
     for first, last in zip(edges[:-1].tolist(), edges[1:].tolist(), strict=True):
         start, stop = int(block.offsets[first]), int(block.offsets[last])
         yield PointBlock(
@@ -100,3 +104,13 @@ def _split(block: PointBlock) -> Iterator[PointBlock]:
             block.offsets[first : last + 1] - start,
             {name: column[start:stop] for name, column in block.columns.items()},
         )
+
+
+def _cut_long_pieces(block: PointBlock, points: int) -> PointBlock:
+    cuts = np.arange(points, len(block), points)
+    cuts = cuts[block.lengths[np.searchsorted(block.offsets, cuts, side="right") - 1] > points]
+    if not len(cuts):
+        return block
+    offsets = np.union1d(block.offsets, cuts)
+    piece = np.searchsorted(block.offsets, offsets[:-1], side="right") - 1
+    return PointBlock(block.run[piece], block.attribute[piece], offsets, block.columns)
