@@ -182,6 +182,7 @@ def test_arguments_that_cannot_be_used(source: MemorySource) -> None:
         ({"how": "backward"}, ValueError, "how must be one of 'forward', 'linear', 'nearest' or None, got 'backward'"),
         ({"how": "linear", "value": "project"}, ValueError, "needs numbers, and 'project' holds String"),
         ({"value": "valeu"}, ValueError, r"no column \['valeu'\]"),
+        ({"value": "run"}, ValueError, "'run' says which series and step a row is of"),
         ({"steps": 0}, ValueError, "steps must be greater than 0"),
         ({"steps": True}, ValueError, "steps must be greater than 0"),
         ({"steps": [1, None]}, ValueError, "steps must be finite"),
@@ -199,6 +200,14 @@ def test_align_reads_a_scan_once(source: MemorySource) -> None:
     assert source.calls == []
     assert lazy.collect().rows() == [("A", 1.0, 0.5), ("A", 2.0, 1.0), ("B", 1.0, 0.5), ("B", 2.0, 1.0)]
     assert asked(source).count("float_points") == 1
+
+
+@pytest.mark.parametrize("engine", ["in-memory", "streaming"])
+def test_align_refuses_what_no_memory_holds(engine: str) -> None:
+    far = pl.LazyFrame({"run": ["r", "s"], "attribute": "loss", "step": [0.0, 1e12], "value": 1.0})
+    with pytest.raises(ValueError, match="2 series at 2,000,000,001 common steps are 4,000,000,002 rows, more than"):
+        nf.align(far, steps=500).collect(engine=engine)
+    assert nf.align(far, steps=5e11).collect(engine=engine).height == 6
 
 
 def test_align_carries_any_type_forward(source: MemorySource) -> None:

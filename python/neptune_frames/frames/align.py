@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable
+from functools import partial
 from typing import TYPE_CHECKING, Literal, get_args
 
+import numpy as np
 import polars as pl
 
 from neptune_frames.frames.long_frame import ATTRIBUTE, VALUE, LongFrame
@@ -20,6 +22,9 @@ How = Literal["forward", "linear", "nearest"]
 
 # Added on the way: the points before and after a step, with their steps.
 _BEFORE, _AFTER, _VALUE_BEFORE, _VALUE_AFTER = "step before", "step after", "value before", "value after"
+_SERIES, _FIRST, _LAST = "number of series", "first multiple", "last multiple"
+
+_MOST_ROWS = 200_000_000
 
 
 def align(
@@ -38,8 +43,8 @@ def align(
     before the first point of a series, and unless asked for, after its last one. Points whose value is null
     do not count; a NaN is a value.
 
-    The frame is read once. The result has series x steps rows: with the union of many different steps, that is
-    a lot. Steps are taken to be finite, and each to be there once in a series.
+    The frame is read once. The result has series x steps rows, which can be many more than there are points; more
+    than 200 million are refused. Steps are taken to be finite, and each to be there once in a series.
 
     Args:
         frame: The long frame.
@@ -54,7 +59,7 @@ def align(
 
     Raises:
         TypeError: It is not a frame, or a step is not a number.
-        ValueError: The frame lacks a column, or an argument cannot be used.
+        ValueError: The frame lacks a column, or an argument cannot be used; when it is collected, too many rows.
 
     Example:
         >>> points = nf.scan_metrics(experiments="resnet", attributes=["train/loss"], lineage_to_the_root=False)
@@ -73,13 +78,17 @@ def align(
         )
     names = [name for name in ("project", long.label, ATTRIBUTE) if name in long.schema]
     step = pl.col(STEP.name)
-    points = long.lazy.select(*names, step.cast(pl.Float64), value).drop_nulls([STEP.name, value]).cache()
+    if value in (*names, STEP.name):
+        raise ValueError(f"nf.align: {value!r} says which series and step a row is of; it cannot be the value too.")
+    # Text takes 16 bytes a point, categories take 4.
+    texts = [name for name in names if long.schema[name] == pl.String]
+    points = long.lazy.select(*names, step.cast(pl.Float64), value).drop_nulls([STEP.name, value])
+    points = points.with_columns(pl.col(texts).cast(pl.Categorical)).cache()
     ascending = points.sort(STEP.name)
+    series = points.select(names).unique().cache()
     return (
-        points.select(names)
-        .unique()
-        .sort(names)
-        .join(_grid(points, steps), how="cross", maintain_order="left_right")
+        series.sort(names)
+        .join(_grid(points, series, steps), how="cross", maintain_order="left_right")
         .explode(STEP.name, empty_as_null=False, keep_nulls=False)
         .join_asof(
             ascending.rename({value: _VALUE_BEFORE}).with_columns(step.alias(_BEFORE)),
@@ -90,23 +99,45 @@ def align(
             on=STEP.name, by=names, strategy="forward", check_sortedness=False,
         )
         .select(*names, STEP.name, _value(how, extrapolate).alias(value))
+        .with_columns(pl.col(texts).cast(pl.String))
     )  # fmt: skip
 
 
-def _grid(points: pl.LazyFrame, steps: Steps) -> pl.LazyFrame:
-    """The common steps as one list, ascending."""
-    step = pl.col(STEP.name)
+def _grid(points: pl.LazyFrame, series: pl.LazyFrame, steps: Steps) -> pl.LazyFrame:
+    """The common steps of some series as one list, ascending."""
+    step, count = pl.col(STEP.name), series.select(pl.len().alias(_SERIES))
     if steps is None:
-        return points.select(step.unique().sort().implode())
-    if isinstance(steps, (int, float)):
+        found, make = [step.unique().sort().implode()], _of_list
+    elif isinstance(steps, (int, float)):
         if isinstance(steps, bool) or not 0 < steps < math.inf:
             raise ValueError(f"steps must be greater than 0 to mean every so many steps, got {steps!r}.")
-        first, last = (step.min() / steps).ceil(), (step.max() / steps).floor()
-        # Without a point there is neither.
-        multiples = pl.int_range(first.fill_null(0).cast(pl.Int64), last.fill_null(-1).cast(pl.Int64) + 1)
-        return points.select((multiples * float(steps)).implode().alias(STEP.name))
-    given = _given(steps)
-    return pl.LazyFrame([given.unique().sort().implode().alias(STEP.name)])
+        bounds = [(step.min() / steps).ceil().alias(_FIRST), (step.max() / steps).floor().alias(_LAST)]
+        found, make = bounds, partial(_of_multiples, size=float(steps))
+    else:
+        found, make = [pl.lit(_given(steps)).unique().sort().implode().alias(STEP.name)], _of_list
+    both = count.join(points.select(found), how="cross")
+    return both.map_batches(make, schema={STEP.name: pl.List(pl.Float64)})
+
+
+def _of_list(found: pl.DataFrame) -> pl.DataFrame:
+    _check_rows(found[_SERIES].item(), found[STEP.name].list.len().item())
+    return found.select(STEP.name)
+
+
+def _of_multiples(found: pl.DataFrame, size: float) -> pl.DataFrame:
+    series, first, last = found.row(0)
+    count = 0 if first is None else int(last - first) + 1
+    _check_rows(series, count)
+    multiples = pl.Series(STEP.name, (np.arange(count) + (first or 0)) * size, dtype=pl.Float64)
+    return pl.DataFrame([multiples.implode()])
+
+
+def _check_rows(series: int, steps: int) -> None:
+    if series * steps > _MOST_ROWS:
+        raise ValueError(
+            f"nf.align: {series:,} series at {steps:,} common steps are {series * steps:,} rows, more than "
+            f"{_MOST_ROWS:,}. Give fewer steps, or filter the frame."
+        )
 
 
 def _given(steps: Iterable[float]) -> pl.Series:
