@@ -186,7 +186,7 @@ def questions(archives: Archives) -> Iterator[Question]:
             .height
         ),
         lambda: int(duckdb.sql(last_values).to_arrow_table().num_rows),
-        True,
+        False,
     )
     conditions = And(
         (
@@ -200,7 +200,7 @@ def questions(archives: Archives) -> Iterator[Question]:
         lambda source: source.search(RunQuery(PROJECT, ContainerKind.RUN, conditions)).runs.num_rows,
         lambda: filter_by_polars(archives, metric),
         lambda: filter_by_duckdb(archives, metric),
-        True,
+        False,
     )
 
 

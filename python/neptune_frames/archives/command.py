@@ -191,6 +191,7 @@ def run_convert(arguments: argparse.Namespace) -> int:
 def _described(project: ProjectInfo) -> Iterator[str]:
     yield f"{project.project} ({project.layout})"
     points = sum(project.points.values())
+    parts = _plural(project.parts, "batch" if project.layout == "neptune-frames" else "part")
     by_type = ", ".join(f"{count:,} {kind}" for kind, count in project.points.items())
     rows = [
         ("runs", f"{project.runs:,} ({_plural(project.experiments, 'experiment')})"),
@@ -198,10 +199,7 @@ def _described(project: ProjectInfo) -> Iterator[str]:
         ("series", f"{project.series:,}"),
         ("points", f"{points:,}" + (f" ({by_type})" if by_type else "")),
         ("files", f"{project.payloads:,} ({project.payload_bytes:,} bytes)"),
-        (
-            "parquet",
-            f"{project.bytes:,} bytes in {_plural(project.parts, 'batch' if project.layout == 'neptune-frames' else 'part')}",
-        ),
+        ("parquet", f"{project.bytes:,} bytes in {parts}"),
         ("from", _shown(project.first_time)),
         ("to", _shown(project.last_time)),
         ("place", project.place),

@@ -130,6 +130,9 @@ class CatalogColumns:
 
 
 def _float_summaries(catalog: Catalog, runs: npt.NDArray[np.int64], attributes: npt.NDArray[np.int32]) -> pl.DataFrame:
+    stored = _stored_summaries(catalog, runs, attributes)
+    if stored is not None:
+        return stored
     request = SeriesRequest(catalog, FLOAT_SERIES, runs, attributes, SeriesOptions())
     parts = stretches(request)
     columns = ["target", "attribute", *_SUMMARY]
@@ -140,10 +143,6 @@ def _float_summaries(catalog: Catalog, runs: npt.NDArray[np.int64], attributes: 
     _, number, times = np.unique(key, return_inverse=True, return_counts=True)
     # A stretch that ends at or before its limit is the whole stored series, whoever holds it.
     whole = (times[number] == 1) & (parts["last_step"].to_numpy() <= parts["limit"].to_numpy())
-    if whole.all():
-        found = _named(parts.select(columns))
-        order = np.argsort(_by_attribute(key))
-        return found if (order[1:] > order[:-1]).all() else found[order]
     split = pl.Series(whole)
     summaries = [parts.filter(split).select(columns)]
     pairs = parts.filter(~split).select("target", "attribute").unique()
@@ -158,9 +157,22 @@ def _float_summaries(catalog: Catalog, runs: npt.NDArray[np.int64], attributes: 
     return _named(pl.concat(summaries).sort("attribute", "target"))
 
 
-def _by_attribute(key: npt.NDArray[np.int64]) -> npt.NDArray[np.int64]:
-    """Keys of target and attribute as keys of attribute and target."""
-    return (key << 32) | (key >> 32)
+def _stored_summaries(
+    catalog: Catalog, runs: npt.NDArray[np.int64], attributes: npt.NDArray[np.int32]
+) -> pl.DataFrame | None:
+    """Summaries as the inventory has them; None where some have to be computed: series that are inherited or cut."""
+    if FLOAT_SERIES not in catalog.inventory.tables or catalog.lineage.inherits(runs, SeriesOptions()):
+        return None
+    target_of = np.full(catalog.run_count, -1, dtype=np.int64)
+    target_of[runs] = np.arange(len(runs))
+    rows = catalog.rows(FLOAT_SERIES, attributes)
+    run, attribute = rows["run"].to_numpy(), rows["attribute"].to_numpy()
+    cut = ((run[1:] == run[:-1]) & (attribute[1:] == attribute[:-1])).any()
+    if cut or np.bincount(runs, minlength=1).max() > 1:
+        return None
+    target = target_of[run]
+    found = _named(rows.select(pl.Series("target", target), "attribute", *_SUMMARY))
+    return found if (target >= 0).all() else found.filter(pl.Series(target >= 0))
 
 
 def _named(summaries: pl.DataFrame) -> pl.DataFrame:
