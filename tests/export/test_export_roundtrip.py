@@ -240,6 +240,17 @@ def test_experiments_select_their_newest_runs(tmp_path: Path) -> None:
     assert nf.list_runs(project=PROJECT, source=tmp_path / "kept") == ["run-001"]
 
 
+def test_a_fork_without_its_parent_is_told(tmp_path: Path) -> None:
+    source = write_project(tmp_path / "exporter", range(4))
+    for layout in LAYOUTS:
+        with pytest.warns(NeptuneWarning, match=r"'run-001'.*export them too"):
+            nf.export(tmp_path / layout, project=PROJECT, runs=["run-002"], source=source, layout=layout)
+        with warnings.catch_warnings():
+            warnings.simplefilter("error")
+            nf.export(tmp_path / layout, project=PROJECT, runs=["run-001"], source=source, layout=layout)
+            nf.export(tmp_path / layout, project=PROJECT, runs=["run-002"], source=source, layout=layout)
+
+
 def test_several_projects_share_an_archive(tmp_path: Path) -> None:
     source = tmp_path / "exporter"
     for project in ("team/one", "team/two"):

@@ -35,7 +35,7 @@ from neptune_frames.writing.payloads import Payloads
 from neptune_frames.writing.pipeline import write_batches
 from neptune_frames.writing.point_store import Block, Codes, PointStore
 from neptune_frames.writing.summary import Written
-from neptune_frames.writing.wanted import Plan, Wanted
+from neptune_frames.writing.wanted import Plan, Wanted, missing_parents
 
 _SCRATCH = ".scratch"
 
@@ -66,8 +66,12 @@ class ExporterProject:
             (self.directory / name).unlink()
 
     def plan(self, found: pa.Table, wanted: Wanted, *, update: bool) -> Plan:
-        held = [(self.directory / part_name(run, 0)).exists() for run in found["run"].to_pylist()]
-        return Plan(found, found.filter(pc.invert(pa.array(held, pa.bool_()))), None)
+        held = [self._holds(run) for run in found["run"].to_pylist()]
+        missing = [parent for parent in missing_parents(found) if not self._holds(parent)]
+        return Plan(found, found.filter(pc.invert(pa.array(held, pa.bool_()))), None, missing)
+
+    def _holds(self, run: str) -> bool:
+        return (self.directory / part_name(run, 0)).exists()
 
     def write(self, source: Source, wanted: Wanted, plan: Plan, written: Written, advance: Counting) -> None:
         naming, places = ExporterNaming(plan.found["run"].to_pylist()), count()
@@ -172,9 +176,10 @@ def _series_rows(store: PointStore, run_ids: pa.Array, names: pa.Array, ranks: C
             try:
                 rows = _point_rows(store.series_type, block, first, stop, names)
             except ValueError as error:
+                run = run_ids[block.runs[first]].as_py()
                 raise ArchiveError(
-                    f"The run {run_ids[block.runs[first]].as_py()!r} does not fit the layout neptune-exporter: {error}. "
-                    "Leave it out, or export to the layout neptune-frames."
+                    f"The run {run!r} does not fit the layout neptune-exporter: {error}. Leave it out, or export to the "
+                    "layout neptune-frames."
                 ) from error
             continued = last == (block.runs[first], block.attributes[first])
             yield _Piece(int(block.runs[first]), Continued(rows) if continued else rows, stop - first - continued)

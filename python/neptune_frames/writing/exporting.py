@@ -11,13 +11,14 @@ from typing import TYPE_CHECKING, Literal, Protocol
 
 import pyarrow as pa
 
-from neptune_frames.errors import ArchiveError
+from neptune_frames.errors import ArchiveError, NeptuneWarning
 from neptune_frames.progress import Counting, counting_bar
 from neptune_frames.query.arguments import resolve_project
 from neptune_frames.sources.archive.object_path import Location, open_location
 from neptune_frames.sources.base import Source
 from neptune_frames.sources.choose import open_source
 from neptune_frames.sources.public_call import public_call
+from neptune_frames.warnings import warn
 from neptune_frames.writing import exporter_project, own_layout
 from neptune_frames.writing.durable import only_writer, sync_directory
 from neptune_frames.writing.object_store import mirrored
@@ -80,9 +81,9 @@ def export(
     Example:
         >>> summary = nf.export("kept", runs="^run-", attributes="^train/")
         >>> summary.runs, summary.points
-        (2, 16)
+        (3, 24)
         >>> nf.fetch_metrics(runs=["run-2"], attributes=["train/loss"], source="kept").collect().height
-        4
+        5
     """
     if layout not in LAYOUTS:
         raise ValueError(f"layout must be one of {', '.join(LAYOUTS)}, got {layout!r}")
@@ -162,6 +163,12 @@ def _export_project(
     with only_writer(place.directory):
         place.remove_leftovers()
         plan = place.plan(find_runs(source, project, wanted.containers), wanted, update=update)
+        if wanted.containers.filter is not None and plan.missing:
+            warn(
+                f"{project}: {len(plan.missing)} runs that others were forked from are not exported, such as "
+                f"{plan.missing[0]!r}. What is inherited from them will be missing; export them too.",
+                NeptuneWarning,
+            )
         written = Written(project, kept=plan.kept)
         with counting_bar(plan.found.num_rows, "runs", "points", enabled=progress, title=project) as advance:
             advance(plan.kept, 0)

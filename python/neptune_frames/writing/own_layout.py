@@ -32,7 +32,7 @@ from neptune_frames.writing.payload_names import OwnNaming
 from neptune_frames.writing.payloads import Payloads
 from neptune_frames.writing.pipeline import write_batches
 from neptune_frames.writing.summary import Written
-from neptune_frames.writing.wanted import Plan, Wanted
+from neptune_frames.writing.wanted import Plan, Wanted, missing_parents
 
 
 def prepare_archive(archive: Path) -> None:
@@ -68,10 +68,11 @@ class OwnProject:
         self._check_selection(held, wanted)
         known = held.known(found["run"].combine_chunks())
         new = found.filter(pc.invert(known.held))
+        missing = sorted(set(missing_parents(found)).difference(held.runs["run"].to_list()))
         if not update:
-            return Plan(found, new, None)
+            return Plan(found, new, None, missing)
         same = pc.fill_null(pc.equal(known.modification_time, found["modification_time"].combine_chunks()), False)
-        return Plan(found, new, found.filter(pc.and_(known.held, pc.invert(same))))
+        return Plan(found, new, found.filter(pc.and_(known.held, pc.invert(same))), missing)
 
     def write(self, source: Source, wanted: Wanted, plan: Plan, written: Written, advance: Counting) -> None:
         self._write(source, wanted, plan.new, None, written, advance)

@@ -56,6 +56,8 @@ class PartWriter:
             use_dictionary=[name for name in _dictionary_columns(schema) if name not in encodings],
             column_encoding=encodings,
             write_page_index=True,
+            # One page for each column of a row group: those of doubles compress by a tenth better.
+            max_rows_per_page=ROW_GROUP_ROWS,
             write_statistics=True,
         )
 

@@ -14,7 +14,7 @@ from neptune_frames.frames.questions import Containers, run_query
 from neptune_frames.query.arguments import resolve_attributes
 from neptune_frames.query.attributes import KNOWN_TYPES
 from neptune_frames.query.selection import AttributeAlternative, AttributeSelector, ContainerKind
-from neptune_frames.schemas import RUNS, TIMESTAMP
+from neptune_frames.schemas import RUNS, VALUE_TYPES
 from neptune_frames.sources.archive.batch_layout import RUN_ROWS
 from neptune_frames.writing.batch import RUN_COLUMNS
 
@@ -25,6 +25,7 @@ if TYPE_CHECKING:
 
 CREATION_TIME = "sys/creation_time"
 MODIFICATION_TIME = "sys/modification_time"
+PARENT = "sys/forking/parent"
 
 #: Without these a run cannot be found, sorted or joined to its ancestors: they come along with any attributes.
 ALWAYS = (
@@ -34,7 +35,7 @@ ALWAYS = (
     "sys/experiment/is_head",
     "sys/experiment/name",
     "sys/forking/depth",
-    "sys/forking/parent",
+    PARENT,
     "sys/forking/step",
     "sys/id",
     MODIFICATION_TIME,
@@ -43,8 +44,14 @@ ALWAYS = (
 )
 
 
-#: What `find_runs` gives: RUNS, and the columns of RUN_ROWS that come from the source.
-FOUND_RUNS = pa.schema([*RUNS, *(RUN_ROWS.field(name) for name in RUN_COLUMNS if name not in RUNS.names)])
+#: What `find_runs` gives: RUNS, the columns of RUN_ROWS that come from the source, and the parent of a fork.
+FOUND_RUNS = pa.schema(
+    [
+        *RUNS,
+        *(RUN_ROWS.field(name) for name in RUN_COLUMNS if name not in RUNS.names),
+        pa.field("parent", pa.string()),
+    ]
+)
 
 
 @dataclass(frozen=True)
@@ -59,11 +66,15 @@ class Wanted:
 
 @dataclass(frozen=True)
 class Plan:
-    """The runs found (FOUND_RUNS): all, those to write, and those to bring up to date (None: no update)."""
+    """The runs found (FOUND_RUNS): all, those to write, and those to bring up to date (None: no update).
+
+    ``missing`` are parents of forks that are neither among the runs found nor in the archive.
+    """
 
     found: pa.Table
     new: pa.Table
     changed: pa.Table | None
+    missing: Sequence[str] = ()
 
     @property
     def kept(self) -> int:
@@ -104,26 +115,35 @@ def find_runs(source: Source, project: str, containers: Containers) -> pa.Table:
 
     A run without a custom run id goes by its ``sys/id``.
     """
-    answer = source.search(run_query(source, project, containers), (CREATION_TIME, MODIFICATION_TIME))
+    answer = source.search(run_query(source, project, containers), (CREATION_TIME, MODIFICATION_TIME, PARENT))
     run = pc.coalesce(answer.runs["run_id"], answer.runs["sys_id"])
     columns = {name: answer.runs[name] for name in RUNS.names}
-    columns |= {"run": run, "creation_time": _datetimes(answer, CREATION_TIME)}
-    columns |= {"modification_time": _datetimes(answer, MODIFICATION_TIME)}
+    columns |= {"run": run, "creation_time": _dense(answer, CREATION_TIME, "datetime")}
+    columns |= {"modification_time": _dense(answer, MODIFICATION_TIME, "datetime")}
+    columns |= {"parent": _dense(answer, PARENT, "string")}
     table = pa.table([columns[name] for name in FOUND_RUNS.names], schema=FOUND_RUNS)
     return table.take(pc.sort_indices(run)).combine_chunks()
 
 
-def _datetimes(answer: SearchAnswer, attribute: str) -> pa.Array:
-    count = answer.runs.num_rows
-    found = answer.values.get("datetime")
+def missing_parents(found: pa.Table) -> list[str]:
+    """Parents of forks that are not among the runs found themselves, by run id or ``sys/id``."""
+    parents = pl.Series(found["parent"]).drop_nulls().unique().sort()
+    known = pl.concat([pl.Series(found[name], dtype=pl.String) for name in ("run", "sys_id")]).drop_nulls()
+    return parents.filter(~parents.is_in(known.implode())).to_list()
+
+
+def _dense(answer: SearchAnswer, attribute: str, kind: str) -> pa.Array:
+    """The values of one attribute, one for each run."""
+    count, target = answer.runs.num_rows, VALUE_TYPES[kind]
+    found = answer.values.get(kind)
     if found is None:
-        return pa.nulls(count, TIMESTAMP)
+        return pa.nulls(count, target)
     rows = pl.DataFrame(found.select(["run", "attribute", "value"])).filter(
         pl.col("attribute").cast(pl.String) == attribute
     )
     everyone = pl.DataFrame({"run": pl.Series(range(count), dtype=pl.Int32)})
     dense = everyone.join(rows.unique("run", keep="first"), on="run", how="left", maintain_order="left")
-    return dense["value"].to_arrow().cast(TIMESTAMP)
+    return dense["value"].to_arrow().cast(target)
 
 
 def _checked_types(types: Sequence[str] | None) -> tuple[str, ...] | None:
