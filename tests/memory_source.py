@@ -130,7 +130,7 @@ class MemorySource:
         self.calls.append(("object_points", (keys, options)))
         yield from self._series(keys, options, OBJECT_POINT, lambda run, name: list(run.objects.get(name, ("", []))[1]))
 
-    def buckets(self, keys: SeriesKeys, options: SeriesOptions, limit: int) -> pa.Table:
+    def buckets(self, keys: SeriesKeys, options: SeriesOptions, limit: int, *, statistics: bool = True) -> pa.Table:
         self.calls.append(("buckets", (keys, options, limit)))
         return BUCKETS.empty_table()
 

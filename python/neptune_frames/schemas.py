@@ -150,3 +150,24 @@ BUCKETS = pa.schema(
         pa.field("negative_inf_count", pa.int64(), nullable=False),
     ]
 )
+
+#: Columns of BUCKETS that not every question needs: a bucket's place, and what describes all of its points.
+BUCKET_STATISTICS = (
+    "index",
+    "local_min",
+    "local_max",
+    "local_sum",
+    "finite_point_count",
+    "nan_count",
+    "positive_inf_count",
+    "negative_inf_count",
+)
+
+
+def buckets_schema(*, statistics: bool = True) -> pa.Schema:
+    """BUCKETS, or its columns that are no statistics.
+
+    >>> buckets_schema(statistics=False).names[2:]
+    ['from_x', 'to_x', 'first_x', 'first_y', 'last_x', 'last_y']
+    """
+    return BUCKETS if statistics else pa.schema([field for field in BUCKETS if field.name not in BUCKET_STATISTICS])

@@ -213,7 +213,7 @@ def fetch_metric_buckets(
     selector = resolve_attributes(y, FLOAT_SERIES, "y")
     options = SeriesOptions(kind=kind, lineage=bool(lineage_to_the_root), include_previews=bool(include_point_previews))
     question = MetricsQuestion(project, containers, selector, options)
-    return fetch_buckets(_frame_source(), question, limit).to_pandas()
+    return fetch_buckets(_frame_source(), question, limit, statistics=False).to_pandas()
 
 
 def download_files(

@@ -23,7 +23,7 @@ from neptune_frames.frames.questions import find_runs
 from neptune_frames.frames.table_exports import Exports
 from neptune_frames.frames.table_grid import sorted_codes
 from neptune_frames.frames.values_objects import object_array
-from neptune_frames.schemas import BUCKETS, RUNS
+from neptune_frames.schemas import RUNS, buckets_schema
 from neptune_frames.sources.base import SeriesKeys
 
 if TYPE_CHECKING:
@@ -38,13 +38,14 @@ if TYPE_CHECKING:
     Floats = npt.NDArray[np.float64]
 
 
-def fetch_buckets(source: Source, question: MetricsQuestion, limit: int) -> BucketedMetrics:
+def fetch_buckets(source: Source, question: MetricsQuestion, limit: int, *, statistics: bool = True) -> BucketedMetrics:
     """Ask which float series there are, then for their buckets over their common range.
 
     Args:
         source: Whom to ask.
         question: Which series. Step range and tail limit do not apply to buckets.
         limit: Number of buckets at most.
+        statistics: Whether buckets have more than their first and last point, which is all the pandas frame shows.
     """
     kind, selector = question.containers.kind, question.attributes
     if not selector.alternatives or selector.plain_names == ():
@@ -52,7 +53,10 @@ def fetch_buckets(source: Source, question: MetricsQuestion, limit: int) -> Buck
     else:
         runs = find_runs(source, question.project, question.containers)
         keys = existing_series(source, runs, replace(selector, plain_names=None))
-    buckets = source.buckets(keys, question.options, limit) if len(keys) else BUCKETS.empty_table()
+    if len(keys):
+        buckets = source.buckets(keys, question.options, limit, statistics=statistics)
+    else:
+        buckets = buckets_schema(statistics=statistics).empty_table()
     return BucketedMetrics(keys, buckets, kind)
 
 
@@ -95,7 +99,9 @@ class BucketedMetrics(Exports):
             self.kind.value: self._labels.take(self.buckets.column("run")),
             "attribute": self.keys.attributes.take(self.buckets.column("attribute")),
         }
-        rest = {name: self.buckets.column(name) for name in BUCKETS.names if name not in ("run", "attribute")}
+        rest = {
+            name: self.buckets.column(name) for name in self.buckets.column_names if name not in ("run", "attribute")
+        }
         frame = pl.DataFrame(pl.from_arrow(pa.table({**keys, **rest})))
         return frame.sort(self.kind.value, "attribute", "from_x", "to_x")
 
@@ -119,19 +125,21 @@ class BucketedMetrics(Exports):
 
     def _cells(self, row: npt.NDArray[np.int64], row_count: int) -> Floats:
         """x and y of each series (two rows of memory) in each bucket; NaN where it has no finite point."""
-        cells = np.full((len(self.keys), 2, row_count), np.nan)
-        found = self.buckets.column("first_y").is_valid().to_numpy()
-        first_x, first_y, last_x, last_y = (
-            self.buckets.column(name).to_numpy()[found] for name in ("first_x", "first_y", "last_x", "last_y")
-        )
         series = self._series_of_bucket()
         first_row = np.full(len(self.keys), row_count)
         np.minimum.at(first_row, series, row)
-        series, row = series[found], row[found]
-        is_first = row == first_row[series]
-        cells[series, 0, row] = np.where(is_first, first_x, last_x)
-        cells[series, 1, row] = np.where(is_first, first_y, last_y)
-        return cells[self._order].reshape(2 * len(self.keys), row_count)
+        firsts = np.flatnonzero(row == first_row[series])
+        place = np.empty(len(self.keys), np.int64)
+        place[self._order] = np.arange(len(self.keys))
+        # A bucket without a finite point has no first and no last one, which reads as NaN.
+        cells = np.full(len(self.keys) * 2 * row_count, np.nan)
+        where = place[series] * (2 * row_count)
+        where += row
+        for coordinate in ("x", "y"):
+            cells[where] = self.buckets.column(f"last_{coordinate}").to_numpy()
+            cells[where[firsts]] = self.buckets.column(f"first_{coordinate}").to_numpy()[firsts]
+            where += row_count
+        return cells.reshape(2 * len(self.keys), row_count)
 
     def _series_of_bucket(self) -> npt.NDArray[np.int64]:
         """Position among the keys of the series each bucket belongs to."""

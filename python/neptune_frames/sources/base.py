@@ -100,8 +100,8 @@ class Source(Protocol):
         """SERIES_POINTS batches with OBJECT_POINT points, for string, histogram and file series."""
         ...
 
-    def buckets(self, keys: SeriesKeys, options: SeriesOptions, limit: int) -> pa.Table:
-        """BUCKETS over the common step range of all series asked for.
+    def buckets(self, keys: SeriesKeys, options: SeriesOptions, limit: int, *, statistics: bool = True) -> pa.Table:
+        """BUCKETS over the common step range of all series asked for, with or without their statistics.
 
         ``limit`` is the number of finite buckets; bucket 0 is everything up to the first x (http-api 13).
         """

@@ -55,7 +55,7 @@ class Codec(Protocol):
     def encode_float_series(self, batch: pa.RecordBatch) -> bytes: ...
     def decode_object_series(self, body: bytes) -> pa.RecordBatch: ...
     def encode_object_series(self, batch: pa.RecordBatch) -> bytes: ...
-    def decode_buckets(self, body: bytes) -> pa.RecordBatch: ...
+    def decode_buckets(self, body: bytes, *, statistics: bool = True) -> pa.RecordBatch: ...
     def encode_buckets(self, batch: pa.RecordBatch) -> bytes: ...
 
 
@@ -137,9 +137,9 @@ def encode_object_series(batch: pa.RecordBatch, media_type: str) -> bytes:
     return codec(media_type).encode_object_series(batch)
 
 
-def decode_buckets(body: bytes, media_type: str) -> pa.RecordBatch:
-    """Buckets of float series (endpoint B) as BUCKETS_PAGE."""
-    return codec(media_type).decode_buckets(body)
+def decode_buckets(body: bytes, media_type: str, *, statistics: bool = True) -> pa.RecordBatch:
+    """Buckets of float series (endpoint B) as BUCKETS_PAGE, with or without their statistics."""
+    return codec(media_type).decode_buckets(body, statistics=statistics)
 
 
 def encode_buckets(batch: pa.RecordBatch, media_type: str) -> bytes:

@@ -26,7 +26,9 @@ from neptune_frames.wire.pages import (
     OBJECT_SERIES_PAGE,
     AttributesPage,
     DefinitionsPage,
+    bucket_struct,
     float_series_schema,
+    project_buckets,
     project_points,
 )
 
@@ -111,9 +113,9 @@ def encode_object_series(batch: pa.RecordBatch) -> bytes:
     return bytes(_written(batch, {}))
 
 
-def decode_buckets(body: bytes) -> pa.RecordBatch:
+def decode_buckets(body: bytes, *, statistics: bool = True) -> pa.RecordBatch:
     batch, _ = _read_page(body)
-    return _check_batch(batch, BUCKETS_PAGE)
+    return project_buckets(_check_batch(batch, BUCKETS_PAGE), bucket_struct(statistics=statistics))
 
 
 def encode_buckets(batch: pa.RecordBatch) -> bytes:

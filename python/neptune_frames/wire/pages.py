@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 
 import pyarrow as pa
 
-from neptune_frames.schemas import BUCKETS, OBJECT_POINT, float_point
+from neptune_frames.schemas import OBJECT_POINT, buckets_schema, float_point
 
 #: Who an entry is. Search answers fill all columns, value answers only the first two.
 ENTRIES = pa.schema(
@@ -43,16 +43,24 @@ OBJECT_SERIES_PAGE = pa.schema(
     ]
 )
 
-#: One bucket of one series: BUCKETS without its keys.
-BUCKET = pa.struct([column for column in BUCKETS if column.name not in ("run", "attribute")])
 
-#: Buckets by request, in the answer's order; the list is empty for a series without data.
-BUCKETS_PAGE = pa.schema(
-    [
-        pa.field("request_id", pa.string(), nullable=False),
-        pa.field("buckets", pa.list_(pa.field("item", BUCKET, nullable=False)), nullable=False),
-    ]
-)
+def bucket_struct(*, statistics: bool = True) -> pa.StructType:
+    """One bucket of one series: BUCKETS without its keys."""
+    return pa.struct(list(buckets_schema(statistics=statistics))[2:])
+
+
+def buckets_page_schema(bucket: pa.StructType) -> pa.Schema:
+    """Buckets by request, in the answer's order; the list is empty for a series without data."""
+    return pa.schema(
+        [
+            pa.field("request_id", pa.string(), nullable=False),
+            pa.field("buckets", pa.list_(pa.field("item", bucket, nullable=False)), nullable=False),
+        ]
+    )
+
+
+BUCKET = bucket_struct()
+BUCKETS_PAGE = buckets_page_schema(BUCKET)
 
 
 def float_series_schema(point: pa.StructType) -> pa.Schema:
@@ -75,13 +83,32 @@ def project_points(page: pa.RecordBatch, point: pa.StructType) -> pa.RecordBatch
     missing = [field.name for field in point if points.type.get_field_index(field.name) < 0]
     if missing:
         raise KeyError(*missing)
-    projected = pa.StructArray.from_arrays([points.field(field.name) for field in point], fields=list(point))
     schema = float_series_schema(point)
-    # from_buffers keeps the offsets as they are, nulls included.
-    relisted = pa.Array.from_buffers(
-        schema.field("points").type, len(lists), lists.buffers()[:2], lists.null_count, lists.offset, [projected]
+    return pa.RecordBatch.from_arrays(
+        [*page.columns[:2], _projected(lists, point, schema.field("points").type)], schema=schema
     )
-    return pa.RecordBatch.from_arrays([*page.columns[:2], relisted], schema=schema)
+
+
+def project_buckets(page: pa.RecordBatch, bucket: pa.StructType) -> pa.RecordBatch:
+    """A BUCKETS_PAGE whose buckets have only the columns of ``bucket``, without a copy."""
+    lists = page.column("buckets")
+    if lists.values.type == bucket:
+        return page
+    schema = buckets_page_schema(bucket)
+    relisted = _projected(lists, bucket, schema.field("buckets").type)
+    return pa.RecordBatch.from_arrays([page.column("request_id"), relisted], schema=schema)
+
+
+def _projected(
+    lists: pa.ListArray | pa.LargeListArray, item: pa.StructType, list_type: pa.DataType
+) -> pa.ListArray | pa.LargeListArray:
+    """The same lists with only the members of ``item``."""
+    items = lists.values
+    projected = pa.StructArray.from_arrays([items.field(field.name) for field in item], fields=list(item))
+    # from_buffers keeps the offsets as they are, nulls included.
+    return pa.Array.from_buffers(
+        list_type, len(lists), lists.buffers()[:2], lists.null_count, lists.offset, [projected]
+    )
 
 
 @dataclass(frozen=True)

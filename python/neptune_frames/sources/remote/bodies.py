@@ -19,10 +19,9 @@ _UNKNOWN_LENGTH = 8 * 1024 * 1024
 #: Bytes of an error's body that are kept.
 CONTENT_KEPT = 64 * 1024
 
-#: A declared length is believed up to here; beyond, the buffer grows with what really comes.
-_PREALLOCATED_AT_MOST = 64 * 1024 * 1024
-
-#: Bodies from here on get memory of their own.
+#: A declared length is believed up to here; beyond, the buffer grows with what really comes. What is not
+#: filled takes no memory, since bodies of a declared length from `_MAPPED_FROM` on get memory of their own.
+_PREALLOCATED_AT_MOST = 1024 * 1024 * 1024
 _MAPPED_FROM = 1024 * 1024
 
 
@@ -59,7 +58,9 @@ def content_length(response: httpx.Response) -> int | None:
     return int(text) if text.isascii() and text.isdigit() else None
 
 
-def read_body(response: httpx.Response, check_cancelled: Callable[[], None] = lambda: None) -> bytes | bytearray | mmap.mmap:
+def read_body(
+    response: httpx.Response, check_cancelled: Callable[[], None] = lambda: None
+) -> bytes | bytearray | mmap.mmap:
     """The decompressed body.
 
     httpx's own ``read`` keeps a list of pieces and joins them, so that a body is held twice; and its

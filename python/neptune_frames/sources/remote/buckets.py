@@ -10,9 +10,9 @@ import pyarrow.compute as pc
 
 from neptune_frames.errors import WireDecodingError
 from neptune_frames.query.selection import SeriesOptions
-from neptune_frames.schemas import BUCKETS
+from neptune_frames.schemas import BUCKETS, buckets_schema
 from neptune_frames.sources.base import SeriesKeys
-from neptune_frames.sources.remote.concurrency import fetch_ordered
+from neptune_frames.sources.remote.concurrency import fetch_ordered, large_answers_ahead
 from neptune_frames.sources.remote.series_requests import SeriesBatch, entity_type, series_batches
 from neptune_frames.sources.remote.session import LEADERBOARD, Session
 from neptune_frames.sources.remote.splitting import even_parts
@@ -34,25 +34,30 @@ _RESERVED = r"([\\${}])"
 Range = tuple[float | None, float | None]
 
 
-def fetch_buckets(session: Session, keys: SeriesKeys, options: SeriesOptions, limit: int) -> pa.Table:
+def fetch_buckets(
+    session: Session, keys: SeriesKeys, options: SeriesOptions, limit: int, *, statistics: bool = True
+) -> pa.Table:
     """BUCKETS of all series. Beyond one request, a first pass finds the range that all requests share."""
+    schema = buckets_schema(statistics=statistics)
     if len(keys) == 0:
-        return BUCKETS.empty_table()
+        return schema.empty_table()
     batches = list(series_batches(keys, even_parts(len(keys), SERIES_PER_REQUEST)))
     # Bucket 0 is what lies up to the first x; the finite buckets come on top of it.
     count = limit + 1
     common: Range = (None, None)
     if len(batches) > 1:
-        found = _common_range(_fetch(session, batches, options, 2, common))
+        found = _common_range(_fetch(session, batches, options, 2, common, buckets_schema(statistics=False)))
         if found is None:
-            return BUCKETS.empty_table()
+            return schema.empty_table()
         common = found
-    return _fetch(session, batches, options, count, common)
+    return _fetch(session, batches, options, count, common, schema)
 
 
-def _fetch(session: Session, batches: list[SeriesBatch], options: SeriesOptions, count: int, range_: Range) -> pa.Table:
-    tasks = (partial(_request, session, batch, options, count, range_) for batch in batches)
-    return pa.Table.from_batches(fetch_ordered(tasks), schema=BUCKETS)
+def _fetch(
+    session: Session, batches: list[SeriesBatch], options: SeriesOptions, count: int, range_: Range, schema: pa.Schema
+) -> pa.Table:
+    tasks = (partial(_request, session, batch, options, count, range_, schema) for batch in batches)
+    return pa.Table.from_batches(fetch_ordered(tasks, large_answers_ahead()), schema=schema)
 
 
 def _common_range(buckets: pa.Table) -> Range | None:
@@ -63,7 +68,9 @@ def _common_range(buckets: pa.Table) -> Range | None:
     return (float(finite.min()), float(finite.max())) if len(finite) else None
 
 
-def _request(session: Session, batch: SeriesBatch, options: SeriesOptions, count: int, range_: Range) -> pa.RecordBatch:
+def _request(
+    session: Session, batch: SeriesBatch, options: SeriesOptions, count: int, range_: Range, schema: pa.Schema
+) -> pa.RecordBatch:
     numbers = pc.utf8_lpad(pa.array(np.arange(len(batch))).cast(pa.string()), width=_ID_DIGITS, padding="0")
     asked = SeriesBatch(
         batch.runs,
@@ -84,8 +91,9 @@ def _request(session: Session, batch: SeriesBatch, options: SeriesOptions, count
         to_x=range_[1],
     )
     content = encode_buckets_request(request)
-    page = session.call("POST", _PATH, decode_buckets, content=content, content_type=PROTOBUF)
-    return _with_keys(page, asked)
+    decode = partial(decode_buckets, statistics=schema.equals(BUCKETS))
+    page = session.call("POST", _PATH, decode, content=content, content_type=PROTOBUF)
+    return _with_keys(page, asked, schema)
 
 
 def _formulas(names: pa.Array) -> pa.Array:
@@ -94,7 +102,7 @@ def _formulas(names: pa.Array) -> pa.Array:
     return pc.binary_join_element_wise("${", escaped, "}", "")
 
 
-def _with_keys(page: pa.RecordBatch, asked: SeriesBatch) -> pa.RecordBatch:
+def _with_keys(page: pa.RecordBatch, asked: SeriesBatch, schema: pa.Schema) -> pa.RecordBatch:
     rows = asked.rows_of(page.column("request_id"))
     if len(rows) != len(asked):
         raise WireDecodingError(f"it answers {len(rows)} of the {len(asked)} series asked for")
@@ -104,6 +112,6 @@ def _with_keys(page: pa.RecordBatch, asked: SeriesBatch) -> pa.RecordBatch:
     columns = [
         pa.array(asked.runs[owners]),
         pa.array(asked.attributes[owners]),
-        *(buckets.field(name) for name in BUCKETS.names[2:]),
+        *(buckets.field(name) for name in schema.names[2:]),
     ]
-    return pa.RecordBatch.from_arrays(columns, schema=BUCKETS)
+    return pa.RecordBatch.from_arrays(columns, schema=schema)

@@ -89,8 +89,8 @@ class RemoteSource:
     def object_points(self, keys: SeriesKeys, options: SeriesOptions) -> Iterator[pa.RecordBatch]:
         return fetch_object_points(self._session, keys, options)
 
-    def buckets(self, keys: SeriesKeys, options: SeriesOptions, limit: int) -> pa.Table:
-        return fetch_buckets(self._session, keys, options, limit)
+    def buckets(self, keys: SeriesKeys, options: SeriesOptions, limit: int, *, statistics: bool = True) -> pa.Table:
+        return fetch_buckets(self._session, keys, options, limit, statistics=statistics)
 
     def fetch_files(self, files: Sequence[FileRequest], *, progress: bool = True) -> list[bool]:
         return self._downloads.fetch(files, progress=progress)

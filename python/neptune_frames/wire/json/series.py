@@ -15,7 +15,7 @@ import pyarrow.compute as pc
 from neptune_frames.schemas import FILE, HISTOGRAM, OBJECT_POINT, POINT_TIME, float_point
 from neptune_frames.wire.json.decoding import decode_object
 from neptune_frames.wire.json.encoding import constant, encode_object, single_list
-from neptune_frames.wire.pages import BUCKET, BUCKETS_PAGE, OBJECT_SERIES_PAGE
+from neptune_frames.wire.pages import BUCKET, BUCKETS_PAGE, OBJECT_SERIES_PAGE, bucket_struct, project_buckets
 
 
 def _required(name: str, kind: pa.DataType) -> pa.Field:
@@ -199,13 +199,14 @@ def encode_object_series(batch: pa.RecordBatch) -> bytes:
     return encode_object({"series": single_list(entries)})
 
 
-def decode_buckets(body: bytes) -> pa.RecordBatch:
+def decode_buckets(body: bytes, *, statistics: bool = True) -> pa.RecordBatch:
     entries = decode_object(body, _BUCKETS_ANSWER).field("entries").flatten()
     lists = entries.field("bucket")
     flat = lists.flatten()
     columns = {column: _bucket_column(flat, column, keys) for column, keys in _BUCKET_KEYS.items()}
     buckets = relisted(lists, _structs(BUCKET, columns), BUCKETS_PAGE.field("buckets").type)
-    return pa.RecordBatch.from_arrays([entries.field("requestId"), buckets], schema=BUCKETS_PAGE)
+    page = pa.RecordBatch.from_arrays([entries.field("requestId"), buckets], schema=BUCKETS_PAGE)
+    return project_buckets(page, bucket_struct(statistics=statistics))
 
 
 def _bucket_column(buckets: pa.StructArray, column: str, keys: tuple[str, ...]) -> pa.Array:

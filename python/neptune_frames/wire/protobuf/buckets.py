@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import partial
 
 import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
 from neptune_frames.errors import WireDecodingError
-from neptune_frames.wire.pages import BUCKET, BUCKETS_PAGE
+from neptune_frames.wire.pages import bucket_struct, buckets_page_schema
 from neptune_frames.wire.protobuf import messages
 from neptune_frames.wire.protobuf.buffer import Body
 from neptune_frames.wire.protobuf.drafts import Draft
@@ -131,28 +132,32 @@ def _enum(names: tuple[str, ...], number: int, field: str) -> str:
     return names[number]
 
 
-def decode_buckets(body: Body) -> pa.RecordBatch:
-    """Decode an answer into BUCKETS_PAGE, buckets in the order they came in."""
-    _, entries = Records.of_body(body, messages.BUCKETS_RESPONSE).items("entries")
-    offsets, items = entries.item_structs("bucket", BUCKET, _decode_items)
+def decode_buckets(body: Body, *, statistics: bool = True) -> pa.RecordBatch:
+    """Decode an answer into BUCKETS_PAGE, buckets in the order they came in, with or without their statistics."""
+    bucket = bucket_struct(statistics=statistics)
+    message = messages.BUCKETS_RESPONSE.select(
+        "entries.requestId", *(".".join(("entries.bucket", *_BUCKET_FIELDS[column.name])) for column in bucket)
+    )
+    _, entries = Records.of_body(body, message).items("entries")
+    offsets, items = entries.item_structs("bucket", bucket, partial(_decode_items, bucket))
+    schema = buckets_page_schema(bucket)
     return pa.RecordBatch.from_arrays(
-        [entries.array("requestId"), list_column(BUCKETS_PAGE.field("buckets").type, offsets, items)],
-        schema=BUCKETS_PAGE,
+        [entries.array("requestId"), list_column(schema.field("buckets").type, offsets, items)], schema=schema
     )
 
 
-def _decode_items(buckets: Records) -> pa.StructArray:
+def _decode_items(bucket: pa.StructType, buckets: Records) -> pa.StructArray:
     everyone = np.arange(buckets.count)
     points = {name: buckets.child(name) for name in ("first", "last")}
     columns = []
-    for column in BUCKET:
+    for column in bucket:
         first, *rest = _BUCKET_FIELDS[column.name]
         if rest:
             rows, point = points[first]
             columns.append(expand(point.array(rest[0]), rows, everyone))
         else:
             columns.append(buckets.array(first))
-    return pa.StructArray.from_arrays(columns, fields=list(BUCKET))
+    return pa.StructArray.from_arrays(columns, fields=list(bucket))
 
 
 def encode_buckets(page: pa.RecordBatch) -> bytes:

@@ -21,7 +21,7 @@ import numpy.typing as npt
 from neptune_frames.errors import WireDecodingError
 from neptune_frames.wire.protobuf.buffer import Buffer, Positions, Words
 from neptune_frames.wire.protobuf.fields import Field, Kind, Message, WireType
-from neptune_frames.wire.protobuf.gather import joined_words
+from neptune_frames.wire.protobuf.gather import JOINED_BYTES, joined_words
 from neptune_frames.wire.protobuf.headers import explain, read_delimited, read_headers
 from neptune_frames.wire.protobuf.runs import Runs, progressions
 
@@ -29,7 +29,6 @@ from neptune_frames.wire.protobuf.runs import Runs, progressions
 _BLOCK = 32_768
 
 _WINDOW = 262_144
-_WORDS = 65_536
 
 #: Fields that are this long on average are read one by one: that costs less than to look at their bytes.
 _LONG_FIELD = 128
@@ -295,8 +294,8 @@ class _Strides:
         ends = np.cumsum(counts)
         first = 0
         while first < len(counts):
-            # So many at a time that their words stay in the processor's cache.
-            last = max(first + 1, int(np.searchsorted(ends, ends[first] + _WORDS, "right")))
+            words_at_once = JOINED_BYTES // int(strides[first])
+            last = max(first + 1, int(np.searchsorted(ends, ends[first] + words_at_once, "right")))
             some = slice(first, last)
             words = joined_words(self._buffer, stops[some], strides[some], counts[some])
             if bool((expected[some] == expected[first]).all()):
