@@ -192,7 +192,7 @@ def test_the_catalog_is_kept(bucket: str, exported: Path, tmp_path: Path, monkey
     monkeypatch.setenv("NEPTUNE_FRAMES_CACHE", str(tmp_path / "cache"))
     everyone = RunQuery(PROJECT, ContainerKind.RUN)
     first = ArchiveSource(bucket).search(everyone).runs
-    monkeypatch.setattr("neptune_frames.sources.archive.batch_store.read_batch", None)
+    monkeypatch.setattr("neptune_frames.sources.archive.batch_store.read_batches", None)
     assert ArchiveSource(bucket).search(everyone).runs.equals(first)
 
 

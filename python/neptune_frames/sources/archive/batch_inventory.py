@@ -1,15 +1,19 @@
-"""What a batch of the layout "neptune-frames" holds, read from its tables of runs, attributes and stretches."""
+"""What batches of the layout "neptune-frames" hold, read from their tables of runs, attributes and stretches."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
 from itertools import pairwise
+from typing import NamedTuple
 
 import numpy as np
 import numpy.typing as npt
 import polars as pl
 import pyarrow as pa
+import pyarrow.compute as pc
 
+from neptune_frames.errors import ArchiveError
 from neptune_frames.schemas import FLOAT_SERIES_STATISTICS
 from neptune_frames.sources.archive.batch_layout import (
     ATTRIBUTES_DIRECTORY,
@@ -18,7 +22,7 @@ from neptune_frames.sources.archive.batch_layout import (
     FileEntry,
     Manifest,
 )
-from neptune_frames.sources.archive.inventory import Inventory, codes_in
+from neptune_frames.sources.archive.inventory import Inventory, in_order
 from neptune_frames.sources.archive.layout import FLOAT_SERIES, PARAMETER_COLUMNS
 from neptune_frames.sources.archive.object_path import Location
 from neptune_frames.sources.archive.parquet_files import ParquetFiles
@@ -34,112 +38,199 @@ _OF_RUNS = {
 }
 
 
-def read_batch(part: str, batch: Location, manifest: Manifest, files: ParquetFiles) -> Inventory:
-    """The inventory of one batch, whose name in it is ``part``; no point is read.
+def read_batches(batches: Mapping[str, tuple[Location, Manifest]], files: ParquetFiles) -> Inventory:
+    """The inventory of batches, whose names in it are the keys of ``batches``; no point is read.
 
     Tables of series have the columns ``part`` and ``row`` too, see `STRETCHES`. Raises `DamagedFileError`.
     """
-    kinds = [(kind, _entries(manifest, kind)) for kind in (ATTRIBUTES_DIRECTORY, SERIES_DIRECTORY)]
-    tables = [
-        (kind, files.read(batch / entry.path, entry, _columns(kind), dictionaries=_KEYS))
-        for kind, entries in kinds
-        for entry in entries
-    ]
-    (runs_entry,) = [entry for entry in manifest.files if entry.path == RUNS_FILE]
-    columns = ["run", *dict.fromkeys(_OF_RUNS.values())]
-    runs_table: pl.DataFrame = pl.from_arrow(files.read(batch / RUNS_FILE, runs_entry, columns))  # type: ignore[assignment]
-    runs = runs_table["run"].unique().sort().alias("runs")
-    names = [
-        *(pl.Series(chunk.dictionary, dtype=pl.String) for _, table in tables for chunk in table["attribute"].chunks),
-        pl.Series(
-            [name for (_, name), column in _OF_RUNS.items() if runs_table[column].count()],
-            dtype=pl.String,
-        ),
-    ]
-    attributes = pl.concat(names).unique().sort().alias("attributes")
+    read = [_read(batch, manifest, files) for batch, manifest in batches.values()]
+    file_names = pl.Series("files", list(batches), dtype=pl.String).sort()
+    runs = _distinct([one.runs["run"] for one in read]).alias("runs")
+    attributes = _distinct([names for one in read for names in one.attributes]).alias("attributes")
     found: dict[str, list[pl.DataFrame]] = {}
-    for kind, table in tables:
-        for attribute_type, rows in _by_type(kind, table, runs, attributes):
+    owners = []
+    for part, one in zip(batches, read, strict=True):
+        file = int(file_names.search_sorted(part))
+        codes = _Codes(_Lookup(one.runs["run"], runs), _Lookup(attributes, attributes))
+        pieces: dict[str, list[pl.DataFrame]] = {}
+        for piece in one.pieces:
+            for attribute_type, rows in _by_type(piece, file, codes):
+                pieces.setdefault(attribute_type, []).append(rows)
+        own = {attribute_type: in_order(rows) for attribute_type, rows in pieces.items()}
+        for attribute_type, rows in _from_runs(one.runs, file, codes, own):
+            own[attribute_type] = in_order([own[attribute_type], rows]) if attribute_type in own else rows
+        for attribute_type, rows in own.items():
             found.setdefault(attribute_type, []).append(rows)
-    merged = {kind: pl.concat(rows) for kind, rows in found.items()}
-    for attribute_type, rows in _from_runs(runs_table, runs, attributes, merged):
-        merged[attribute_type] = pl.concat([merged[attribute_type], rows]) if attribute_type in merged else rows
+        numbers = codes.runs.known
+        owners.append(pl.DataFrame({"file": np.full(len(numbers), file, dtype=np.int32), "run": numbers}))
     return Inventory(
-        manifest.project,
-        pl.Series("files", [part]),
+        read[0].project if read else None,
+        file_names,
         runs,
         attributes,
-        pl.DataFrame({"file": pl.zeros(len(runs), pl.Int32, eager=True), "run": np.arange(len(runs), dtype=np.int32)}),
-        {kind: _sorted(rows) for kind, rows in merged.items()},
+        pl.concat(owners) if owners else pl.DataFrame(schema={"file": pl.Int32, "run": pl.Int32}),
+        {attribute_type: in_order(rows) for attribute_type, rows in found.items()},
     )
 
 
-def _columns(kind: str) -> list[str]:
-    if kind == ATTRIBUTES_DIRECTORY:
-        return [*_KEYS, *PARAMETER_COLUMNS.values()]
-    return [*_KEYS, *_STRETCH, "last", *FLOAT_SERIES_STATISTICS]
+class _Piece(NamedTuple):
+    """Rows of one file, keys as dictionaries; ``attribute_type`` is that of all of them, None for several."""
+
+    directory: str
+    attribute_type: str | None
+    rows: pa.Table
 
 
-def _entries(manifest: Manifest, directory: str) -> list[FileEntry]:
-    """The part files of one directory of a batch, in order."""
-    return [entry for entry in manifest.files if entry.path.startswith(f"{directory}/")]
+@dataclass(frozen=True)
+class _Tables:
+    """What was read of one batch."""
+
+    project: str
+    runs: pl.DataFrame
+    pieces: list[_Piece]
+
+    @property
+    def attributes(self) -> list[pl.Series]:
+        """All names of attributes, some more than once."""
+        names = [
+            pl.Series(dictionary, dtype=pl.String)
+            for piece in self.pieces
+            for dictionary in _dictionaries(piece.rows["attribute"])
+        ]
+        more = [name for (_, name), column in _OF_RUNS.items() if self.runs[column].count()]
+        return [*names, pl.Series(more, dtype=pl.String)]
 
 
-def _by_type(kind: str, table: pa.Table, runs: pl.Series, attributes: pl.Series) -> Iterator[tuple[str, pl.DataFrame]]:
+class _Lookup:
+    """Finds the numbers of some texts, which are their positions in a longer, sorted list."""
+
+    def __init__(self, texts: pl.Series, numbered: pl.Series) -> None:
+        self._texts = texts.to_arrow().cast(pa.string())
+        self.known: npt.NDArray[np.int32] = numbered.search_sorted(texts).cast(pl.Int32).to_numpy()
+
+    def numbers(self, column: pa.ChunkedArray) -> npt.NDArray[np.int32]:
+        """The number of each text of a dictionary column, which are all among the texts."""
+        pieces = [np.empty(0, dtype=np.int32)]
+        names, numbers = None, pieces[0]
+        for chunk in column.chunks:
+            if names is None or not chunk.dictionary.equals(names):
+                names = chunk.dictionary
+                at = pc.index_in(names.cast(pa.string()), value_set=self._texts)
+                if at.null_count:
+                    raise ArchiveError(f"A batch names a run that is not among its runs: {names[0].as_py()!r}.")
+                numbers = self.known[at.to_numpy()]
+            pieces.append(numbers[chunk.indices.to_numpy()])
+        return np.concatenate(pieces)
+
+
+class _Codes(NamedTuple):
+    runs: _Lookup
+    attributes: _Lookup
+
+    def attribute(self, name: str) -> int:
+        return int(self.attributes.numbers(pa.chunked_array([pa.array([name]).dictionary_encode()]))[0])
+
+
+def _read(batch: Location, manifest: Manifest, files: ParquetFiles) -> _Tables:
+    (entry,) = _entries(manifest, RUNS_FILE)
+    runs: pl.DataFrame = pl.from_arrow(  # type: ignore[assignment]
+        files.read(batch / RUNS_FILE, entry, ["run", *dict.fromkeys(_OF_RUNS.values())])
+    )
+    pieces = [
+        piece
+        for directory in (ATTRIBUTES_DIRECTORY, SERIES_DIRECTORY)
+        for entry in _entries(manifest, directory)
+        for piece in _pieces(directory, batch / entry.path, entry, files)
+    ]
+    return _Tables(manifest.project, runs, pieces)
+
+
+def _pieces(directory: str, file: Location, entry: FileEntry, files: ParquetFiles) -> Iterator[_Piece]:
+    """The rows of a file, those of one type with the columns of that type only."""
+    for attribute_type, groups in files.footer(file, entry).constants("type").items():
+        wanted = list(_values(directory, attribute_type).values())
+        if attribute_type is None:
+            wanted.append("type")
+        read = files.read(file, entry, ["run", "attribute", *wanted], groups, dictionaries=_KEYS)
+        yield _Piece(directory, attribute_type, read)
+
+
+def _entries(manifest: Manifest, start: str) -> list[FileEntry]:
+    """The files of a batch with this name, or in this directory, in order."""
+    return [entry for entry in manifest.files if entry.path.partition("/")[0] == start]
+
+
+def _by_type(piece: _Piece, file: int, codes: _Codes) -> Iterator[tuple[str, pl.DataFrame]]:
     """The rows of each type, as the tables of an inventory; rows of one type lie together."""
-    types = pl.concat([pl.Series(["int"]).clear(), *(_texts(chunk) for chunk in table["type"].chunks)]).rle()
-    ends = np.cumsum(types.struct.field("len").to_numpy(), dtype=np.int64)
-    run, attribute = dictionary_codes(table["run"], runs), dictionary_codes(table["attribute"], attributes)
-    for attribute_type, (start, end) in zip(types.struct.field("value"), pairwise([0, *ends.tolist()]), strict=True):
+    table = piece.rows
+    run, attribute = codes.runs.numbers(table["run"]), codes.attributes.numbers(table["attribute"])
+    for attribute_type, start, end in _stretches_of_types(piece):
         columns: dict[str, npt.NDArray[np.int32] | pl.Series] = {
             "attribute": attribute[start:end],
             "run": run[start:end],
-            "file": np.zeros(end - start, dtype=np.int32),
+            "file": np.full(end - start, file, dtype=np.int32),
         }
-        for name, stored in _values(kind, attribute_type).items():
+        for name, stored in _values(piece.directory, attribute_type).items():
             columns[name] = pl.Series(name, table[stored].slice(start, end - start))
         yield attribute_type, pl.DataFrame(columns)
 
 
-def _values(kind: str, attribute_type: str) -> Mapping[str, str]:
-    """The columns of an inventory's table beside the keys, and where they are stored."""
-    if kind == ATTRIBUTES_DIRECTORY:
+def _stretches_of_types(piece: _Piece) -> Iterator[tuple[str, int, int]]:
+    """Each type of a piece, and its first row and the one after its last."""
+    if piece.attribute_type is not None:
+        yield piece.attribute_type, 0, piece.rows.num_rows
+        return
+    texts = [
+        pl.Series(chunk.dictionary, dtype=pl.String).gather(pl.Series(chunk.indices))
+        for chunk in piece.rows["type"].chunks
+    ]
+    types = pl.concat(texts).rle().struct
+    ends = [0, *np.cumsum(types.field("len").to_numpy(), dtype=np.int64).tolist()]
+    for attribute_type, (start, end) in zip(types.field("value"), pairwise(ends), strict=True):
+        yield attribute_type, start, end
+
+
+def _values(directory: str, attribute_type: str | None) -> Mapping[str, str]:
+    """The columns of an inventory's table beside the keys, and where they are stored; None: of any type."""
+    if directory == ATTRIBUTES_DIRECTORY:
+        if attribute_type is None:
+            return {column: column for column in PARAMETER_COLUMNS.values()}
         return {"value": PARAMETER_COLUMNS[attribute_type]}
-    statistics: Sequence[str] = ("last", *FLOAT_SERIES_STATISTICS) if attribute_type == FLOAT_SERIES else ()
+    statistics = ("last", *FLOAT_SERIES_STATISTICS) if attribute_type in (FLOAT_SERIES, None) else ()
     return {name: name for name in (*_STRETCH, *statistics)}
 
 
-def _texts(chunk: pa.DictionaryArray) -> pl.Series:
-    """A chunk of few distinct texts in long stretches."""
-    return pl.Series(chunk.dictionary, dtype=pl.String).gather(pl.Series(chunk.indices))
+def _distinct(texts: list[pl.Series]) -> pl.Series:
+    return pl.concat([pl.Series([], dtype=pl.String), *texts]).unique().sort()
 
 
-def dictionary_codes(column: pa.ChunkedArray, known: pl.Series) -> npt.NDArray[np.int32]:
-    """The position of each text of a dictionary column in ``known``, which has them all."""
-    pieces = [
-        codes_in(pl.Series(chunk.dictionary, dtype=pl.String), known)[chunk.indices.to_numpy()]
-        for chunk in column.chunks
-    ]
-    return np.concatenate([np.empty(0, dtype=np.int32), *pieces])
+def _dictionaries(column: pa.ChunkedArray) -> Iterator[pa.Array]:
+    """The dictionaries of a column's chunks, leaving out one that is that of the chunk before."""
+    before = None
+    for chunk in column.chunks:
+        if before is None or not chunk.dictionary.equals(before):
+            before = chunk.dictionary
+            yield before
 
 
 def _from_runs(
-    table: pl.DataFrame, runs: pl.Series, attributes: pl.Series, found: Mapping[str, pl.DataFrame]
+    table: pl.DataFrame, file: int, codes: _Codes, found: Mapping[str, pl.DataFrame]
 ) -> Iterator[tuple[str, pl.DataFrame]]:
-    """Rows for what the table of runs says, where the attributes do not say it."""
-    run = pl.Series("run", codes_in(table["run"], runs))
+    """Rows for what the table of runs says, where the attributes do not say it; one table for each type."""
+    run = pl.Series("run", codes.runs.known)
+    lacking: dict[str, list[pl.DataFrame]] = {}
     for (attribute_type, name), column in _OF_RUNS.items():
-        code = int(codes_in(pl.Series([name]), attributes)[0])
         rows = pl.DataFrame({"run": run, "value": table[column]}).drop_nulls("value")
+        if not rows.height:
+            continue
+        code = codes.attribute(name)
         if attribute_type in found:
-            stored = found[attribute_type].filter(pl.col("attribute") == code)
-            rows = rows.join(stored, on="run", how="anti")
+            attribute = found[attribute_type]["attribute"].to_numpy()
+            start, stop = np.searchsorted(attribute, [code, code + 1])
+            held = found[attribute_type]["run"][int(start) : int(stop)]
+            rows = rows.filter(~pl.Series(np.isin(rows["run"].to_numpy(), held.to_numpy())))
         if rows.height:
-            keys = (pl.lit(code, pl.Int32).alias("attribute"), "run", pl.lit(0, pl.Int32).alias("file"))
-            yield attribute_type, rows.select(*keys, "value")
-
-
-def _sorted(rows: pl.DataFrame) -> pl.DataFrame:
-    """By attribute and run, which is how they lie in the files, but for those of several part files."""
-    key = pl.col("attribute").cast(pl.Int64) * 2**32 + pl.col("run")
-    return rows if rows.select(key).to_series().is_sorted() else rows.sort(key, maintain_order=True)
+            keys = (pl.lit(code, pl.Int32).alias("attribute"), "run", pl.lit(file, pl.Int32).alias("file"))
+            lacking.setdefault(attribute_type, []).append(rows.select(*keys, "value").sort("run"))
+    for attribute_type, pieces in lacking.items():
+        yield attribute_type, in_order(pieces)

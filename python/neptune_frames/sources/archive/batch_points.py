@@ -16,7 +16,7 @@ import polars as pl
 import pyarrow as pa
 
 from neptune_frames.errors import DamagedFileError
-from neptune_frames.sources.archive.batch_layout import Manifest, part_name, point_rows
+from neptune_frames.sources.archive.batch_layout import Manifest, part_name
 from neptune_frames.sources.archive.grouping import Grouped, Indices, group_rows, offsets_of, ranges
 from neptune_frames.sources.archive.object_path import Location
 from neptune_frames.sources.archive.parquet_files import ParquetFiles
@@ -81,8 +81,7 @@ def _read_file(
     row, count = (stretches[name].to_numpy().astype(np.int64) for name in ("row", "count"))
     if len(row) and int((row + count).max()) > int(footer.rows[-1]):
         raise DamagedFileError(str(batch / path), "it has fewer rows than the table of series says")
-    low, high = footer.steps(point_rows(request.attribute_type).get_field_index("step"))
-    slices = _overlaps(row, count, footer.rows, low, high, request.steps)
+    slices = _overlaps(row, count, footer.rows, *footer.steps, request.steps)
     groups = np.unique(np.searchsorted(footer.rows, slices.start, side="right") - 1)
     table = files.read(batch / path, entry, ["step", *request.columns], groups.tolist())
     return _rows(table, footer.rows, groups, slices), np.bincount(

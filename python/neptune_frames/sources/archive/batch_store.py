@@ -9,7 +9,7 @@ from dataclasses import replace
 import numpy as np
 import polars as pl
 
-from neptune_frames.sources.archive.batch_inventory import read_batch
+from neptune_frames.sources.archive.batch_inventory import read_batches
 from neptune_frames.sources.archive.batch_layout import FILES_DIRECTORY, FORMAT, Manifest, read_manifest
 from neptune_frames.sources.archive.batch_listing import WatchedBatches
 from neptune_frames.sources.archive.batch_points import read_stretches
@@ -44,7 +44,7 @@ class BatchStore:
         return self._manifest(part).project
 
     def read_inventory(self, parts: Mapping[str, FileState]) -> list[Inventory]:
-        return [read_batch(part, self._batch(part), self._manifest(part), self._files) for part in parts]
+        return [read_batches({part: (self._batch(part), self._manifest(part)) for part in parts}, self._files)]
 
     def usable(self, inventory: Inventory) -> Inventory:
         """The inventory with the values of each run's latest batch only."""

@@ -14,9 +14,11 @@ from typing import cast
 import numpy as np
 import numpy.typing as npt
 import polars as pl
+import pyarrow as pa
+import pyarrow.compute as pc
 
 from neptune_frames.errors import ArchiveError
-from neptune_frames.sources.archive.grouping import Indices, dense_codes, group_rows, offsets_of
+from neptune_frames.sources.archive.grouping import Indices, dense_codes, group_rows, offsets_of, ranges
 from neptune_frames.sources.archive.layout import (
     FLOAT_SERIES,
     NEPTUNE2_COLUMNS,
@@ -30,6 +32,9 @@ from neptune_frames.sources.archive.statistics import series_statistics
 
 #: Bytes of part files that are read at once: bounds the memory that building an inventory takes.
 _CHUNK_BYTES = 16 * 1024 * 1024
+
+#: Fewer texts than this are looked up without making a type of the known ones.
+_SHORT = 100_000
 
 _KEYS = {"attribute": pl.Int32, "run": pl.Int32, "file": pl.Int32}
 _OBJECT_STATISTICS = ("count", "first_step", "last_step")
@@ -72,6 +77,8 @@ def merge(inventories: Sequence[Inventory], *, without: Collection[str] = ()) ->
             f"One project directory holds rows of several projects: {', '.join(projects)}. "
             "Give each project a directory of its own."
         )
+    if len(inventories) == 1 and not without:
+        return inventories[0]
     if without:
         inventories = [_without(inventory, without) for inventory in inventories]
     runs, attributes, files = (
@@ -83,24 +90,41 @@ def merge(inventories: Sequence[Inventory], *, without: Collection[str] = ()) ->
     recoded = [_recoded(inventory, runs, attributes, files) for inventory in inventories]
     types = sorted({kind for inventory in recoded for kind in inventory.tables})
     tables = {
-        kind: _in_order([inventory.tables[kind] for inventory in recoded if kind in inventory.tables]) for kind in types
+        kind: in_order([inventory.tables[kind] for inventory in recoded if kind in inventory.tables]) for kind in types
     }
     owners = pl.concat([pl.DataFrame(schema={"file": pl.Int32, "run": pl.Int32}), *(i.owners for i in recoded)])
     ignored = frozenset[str]().union(*(inventory.ignored_types for inventory in inventories))
     return Inventory(projects[0] if projects else None, files, runs, attributes, owners, tables, ignored)
 
 
-def _in_order(tables: list[pl.DataFrame]) -> pl.DataFrame:
-    """One table of all, sorted by attribute and run."""
-    table = pl.concat(tables)
-    key = pl.col("attribute").cast(pl.Int64) * 2**32 + pl.col("run")
-    if table.select(key).to_series().is_sorted():
+def in_order(tables: list[pl.DataFrame]) -> pl.DataFrame:
+    """One table of all, which are sorted by attribute and run, sorted in the same way."""
+    tables = [table for table in tables if table.height]
+    if len(tables) == 1:
+        return tables[0]
+    table = pl.concat(tables, rechunk=True)
+    attribute, run = table["attribute"].to_numpy(), table["run"].to_numpy()
+    ends = [0, *np.cumsum([piece.height for piece in tables]).tolist()]
+    pieces = [slice(start, stop) for start, stop in pairwise(ends)]
+    if all(run[before].max() < run[after].min() for before, after in pairwise(pieces)):
+        # Each piece has other runs: only stretches of equal attributes change places, and no row is compared.
+        bounds = np.arange(int(attribute.max()) + 2)
+        offsets = np.stack([np.searchsorted(attribute[piece], bounds) + piece.start for piece in pieces])
+        starts, stops = offsets[:, :-1].T.ravel(), offsets[:, 1:].T.ravel()
+        return table[ranges(starts, stops - starts)]
+    key = (attribute.astype(np.int64) << 32) | run
+    if (key[1:] >= key[:-1]).all():
         return table
-    return table.sort(key, maintain_order=True)
+    return table[np.argsort(key, kind="stable")]
 
 
 def codes_in(texts: pl.Series, known: pl.Series) -> npt.NDArray[np.int32]:
     """The position of each text in ``known`` (distinct), -1 where it is not there."""
+    if len(texts) < _SHORT:
+        kind = pa.large_string()
+        found = pc.index_in(texts.to_arrow().cast(kind), value_set=known.to_arrow().cast(kind), skip_nulls=True)
+        positions: npt.NDArray[np.int32] = pc.fill_null(found, -1).to_numpy()
+        return positions
     codes = texts.cast(pl.Enum(known), strict=False).to_physical().cast(pl.Int32)
     return codes.fill_null(-1).to_numpy()
 

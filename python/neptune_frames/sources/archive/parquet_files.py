@@ -8,6 +8,8 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime
+from functools import cached_property
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -32,16 +34,34 @@ class Footer:
     metadata: pq.FileMetaData
     rows: npt.NDArray[np.int64]
 
-    def steps(self, column: int) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.float64]]:
-        """The lowest and highest value of a column by row group; infinite where that is not known."""
+    @classmethod
+    def of(cls, metadata: pq.FileMetaData) -> Footer:
+        lengths = [metadata.row_group(number).num_rows for number in range(metadata.num_row_groups)]
+        return cls(metadata, np.concatenate(([0], np.cumsum(lengths, dtype=np.int64))))
+
+    def bounds(self, column: str) -> list[tuple[Any, Any] | None]:
+        """The lowest and highest value of a column by row group; None where that is not known."""
+        paths = [self.metadata.schema.column(position).path for position in range(self.metadata.num_columns)]
+        if column not in paths:
+            return [None] * self.metadata.num_row_groups
+        at = paths.index(column)
         found = [
-            self.metadata.row_group(number).column(column).statistics for number in range(self.metadata.num_row_groups)
+            self.metadata.row_group(number).column(at).statistics for number in range(self.metadata.num_row_groups)
         ]
-        known = [one if one is not None and one.has_min_max else None for one in found]
-        return (
-            np.array([-np.inf if one is None else one.min for one in known]),
-            np.array([np.inf if one is None else one.max for one in known]),
-        )
+        return [(one.min, one.max) if one is not None and one.has_min_max else None for one in found]
+
+    @cached_property
+    def steps(self) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.float64]]:
+        """The lowest and highest step by row group; infinite where that is not known."""
+        found = [(-np.inf, np.inf) if one is None else one for one in self.bounds("step")]
+        return np.array([low for low, _ in found]), np.array([high for _, high in found])
+
+    def constants(self, column: str) -> dict[str | None, list[int]]:
+        """Row groups by the only text that a column has in them, in order; None: by several, or not known."""
+        found: dict[str | None, list[int]] = {}
+        for number, one in enumerate(self.bounds(column)):
+            found.setdefault(one[0] if one is not None and one[0] == one[1] else None, []).append(number)
+        return found
 
 
 #: The earliest and the latest time, None where there is none.
@@ -50,12 +70,7 @@ TimeSpan = tuple[datetime | None, datetime | None]
 
 def time_span(metadata: pq.FileMetaData) -> TimeSpan:
     """The span of a file's column ``timestamp``, as its statistics have it."""
-    paths = [metadata.schema.column(position).path for position in range(metadata.num_columns)]
-    if "timestamp" not in paths:
-        return None, None
-    leaf = paths.index("timestamp")
-    found = [metadata.row_group(number).column(leaf).statistics for number in range(metadata.num_row_groups)]
-    return joined_span([(one.min, one.max) for one in found if one is not None and one.has_min_max])
+    return joined_span([one for one in Footer.of(metadata).bounds("timestamp") if one is not None])
 
 
 def joined_span(spans: Sequence[TimeSpan]) -> TimeSpan:
@@ -86,8 +101,7 @@ class ParquetFiles:
             metadata = opened.metadata
         if metadata.num_rows != entry.rows:
             raise DamagedFileError(key, f"it has {metadata.num_rows:,} rows, and the manifest says {entry.rows:,}")
-        lengths = [metadata.row_group(number).num_rows for number in range(metadata.num_row_groups)]
-        footer = Footer(metadata, np.concatenate(([0], np.cumsum(lengths, dtype=np.int64))))
+        footer = Footer.of(metadata)
         with self._lock:
             self._footers[key] = footer
             if len(self._footers) > _KEPT_FOOTERS:
