@@ -108,6 +108,11 @@ class Batch:
         return np.concatenate(run), np.concatenate(attribute), pa.chunked_array(values).combine_chunks()
 
     @property
+    def text_bytes(self) -> int:
+        """Bytes of texts among the values."""
+        return sum(pc.sum(pc.binary_length(texts)).as_py() or 0 for _, _, texts in self.values.get("string", ()))
+
+    @property
     def value_count(self) -> int:
         return sum(len(value) for pieces in self.values.values() for _, _, value in pieces)
 

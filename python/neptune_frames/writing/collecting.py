@@ -12,7 +12,6 @@ import pyarrow.compute as pc
 
 from neptune_frames.query.selection import AttributeSelector, SeriesOptions
 from neptune_frames.schemas import RUNS, SERIES_TYPES
-from neptune_frames.sources.archive.batch_layout import Manifest
 from neptune_frames.sources.archive.layout import FLOAT_SERIES, PARAMETER_COLUMNS
 from neptune_frames.sources.base import SeriesKeys, Source
 from neptune_frames.writing.batch import RUN_COLUMNS, Batch, Outline
@@ -24,6 +23,8 @@ from neptune_frames.writing.point_store import Codes
 BATCH_RUNS = 1_000
 BATCH_VALUES = 500_000
 BATCH_POINTS = 4_000_000
+#: And so many bytes of texts among its values.
+BATCH_TEXT = 64 * 1024 * 1024
 _NEARLY = 0.8
 #: Runs of the first group, as long as it is not known how large they are.
 _FIRST_RUNS = 32
@@ -59,7 +60,7 @@ class Collector:
     stored: StoredSteps | None
     advance: Callable[[int, int], object]
 
-    def fill(self, batch: Batch, runs: pa.Table, before: Manifest | Outline | None) -> int:
+    def fill(self, batch: Batch, runs: pa.Table, before: Outline | None) -> int:
         """Fill a batch with the first of ``runs`` (RUNS and `RUN_COLUMNS`); gives how many it took.
 
         Which ones depends on the runs and on the batch before alone: an export that was interrupted
@@ -74,7 +75,7 @@ class Collector:
             group = runs.slice(taken, size)
             self._add(batch, group, payloads)
             taken += group.num_rows
-            filled = fullness(taken, batch.value_count, batch.point_count)
+            filled = max(_fullness(batch.outline()), batch.text_bytes / BATCH_TEXT)
             if filled >= _NEARLY:
                 break
             size = max(1, min(_GROWTH * taken, int(taken * (1 - filled) / filled)))
@@ -127,16 +128,14 @@ class Collector:
                 self.advance(0, store.add(piece, run + first, codes[attribute]))
 
 
-def fullness(runs: int, values: int, points: int) -> float:
+def _fullness(size: Outline) -> float:
     """How full a batch is; 1 is full."""
-    return max(runs / BATCH_RUNS, values / BATCH_VALUES, points / BATCH_POINTS)
+    return max(size.runs / BATCH_RUNS, size.attributes / BATCH_VALUES, size.point_count / BATCH_POINTS)
 
 
-def _first_group(before: Manifest | Outline | None) -> int:
+def _first_group(before: Outline | None) -> int:
     """As many runs as make a batch, going by the batch before."""
-    if before is None or not before.runs:
-        return _FIRST_RUNS
-    return max(1, int(before.runs / fullness(before.runs, before.attributes, before.point_count)))
+    return _FIRST_RUNS if before is None or not before.runs else max(1, int(before.runs / _fullness(before)))
 
 
 class _Values:

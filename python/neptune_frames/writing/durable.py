@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import hashlib
 import os
 from collections.abc import Iterator
@@ -100,12 +101,12 @@ def write_durably(path: Path, content: bytes) -> None:
 def only_writer(directory: Path) -> Iterator[None]:
     """Hold a directory for writing; it is free again when the process ends, however it ends.
 
-    Raises `ArchiveError` where another process holds it.
+    File systems that know no locks are written to without. Raises `ArchiveError` where another process holds it.
     """
     with (directory / ".writer.lock").open("ab") as lock:
         try:
             _lock(lock.fileno())
-        except OSError as error:
+        except (BlockingIOError, PermissionError) as error:
             raise ArchiveError(
                 f"Another export is writing into {directory}. Wait for it, or give another destination."
             ) from error
@@ -120,4 +121,8 @@ def _lock(descriptor: int) -> None:
         return
     import fcntl
 
-    fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError as error:
+        if error.errno not in (errno.ENOLCK, errno.ENOTSUP, errno.ENOSYS):
+            raise

@@ -178,8 +178,8 @@ def _series_rows(store: PointStore, run_ids: pa.Array, names: pa.Array, ranks: C
             except ValueError as error:
                 run = run_ids[block.runs[first]].as_py()
                 raise ArchiveError(
-                    f"The run {run!r} does not fit the layout neptune-exporter: {error}. Leave it out, or export to the "
-                    "layout neptune-frames."
+                    f"The run {run!r} does not fit the layout neptune-exporter: {error}. Leave it out, or export to "
+                    "the layout neptune-frames."
                 ) from error
             continued = last == (block.runs[first], block.attributes[first])
             yield _Piece(int(block.runs[first]), Continued(rows) if continued else rows, stop - first - continued)

@@ -24,7 +24,7 @@ from neptune_frames.sources.archive.batch_layout import (
     read_manifest,
 )
 from neptune_frames.sources.base import Source
-from neptune_frames.writing.batch import Batch, remove_leftovers, scratch_directory, write_batch
+from neptune_frames.writing.batch import Batch, Outline, remove_leftovers, scratch_directory, write_batch
 from neptune_frames.writing.collecting import Collector
 from neptune_frames.writing.durable import write_durably
 from neptune_frames.writing.held import HeldRuns
@@ -90,7 +90,7 @@ class OwnProject:
     ) -> None:
         """New runs, or with ``held`` what is new of runs that are there."""
         batches = committed_batches(self.directory)
-        before = read_manifest(batches[-1][1]) if batches and held is None else None
+        before = _outline(batches[-1][1]) if batches and held is None else None
         numbers, places = count(batches[-1][0] + 1 if batches else 0), count()
 
         def payloads() -> Payloads:
@@ -121,6 +121,11 @@ class OwnProject:
                     f"{self.directory} holds an export of other attributes: {_shown(manifest.selection)}, and not "
                     f"{_shown(wanted.selection)}. Ask for the same attributes, or give another destination."
                 )
+
+
+def _outline(batch: Path) -> Outline:
+    manifest = read_manifest(batch)
+    return Outline(manifest.runs, manifest.attributes, manifest.point_count)
 
 
 def _written(manifest: Manifest) -> Written:

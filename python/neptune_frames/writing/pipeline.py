@@ -8,7 +8,6 @@ from typing import TypeVar
 
 import pyarrow as pa
 
-from neptune_frames.sources.archive.batch_layout import Manifest
 from neptune_frames.writing.batch import Batch, Outline
 from neptune_frames.writing.collecting import Collector
 
@@ -21,7 +20,7 @@ def write_batches(
     batch: Callable[[], Batch],
     write: Callable[[Batch], Result],
     *,
-    before: Manifest | Outline | None,
+    before: Outline | None,
 ) -> Iterator[Result]:
     """Collect and write the runs, in order; gives what ``write`` gave for each batch, in order.
 
