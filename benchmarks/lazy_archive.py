@@ -61,6 +61,7 @@ def served(root: Path) -> Iterator[str]:
 
 def main() -> None:
     from neptune_frames.server.testing import serve_in_thread
+    from neptune_frames.wire import arrow_stream  # noqa: F401  (not within the first answer)
 
     with serve_in_thread(Path(sys.argv[1])) as server:
         print(server.api_token, flush=True)
