@@ -78,7 +78,9 @@ def merge(inventories: Sequence[Inventory], *, without: Collection[str] = ()) ->
             "Give each project a directory of its own."
         )
     if len(inventories) == 1 and not without:
-        return inventories[0]
+        return replace(
+            inventories[0], tables={kind: in_order([table]) for kind, table in inventories[0].tables.items()}
+        )
     if without:
         inventories = [_without(inventory, without) for inventory in inventories]
     runs, attributes, files = (
@@ -98,23 +100,23 @@ def merge(inventories: Sequence[Inventory], *, without: Collection[str] = ()) ->
 
 
 def in_order(tables: list[pl.DataFrame]) -> pl.DataFrame:
-    """One table of all, which are sorted by attribute and run, sorted in the same way."""
-    tables = [table for table in tables if table.height]
-    if len(tables) == 1:
-        return tables[0]
-    table = pl.concat(tables, rechunk=True)
+    """One table of all, sorted by attribute and run; of equal ones the first stays first."""
+    tables = [table for table in tables if table.height] or tables[:1]
+    table = pl.concat(tables, rechunk=True) if len(tables) > 1 else tables[0]
     attribute, run = table["attribute"].to_numpy(), table["run"].to_numpy()
-    ends = [0, *np.cumsum([piece.height for piece in tables]).tolist()]
-    pieces = [slice(start, stop) for start, stop in pairwise(ends)]
-    if all(run[before].max() < run[after].min() for before, after in pairwise(pieces)):
-        # Each piece has other runs: only stretches of equal attributes change places, and no row is compared.
+    key = (attribute.astype(np.int64) << 32) | run
+    falls = np.flatnonzero(key[1:] < key[:-1]) + 1
+    if not len(falls):
+        return table
+    ends = np.cumsum([piece.height for piece in tables])
+    pieces = [slice(start, stop) for start, stop in pairwise([0, *ends.tolist()])]
+    apart = all(run[before].max() < run[after].min() for before, after in pairwise(pieces))
+    if apart and np.isin(falls, ends).all():
+        # Each piece is sorted and has other runs: stretches of equal attributes change places, no row is compared.
         bounds = np.arange(int(attribute.max()) + 2)
         offsets = np.stack([np.searchsorted(attribute[piece], bounds) + piece.start for piece in pieces])
         starts, stops = offsets[:, :-1].T.ravel(), offsets[:, 1:].T.ravel()
         return table[ranges(starts, stops - starts)]
-    key = (attribute.astype(np.int64) << 32) | run
-    if (key[1:] >= key[:-1]).all():
-        return table
     return table[np.argsort(key, kind="stable")]
 
 
