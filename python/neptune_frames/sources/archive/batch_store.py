@@ -15,7 +15,7 @@ from neptune_frames.sources.archive.batch_listing import WatchedBatches
 from neptune_frames.sources.archive.batch_points import read_stretches
 from neptune_frames.sources.archive.inventory import Inventory
 from neptune_frames.sources.archive.layout import SERIES_COLUMNS, FileState, Listing
-from neptune_frames.sources.archive.object_path import Location
+from neptune_frames.sources.archive.object_path import Location, ObjectPath
 from neptune_frames.sources.archive.parquet_files import ParquetFiles, joined_span, time_span
 from neptune_frames.sources.archive.store import StorageFacts, StoredPoints, StretchRequest
 
@@ -33,6 +33,10 @@ class BatchStore:
     @property
     def listed_ns(self) -> int:
         return self._watched.listed_ns
+
+    @property
+    def is_costly(self) -> bool:
+        return isinstance(self.place, ObjectPath)
 
     def look(self) -> Listing:
         return self._watched.look()

@@ -33,6 +33,8 @@ _DENSE_LOOKUP = 1 << 24
 class ExporterStore:
     """Implements `neptune_frames.sources.archive.store.ProjectStore` over part files. Not thread-safe."""
 
+    is_costly = True
+
     def __init__(self, directory: ProjectDirectory) -> None:
         self._directory = directory
         self._watched = WatchedDirectory(directory.data, list_parts)

@@ -138,7 +138,9 @@ class _Project:
 
     def _read(self, parts: Mapping[str, FileState]) -> Inventory:
         """The inventory of the part files, made from the last one or from that on disk."""
-        kept = cache.load(self.place) if self._kept is None else self._kept
+        kept = self._kept
+        if kept is None and self._store.is_costly:
+            kept = cache.load(self.place)
         inventory, known = (None, {}) if kept is None else (kept.inventory, kept.parts)
         changed = {path: state for path, state in parts.items() if known.get(path) != state}
         stale = {path for path, state in known.items() if parts.get(path) != state}
@@ -147,7 +149,7 @@ class _Project:
             inventory = merge([*unchanged, *self._store.read_inventory(changed)])
         self._kept = cache.Kept(inventory, parts, self._store.listed_ns)
         self._unsaved_bytes += sum(state.size for state in changed.values())
-        if cache.store(self.place, self._kept, self._unsaved_bytes):
+        if self._store.is_costly and cache.store(self.place, self._kept, self._unsaved_bytes):
             self._unsaved_bytes = 0
         return inventory
 

@@ -75,6 +75,11 @@ class ProjectStore(Protocol):
         ...
 
     @property
+    def is_costly(self) -> bool:
+        """Whether reading the inventory costs more than reading it from the cache on disk."""
+        ...
+
+    @property
     def listed_ns(self) -> int:
         """When the files were listed last."""
         ...
