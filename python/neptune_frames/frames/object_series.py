@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from functools import cached_property
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -26,7 +25,7 @@ from neptune_frames.frames.questions import series_keys
 from neptune_frames.frames.table_exports import Exports
 from neptune_frames.frames.table_grid import MISSING, gather
 from neptune_frames.frames.wide_pivot import Pivot
-from neptune_frames.schemas import OBJECT_POINT, series_points_schema
+from neptune_frames.schemas import OBJECT_POINT, POINT_TIME, SERIES_OBJECT_FIELDS
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -57,13 +56,13 @@ class ObjectSeries(Exports):
 
     Args:
         keys: The series that were asked for.
-        points: SERIES_POINTS batches of OBJECT_POINT points (`Source.object_points`).
+        flat: Their points (`Source.object_points`).
         kind: Whether series belong to experiments or runs; names the index.
         include_time: Whether results show when a point was logged.
     """
 
     keys: SeriesKeys
-    points: pa.Table
+    flat: FlatPoints
     kind: ContainerKind
     include_time: bool = False
 
@@ -72,8 +71,7 @@ class ObjectSeries(Exports):
         cls, keys: SeriesKeys, batches: Iterable[pa.RecordBatch], kind: ContainerKind, *, include_time: bool = False
     ) -> ObjectSeries:
         """Collect the answer of `Source.object_points`."""
-        points = pa.Table.from_batches(list(batches), schema=series_points_schema(OBJECT_POINT))
-        return cls(keys, points, kind, include_time)
+        return cls(keys, FlatPoints.of(batches, time=include_time), kind, include_time)
 
     def to_polars(self) -> pl.DataFrame:
         """A row per point: the label (``experiment`` or ``run``), ``attribute``, ``step``, the ``timestamp``
@@ -83,14 +81,14 @@ class ObjectSeries(Exports):
         """
         import polars as pl
 
-        flat = self._flat
+        flat = self.flat
         label, attribute = self.kind.value, "attribute"
         columns = {
             label: self._labels.take(pa.array(flat.run)),
             attribute: self.keys.attributes.take(pa.array(flat.attribute)),
             "step": flat.block.step,
-            **({"timestamp": flat.points.field("timestamp")} if self.include_time else {}),
-            **{name: flat.points.field(name) for name in ("string", "histogram", "file")},
+            **({"timestamp": flat.column("timestamp")} if self.include_time else {}),
+            **{field.name: flat.column(field.name) for field in SERIES_OBJECT_FIELDS},
         }
         frame = pl.DataFrame(pl.from_arrow(pa.table(columns)))
         return frame.sort(label, attribute, "step", maintain_order=True)
@@ -102,59 +100,51 @@ class ObjectSeries(Exports):
         or `File`; the dtype is ``str`` if all values of the frame are text. With time, columns have a
         second level ``value``, ``absolute_time``. Where a series has two points at one step, the first is kept.
         """
-        flat = self._flat
-        pivot = Pivot([flat.block] if len(flat.points) else [], self._labels, self.keys.attributes)
+        flat = self.flat
+        pivot = Pivot([flat.block] if len(flat) else [], self._labels, self.keys.attributes)
         places = pivot.matrix("place")
         index, columns = row_index(pivot, self.kind.value), string_index(pivot.names)
         depth = 2 if self.include_time else 1
         blocks = self._pandas_values(places, np.arange(0, depth * len(places), depth))
         if self.include_time:
-            milliseconds = flat.points.field("timestamp").cast(pa.int64()).fill_null(NO_TIMESTAMP).to_numpy()
+            milliseconds = flat.column("timestamp").cast(pa.int64()).fill_null(NO_TIMESTAMP).to_numpy()
             instants = timestamp_values(gather(milliseconds, NO_TIMESTAMP, places.reshape(-1)))
             blocks.append((instants.array.reshape(places.shape), np.arange(1, 2 * len(places), 2)))
             columns = two_levels(columns, ["value", "absolute_time"])
         return frame_of_blocks(blocks, index, columns)
 
     def _contents(self) -> str:
-        return f"{len(self._flat.points):,} points"
+        return f"{len(self.flat):,} points"
 
     @property
     def _labels(self) -> pa.Array:
         return self.keys.runs.column(self.kind.label_column).combine_chunks()
 
-    @cached_property
-    def _flat(self) -> _FlatPoints:
-        return _FlatPoints.of(self.points)
-
     def _pandas_values(
         self, places: npt.NDArray[np.int64], positions: npt.NDArray[np.int64]
     ) -> list[tuple[Block, npt.NDArray[np.int64]]]:
         """The value columns: for each attribute the values of the points at ``places``, and its position."""
-        flat = self._flat
-        strings = flat.points.field("string")
-        has_histograms, has_files = (
-            flat.points.field(name).null_count < len(flat.points) for name in ("histogram", "file")
-        )
+        flat = self.flat
         if not len(places):
             return []
-        if not has_histograms and not has_files:
+        if not flat.holds("histogram") and not flat.holds("file"):
             cells = places.reshape(-1)
-            texts = strings.cast(pa.large_string()).take(pa.array(cells, mask=cells == MISSING))
+            texts = flat.column("string").cast(pa.large_string()).take(pa.array(cells, mask=cells == MISSING))
             return list(text_blocks(texts, positions))
-        objects = string_objects(strings)
-        if has_histograms:
-            histograms = flat.points.field("histogram")
+        objects = string_objects(flat.column("string"))
+        if flat.holds("histogram"):
+            histograms = flat.column("histogram")
             found = histograms.is_valid().to_numpy(zero_copy_only=False)
             objects[found] = values_objects.histograms(histograms.drop_null())
-        if has_files:
-            found = flat.points.field("file").is_valid().to_numpy(zero_copy_only=False)
+        if flat.holds("file"):
+            found = flat.column("file").is_valid().to_numpy(zero_copy_only=False)
             objects[found] = self._files(flat, found)
         return [(gather(objects, np.nan, places), positions)]
 
-    def _files(self, flat: _FlatPoints, found: npt.NDArray[np.bool_]) -> npt.NDArray[np.object_]:
+    def _files(self, flat: FlatPoints, found: npt.NDArray[np.bool_]) -> npt.NDArray[np.object_]:
         runs = pa.array(flat.run[found])
         return values_objects.files(
-            flat.points.field("file").drop_null(),
+            flat.column("file").drop_null(),
             kind=self.kind,
             projects=self.keys.runs.column("project").take(runs).to_pylist(),
             labels=self._labels.take(runs).to_pylist(),
@@ -164,11 +154,25 @@ class ObjectSeries(Exports):
 
 
 @dataclass(frozen=True)
-class _FlatPoints:
-    """All points in columns of equal length; keys are positions in the asked runs and attributes."""
+class FlatPoints:
+    """All points in columns of equal length; keys are positions in the asked runs and attributes.
+
+    ``columns`` lacks columns that hold nothing but null, and ``timestamp`` where it was not asked for.
+    """
 
     block: PointBlock
-    points: pa.StructArray
+    columns: dict[str, pa.Array]
+
+    def __len__(self) -> int:
+        return len(self.block)
+
+    def holds(self, name: str) -> bool:
+        """Whether some point has a value in the column."""
+        return name in self.columns
+
+    def column(self, name: str) -> pa.Array:
+        """A column of OBJECT_POINT."""
+        return self.columns[name] if name in self.columns else pa.nulls(len(self), OBJECT_POINT.field(name).type)
 
     @property
     def run(self) -> npt.NDArray[np.int32]:
@@ -179,14 +183,37 @@ class _FlatPoints:
         return np.repeat(self.block.attribute, self.block.lengths)
 
     @classmethod
-    def of(cls, table: pa.Table) -> _FlatPoints:
-        table = table.filter(pc.list_value_length(table.column("points")).to_numpy() > 0)
-        lengths = pc.list_value_length(table.column("points")).to_numpy()
-        chunks = [chunk.flatten() for chunk in table.column("points").chunks]
-        points = pa.concat_arrays(chunks) if chunks else pa.array([], OBJECT_POINT)
+    def of(cls, batches: Iterable[pa.RecordBatch], *, time: bool) -> FlatPoints:
+        """The points of SERIES_POINTS batches, which are let go one by one."""
+        parts: dict[str, list[pa.Array]] = {field.name: [] for field in OBJECT_POINT if time or field != POINT_TIME}
+        keys: list[tuple[pa.Array, ...]] = []
+        for batch in batches:
+            lists = batch.column("points")
+            lengths = pc.list_value_length(lists)
+            filled = pc.greater(lengths, 0)
+            keys.append(tuple(key.filter(filled) for key in (batch.column("run"), batch.column("attribute"), lengths)))
+            points = lists.flatten()
+            for member, values in zip(points.type, points.flatten(), strict=True):
+                if member.name in parts:
+                    empty = values.null_count == len(values)
+                    parts[member.name].append(
+                        pa.NullArray.from_buffers(pa.null(), len(values), [None]) if empty else values
+                    )
+        return cls._joined(keys, parts)
+
+    @classmethod
+    def _joined(cls, keys: list[tuple[pa.Array, ...]], parts: dict[str, list[pa.Array]]) -> FlatPoints:
+        run, attribute, lengths = (
+            np.concatenate([np.empty(0, np.int32), *(key[place].to_numpy() for key in keys)]) for place in range(3)
+        )
         offsets = np.zeros(len(lengths) + 1, dtype=np.int64)
         np.cumsum(lengths, out=offsets[1:])
-        columns = {"step": points.field("step").to_numpy(), "place": np.arange(len(points))}
-        return cls(
-            PointBlock(table.column("run").to_numpy(), table.column("attribute").to_numpy(), offsets, columns), points
-        )
+        columns = {}
+        for name in list(parts):
+            chunks = parts.pop(name)
+            if any(not pa.types.is_null(chunk.type) for chunk in chunks):
+                chunks = [chunk.cast(OBJECT_POINT.field(name).type) for chunk in chunks]
+                columns[name] = chunks[0] if len(chunks) == 1 else pa.concat_arrays(chunks)
+        step = columns.pop("step").to_numpy() if "step" in columns else np.empty(0)
+        block = PointBlock(run, attribute, offsets, {"step": step, "place": np.arange(len(step))})
+        return cls(block, columns)

@@ -44,9 +44,9 @@ class JoinedStructs:
         self._count = count
         # Numbers go to their final place at once; other members are joined, and ordered, in the end.
         self._numbers = {
-            member.name: np.empty(count, member.type.to_pandas_dtype())
+            member.name: np.empty(count, _number_type(member.type))
             for member in struct_type
-            if pa.types.is_integer(member.type) or pa.types.is_floating(member.type)
+            if _number_type(member.type) is not None
         }
         self._absent: dict[str, npt.NDArray[np.bool_]] = {}
         self._parts: dict[str, list[pa.Array]] = {
@@ -60,8 +60,11 @@ class JoinedStructs:
             column = part.field(member.name)
             if member.name in self._numbers:
                 self._put_numbers(member, column, places)
-            else:
+            elif column.null_count < len(column):
                 self._parts[member.name].append(column)
+            else:
+                # Nulls of Arrow's own making share one buffer.
+                self._parts[member.name].append(pa.nulls(len(column), member.type))
         self._places.append(places)
 
     def joined(self) -> pa.StructArray:
@@ -72,7 +75,7 @@ class JoinedStructs:
         return pa.StructArray.from_arrays([self._member(member) for member in members], fields=members)
 
     def _put_numbers(self, member: pa.Field, column: pa.Array, places: Positions | slice) -> None:
-        dtype = member.type.to_pandas_dtype()
+        dtype = _number_type(member.type)
         values = np.frombuffer(column.buffers()[1], dtype) if len(column) else np.empty(0, dtype)
         self._numbers[member.name][places] = values[column.offset : column.offset + len(column)]
         if column.null_count:
@@ -81,10 +84,12 @@ class JoinedStructs:
 
     def _member(self, member: pa.Field) -> pa.Array:
         if member.name in self._numbers:
-            values = pa.array(self._numbers[member.name])
+            values = pa.array(self._numbers[member.name]).view(member.type)
             absent = self._absent.get(member.name)
             return values if absent is None else with_nulls(values, ~absent)
         parts = self._parts.pop(member.name)
+        if all(part.null_count == len(part) for part in parts):
+            return pa.nulls(self._count, member.type)
         if pa.types.is_dictionary(member.type):
             parts = pa.chunked_array(parts, member.type).unify_dictionaries().chunks
         joined = pa.concat_arrays(parts) if parts else pa.array([], member.type)
@@ -100,6 +105,15 @@ class JoinedStructs:
         order = np.empty(self._count, np.int64)
         order[places] = np.arange(self._count)
         return pa.array(order)
+
+
+def _number_type(arrow_type: pa.DataType) -> npt.DTypeLike | None:
+    """How NumPy holds values of a fixed size that are numbers; None for others."""
+    if pa.types.is_timestamp(arrow_type):
+        return np.int64
+    if pa.types.is_integer(arrow_type) or pa.types.is_floating(arrow_type):
+        return arrow_type.to_pandas_dtype()  # type: ignore[no-any-return]
+    return None
 
 
 def with_nulls(values: pa.Array, present: npt.NDArray[np.bool_]) -> pa.Array:
