@@ -37,6 +37,8 @@ bench: $(VENV)/.installed peers ## Compare with the official clients: CPU, wall,
 	$(BIN)/python -m benchmarks.compare
 	$(BIN)/python -m benchmarks.lazy_scan
 	$(BIN)/python -m benchmarks.archive_scan
+	$(BIN)/python -m benchmarks.archive_layouts
+	$(BIN)/python -m benchmarks.archive_layouts --opening
 	$(BIN)/python -m benchmarks.archive_filter --runs 500
 
 docs: $(VENV)/.installed ## Run every code block of README and docs, and check the links between pages

@@ -66,7 +66,7 @@ UNLIMITED = float("inf")
 
 API_TOKEN = Setting("NEPTUNE_API_TOKEN", None, str, "API token of a server")
 PROJECT = Setting("NEPTUNE_PROJECT", None, str, "default project, workspace/name")
-ARCHIVE = Setting("NEPTUNE_ARCHIVE", None, str, "directory of a Parquet archive to read instead of a server")
+ARCHIVE = Setting("NEPTUNE_ARCHIVE", None, str, "directory or URL of a Parquet archive to read instead of a server")
 ARCHIVE_FILES = Setting(
     "NEPTUNE_ARCHIVE_FILES", None, str, "directory of the archive's file payloads (default: `files` beside the data)"
 )

@@ -56,7 +56,7 @@ def read_batches(batches: Mapping[str, tuple[Location, Manifest]], files: Parque
         for piece in one.pieces:
             for attribute_type, rows in _by_type(piece, file, codes):
                 pieces.setdefault(attribute_type, []).append(rows)
-        own = {attribute_type: in_order(rows) for attribute_type, rows in pieces.items()}
+        own = {kind: rows[0] if len(rows) == 1 else in_order(rows) for kind, rows in pieces.items()}
         for attribute_type, rows in _from_runs(one.runs, file, codes, own):
             own[attribute_type] = in_order([own[attribute_type], rows]) if attribute_type in own else rows
         for attribute_type, rows in own.items():
