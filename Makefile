@@ -36,6 +36,9 @@ test-all: test peers ## Run every test, the official clients as peers included
 bench: $(VENV)/.installed peers ## Compare with the official clients: CPU, wall, memory
 	$(BIN)/python -m benchmarks.compare
 	$(BIN)/python -m benchmarks.lazy_scan
+	$(BIN)/python -m benchmarks.lazy_arrow
+	$(BIN)/python -m benchmarks.lazy_pushdown
+	$(BIN)/python -m benchmarks.lazy_memory
 	$(BIN)/python -m benchmarks.archive_scan
 	$(BIN)/python -m benchmarks.archive_layouts
 	$(BIN)/python -m benchmarks.archive_layouts --opening
