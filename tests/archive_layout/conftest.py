@@ -24,7 +24,7 @@ class BothLayouts:
     converted: Path
 
 
-@pytest.fixture(scope="session", params=DATASETS)
+@pytest.fixture(scope="session", params=["lineage", pytest.param("speedrun-small", marks=pytest.mark.slow)])
 def both(request: pytest.FixtureRequest, shared_data: Path, tmp_path_factory: pytest.TempPathFactory) -> BothLayouts:
     project, exported = DATASETS[request.param], shared_data / request.param
     converted = tmp_path_factory.mktemp("converted") / request.param

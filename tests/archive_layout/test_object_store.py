@@ -29,6 +29,9 @@ from neptune_frames.sources.choose import close_sources
 pytest.importorskip("obstore")
 pytest.importorskip("moto")
 
+#: One server serves them all.
+pytestmark = pytest.mark.xdist_group("object store")
+
 SECRET = "not-for-messages"
 
 

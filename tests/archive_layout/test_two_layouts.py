@@ -29,6 +29,9 @@ from neptune_frames.sources.base import FileRequest, SeriesKeys
 
 from .conftest import BothLayouts
 
+#: The data sets are converted once, by one worker.
+pytestmark = pytest.mark.xdist_group("both layouts")
+
 EVERYTHING = AttributeSelector((AttributeAlternative(KNOWN_TYPES),))
 SERIES_TYPES = ("string_series", "histogram_series", "file_series")
 
