@@ -35,7 +35,7 @@ Cell = tuple[int, str, str, Any]
 @st.composite
 def cells(draw: st.DrawFn) -> list[Cell]:
     """Entries that have most names, in one order; some lack some, some have other types."""
-    columns = draw(st.lists(st.tuples(st.sampled_from(NAMES), st.sampled_from(list(VALUES))), unique=True, max_size=8))
+    columns = draw(st.lists(st.tuples(st.sampled_from(NAMES), st.sampled_from(list(VALUES))), unique=True, max_size=20))
     rarely = draw(st.sampled_from([0.0, 0.02, 0.4]))
     random = np.random.default_rng(draw(st.integers(0, 2**32)))
     pools = {kind: [draw(values) for _ in range(4)] for kind, values in VALUES.items()}

@@ -43,7 +43,7 @@ from neptune_frames.wire.requests import (
 
 _PATH = f"{LEADERBOARD}/proto/leaderboard/entries/search/"
 #: Attribute values in one page at most: pages of few names hold many runs, and pages of many names fewer.
-_VALUES_PER_PAGE = 250_000
+_VALUES_PER_PAGE = 125_000
 
 _GLOBAL_PATH = f"{LEADERBOARD}/proto/leaderboard/entries/global/search/"
 

@@ -21,7 +21,7 @@ from neptune_frames.wire.protobuf.headers import read_delimited, read_field, rea
 
 #: Fewer cost less when they are read value by value.
 _FEWEST_ENTRIES = 64
-#: After so many rounds most entries must have followed the pattern, or it is given up.
+#: Of so many rounds most entries must have followed the pattern, or it is left.
 _ROUNDS_ON_TRIAL = 16
 
 #: Tags of the two texts that a named value, and again its typed value, begins with.
@@ -106,56 +106,69 @@ class Rest(NamedTuple):
 def find_named(
     buffer: Buffer, owners: Positions, positions: Positions, ends: Positions, field: NamedField
 ) -> tuple[NamedValues, Rest] | None:
-    """Walk along the pattern of the longest entry; None if the entries have too little in common."""
+    """Walk along the pattern of the longest entry, if there are entries enough."""
     if len(owners) < _FEWEST_ENTRIES:
         return None
     longest = int(np.argmax(ends - positions))
     patterns = _patterns(buffer, int(positions[longest]), int(ends[longest]), field)
-    if not patterns:
-        return None
-    shape = (len(patterns), len(owners))
-    there = np.zeros(shape, np.bool_)
-    starts, stops = np.empty(shape, np.int64), np.empty(shape, np.int64)
-    rest: list[tuple[Positions, Positions, Positions]] = []
-    entries = np.arange(len(owners))
-    positions = positions.copy()
-    for number, pattern in enumerate(patterns):
-        if number == _ROUNDS_ON_TRIAL and np.count_nonzero(there[:number]) < there[:number].size // 2:
-            return None
-        going_on = positions[entries] < ends[entries]
-        if not going_on.all():
-            entries = entries[going_on]
-            if not len(entries):
+    return _Walk(buffer, owners, positions.copy(), ends, field).along(patterns) if patterns else None
+
+
+class _Walk:
+    """All entries on their way along a pattern; each is at one of the ``positions``."""
+
+    def __init__(
+        self, buffer: Buffer, owners: Positions, positions: Positions, ends: Positions, field: NamedField
+    ) -> None:
+        self._buffer = buffer
+        self._owners = owners
+        self._positions = positions
+        self._ends = ends
+        self._field = field
+        self._walking = np.arange(len(owners))
+        nothing = owners[:0]
+        self._rest = [(nothing, nothing, nothing)]
+
+    def along(self, patterns: list[ValuePattern]) -> tuple[NamedValues, Rest]:
+        shape = (len(patterns), len(self._owners))
+        there = np.zeros(shape, np.bool_)
+        starts, stops = np.empty(shape, np.int64), np.empty(shape, np.int64)
+        for number, pattern in enumerate(patterns):
+            if number % _ROUNDS_ON_TRIAL == 0 and number:
+                recent = there[number - _ROUNDS_ON_TRIAL : number]
+                if np.count_nonzero(recent) < recent.size // 2:
+                    break
+            going_on = self._positions[self._walking] < self._ends[self._walking]
+            if not going_on.all():
+                self._walking = self._walking[going_on]
+            if not len(self._walking):
                 break
-        everyone = len(entries) == len(owners)
-        at, end = (positions, ends) if everyone else (positions[entries], ends[entries])
-        like, tails, following = _compare(buffer, at, end, pattern)
-        if field.numbers.get(pattern.type_name) != pattern.number:
+            everyone = len(self._walking) == len(self._owners)
+            walking = slice(None) if everyone else self._walking
+            there[number, walking], starts[number, walking], following = self._step(pattern, walking)
+            stops[number, walking] = self._positions[walking] = following
+        rest_owners, rest_starts, rest_stops = (np.concatenate(columns) for columns in zip(*self._rest, strict=True))
+        named = NamedValues(patterns, self._owners, there, starts, stops)
+        return named, Rest(rest_owners, rest_starts, rest_stops, self._positions)
+
+    def _step(
+        self, pattern: ValuePattern, walking: Positions | slice
+    ) -> tuple[npt.NDArray[np.bool_], Positions, Positions]:
+        """Which of the entries have this value of the pattern, where its content starts, and where they go on."""
+        positions, ends = self._positions[walking], self._ends[walking]
+        like, tails, following = _compare(self._buffer, positions, ends, pattern)
+        if self._field.numbers.get(pattern.type_name) != pattern.number:
             like[:] = False
         if not like.all():
             others = np.flatnonzero(~like)
-            headers = read_headers(buffer, at[others], end[others])
-            is_named = headers.valid & (headers.tags == field.tag)
-            following[others] = np.where(is_named, headers.stops, at[others])
-            known = others[is_named]
-            rest.append((owners[entries[known]], headers.starts[is_named], headers.stops[is_named]))
+            headers = read_headers(self._buffer, positions[others], ends[others])
+            is_named = headers.valid & (headers.tags == self._field.tag)
+            following[others] = np.where(is_named, headers.stops, positions[others])
+            owners = self._owners[self._walking[others[is_named]]]
+            self._rest.append((owners, headers.starts[is_named], headers.stops[is_named]))
             # An entry that goes on with something else is left to `scan` from here on.
-            stopped = others[~is_named]
-        else:
-            stopped = others = entries[:0]
-        if everyone:
-            there[number], starts[number], stops[number], positions = like, tails, following, following
-        else:
-            there[number, entries], starts[number, entries], stops[number, entries] = like, tails, following
-            positions[entries] = following
-        if len(stopped):
-            entries = np.delete(entries, stopped)
-            if not len(entries):
-                break
-    rest_owners, rest_starts, rest_stops = (
-        np.concatenate(columns) for columns in zip(*(rest or [(entries[:0],) * 3]), strict=True)
-    )
-    return NamedValues(patterns, owners, there, starts, stops), Rest(rest_owners, rest_starts, rest_stops, positions)
+            self._walking = np.delete(self._walking, others[~is_named])
+        return like, tails, following
 
 
 def _compare(
