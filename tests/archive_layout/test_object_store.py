@@ -70,7 +70,7 @@ def exported(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return root
 
 
-def test_written_and_read(bucket: str, exported: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_written_and_read(bucket: str, exported: Path, capsys: pytest.CaptureFixture[str]) -> None:
     url = f"{bucket}/team/archive"
     assert convert(exported, url, progress_bar=False).runs == 3
     found = compare(ArchiveSource(url), ArchiveSource(exported), payloads=True)
@@ -86,11 +86,15 @@ def test_written_and_read(bucket: str, exported: Path, tmp_path: Path, capsys: p
     assert payload is not None
     assert payload.read_bytes().startswith(b"weights")
     assert source.payload(PROJECT, "../neptune-frames.json") is None
-    # And from there to another place, and back to a directory.
-    assert convert(url, f"{bucket}/copy", progress_bar=False).files == 3
-    assert convert(f"{bucket}/copy", tmp_path / "back", progress_bar=False).points == 456
-    assert compare(ArchiveSource(tmp_path / "back"), ArchiveSource(exported), payloads=True).is_equal
     close_sources()
+
+
+@pytest.mark.slow
+def test_from_store_to_store_and_back(bucket: str, exported: Path, tmp_path: Path) -> None:
+    convert(exported, f"{bucket}/first", progress_bar=False)
+    assert convert(f"{bucket}/first", f"{bucket}/second", progress_bar=False).files == 3
+    assert convert(f"{bucket}/second", tmp_path / "back", progress_bar=False).points == 456
+    assert compare(ArchiveSource(tmp_path / "back"), ArchiveSource(exported), payloads=True).is_equal
 
 
 def paths_of(source: ArchiveSource) -> list[str]:
@@ -119,6 +123,7 @@ def test_only_what_is_wanted_is_fetched(bucket: str, exported: Path, monkeypatch
     assert len(fetched) == 3
 
 
+@pytest.mark.slow
 def test_new_batches_are_noticed(bucket: str, exported: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     convert(exported, bucket, progress_bar=False)
     source = ArchiveSource(bucket)
@@ -133,6 +138,7 @@ def test_new_batches_are_noticed(bucket: str, exported: Path, tmp_path: Path, mo
     assert source.search(everyone).runs.num_rows == 4
 
 
+@pytest.mark.slow
 def test_updates_bring_new_points_only(bucket: str, tmp_path: Path) -> None:
     write_small_run(tmp_path, 0)
     convert(tmp_path, bucket, progress_bar=False)
@@ -161,6 +167,7 @@ def test_what_an_interrupted_export_left_is_passed_over(
     assert check_archive(bucket).is_whole
 
 
+@pytest.mark.slow
 def test_two_exports_at_once(bucket: str, exported: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     convert(exported, bucket, progress_bar=False)
     # As if the other one had ended after this one had listed the batches.
@@ -188,6 +195,7 @@ def test_damage_is_named(bucket: str, exported: Path) -> None:
         list(source.float_points(SeriesKeys(runs, pa.array(["m/a"])), SeriesOptions()))
 
 
+@pytest.mark.slow
 def test_the_catalog_is_kept(bucket: str, exported: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     convert(exported, bucket, progress_bar=False)
     monkeypatch.setattr(cache, "LEAST_BYTES", 0)
@@ -199,6 +207,7 @@ def test_the_catalog_is_kept(bucket: str, exported: Path, tmp_path: Path, monkey
     assert ArchiveSource(bucket).search(everyone).runs.equals(first)
 
 
+@pytest.mark.slow
 def test_a_server_over_it(bucket: str, exported: Path) -> None:
     pytest.importorskip("starlette")
     from neptune_frames.server.testing import serve_in_thread
