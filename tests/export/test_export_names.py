@@ -8,7 +8,7 @@ from pathlib import PurePosixPath
 
 import pyarrow as pa
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from neptune_frames.sources.archive.batch_layout import bounded_name
@@ -67,6 +67,7 @@ def test_payloads_of_our_layout_never_meet(owners: list[Owner], mime_type: str |
 
 @settings(max_examples=60, deadline=None)
 @given(_OWNERS)
+@example([("a.b", ".."), ("a/b", "..")])
 def test_payloads_of_the_exporters_layout_never_meet(owners: list[Owner]) -> None:
     naming = ExporterNaming(sorted({run for run, _ in owners}))
     naming.prepare(owners)

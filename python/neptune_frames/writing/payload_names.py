@@ -87,7 +87,7 @@ class ExporterNaming:
     """
 
     def __init__(self, runs: Sequence[str]) -> None:
-        self._ambiguous_runs = set(colliding({run: cleaned_parts(run) for run in runs}))
+        self._ambiguous_runs = set(colliding({run: (_one_part(run),) for run in runs}))
         self._ambiguous: set[Owner] = set()
 
     def prepare(self, owners: Iterable[Owner]) -> None:
@@ -111,6 +111,10 @@ class ExporterNaming:
 
     def _parts(self, owner: Owner) -> list[str]:
         run, attribute = owner
-        directory = "_".join(cleaned_parts(run)) + (f"_{digest_of(run)}" if run in self._ambiguous_runs else "")
+        directory = _one_part(run) + (f"_{digest_of(run)}" if run in self._ambiguous_runs else "")
         *between, last = cleaned_parts(attribute)
         return [directory, *between, last + (f"_{digest_of(attribute)}" if owner in self._ambiguous else "")]
+
+
+def _one_part(run: str) -> str:
+    return "_".join(cleaned_parts(run))

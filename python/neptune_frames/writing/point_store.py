@@ -7,6 +7,7 @@ are laid down in a scratch file and read from there, so that a run of any size n
 
 from __future__ import annotations
 
+import mmap
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from functools import cached_property
@@ -84,7 +85,7 @@ class PointStore:
         self._pieces: list[_Pieces] = []
         self._open: list[pa.Table] = []
         self._open_bytes = 0
-        self._maps: list[pa.MemoryMappedFile] = []
+        self._mapped: list[mmap.mmap] = []
 
     def add(self, batch: pa.RecordBatch, runs: Codes, attributes: Codes) -> int:
         """Take a SERIES_POINTS batch; ``runs`` and ``attributes`` number its rows. Returns how many points it had.
@@ -154,14 +155,13 @@ class PointStore:
         )
         for first, last in _block_bounds(placed):
             yield self._block(placed, first, last)
+            self._release()
 
     def close(self) -> None:
         """Give memory and scratch files back."""
         self._chunks.clear()
         self._open.clear()
-        for mapped in self._maps:
-            mapped.close()
-        self._maps.clear()
+        self._mapped.clear()
 
     def _lay_down(self) -> None:
         """Move the points in memory to a scratch file, where they stay readable."""
@@ -172,9 +172,16 @@ class PointStore:
         self._open_bytes = 0
         with pa.OSFile(str(path), "wb") as file, pa.ipc.new_file(file, chunk.schema) as writer:
             writer.write_table(chunk, max_chunksize=max(chunk.num_rows, 1))
-        mapped = pa.memory_map(str(path))
-        self._maps.append(mapped)
-        self._chunks.append(pa.ipc.open_file(mapped).read_all())
+        with path.open("rb") as file:
+            mapped = mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ)
+        self._mapped.append(mapped)
+        self._chunks.append(pa.ipc.open_file(pa.py_buffer(mapped)).read_all())
+
+    def _release(self) -> None:
+        """Pages of scratch files that were read need not stay in memory; where they are used again, they come back."""
+        for mapped in self._mapped:
+            if hasattr(mapped, "madvise"):
+                mapped.madvise(mmap.MADV_DONTNEED)
 
     def _places(self) -> tuple[Codes, Codes]:
         """The chunk of each piece, in the order they came, and its first row there."""
