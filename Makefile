@@ -17,11 +17,13 @@ $(VENV)/.installed: pyproject.toml
 	$(BIN)/python -m pip install $(PIP_FLAGS) --editable '.[dev]'
 	@touch $@
 
-$(PEERS)/.installed: benchmarks/peers/neptune-query.txt benchmarks/peers/neptune-fetcher.txt
+$(PEERS)/.installed: $(wildcard benchmarks/peers/*.txt)
 	$(PYTHON) -m venv $(PEERS)/neptune-query
 	$(PEERS)/neptune-query/bin/python -m pip install $(PIP_FLAGS) -r benchmarks/peers/neptune-query.txt
 	$(PYTHON) -m venv $(PEERS)/neptune-fetcher
 	$(PEERS)/neptune-fetcher/bin/python -m pip install $(PIP_FLAGS) -r benchmarks/peers/neptune-fetcher.txt
+	$(PYTHON) -m venv $(PEERS)/neptune-exporter
+	$(PEERS)/neptune-exporter/bin/python -m pip install $(PIP_FLAGS) -r benchmarks/peers/neptune-exporter.txt
 	@touch $@
 
 demo: $(VENV)/.installed ## Train a small sweep, serve it, and read it back through all three faces
@@ -43,6 +45,7 @@ bench: $(VENV)/.installed peers ## Compare with the official clients: CPU, wall,
 	$(BIN)/python -m benchmarks.archive_layouts
 	$(BIN)/python -m benchmarks.archive_layouts --opening
 	$(BIN)/python -m benchmarks.archive_filter --runs 500
+	$(BIN)/python -m benchmarks.export --exporter $(PEERS)/neptune-exporter/bin/python
 
 docs: $(VENV)/.installed ## Run every code block of README and docs, and check the links between pages
 	$(BIN)/python -m pytest tests/docs

@@ -20,11 +20,11 @@ from typing import TypeVar
 
 import numpy as np
 
-from neptune_frames.writing.exporter_layout import float_series_rows, parameter_rows, write_run
 from neptune_frames.query.attributes import KNOWN_TYPES
 from neptune_frames.query.expressions import And, Comparison, Operand
 from neptune_frames.query.selection import AttributeAlternative, AttributeSelector, ContainerKind, RunQuery
 from neptune_frames.sources.archive import ArchiveSource
+from neptune_frames.writing.exporter_layout import float_series_rows, parameter_rows, write_run
 
 PROJECT = "bench/filter"
 _METRICS = 10

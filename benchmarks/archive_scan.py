@@ -20,11 +20,11 @@ import numpy as np
 import polars as pl
 import pyarrow as pa
 
-from neptune_frames.writing.exporter_layout import float_series_rows, parameter_rows, write_run
 from neptune_frames.query.expressions import And, Comparison, Operand
 from neptune_frames.query.selection import ContainerKind, RunQuery, SeriesOptions
 from neptune_frames.sources.archive import ArchiveSource
 from neptune_frames.sources.base import SeriesKeys
+from neptune_frames.writing.exporter_layout import float_series_rows, parameter_rows, write_run
 
 PROJECT = "bench/archive"
 

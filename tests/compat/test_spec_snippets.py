@@ -25,9 +25,9 @@ import pandas as pd
 import pytest
 
 from neptune_frames.errors import NeptuneUnexpectedResponseError
-from neptune_frames.writing.exporter_layout import float_series_rows, parameter_rows, write_run
 from neptune_frames.server.testing import serve_in_thread
 from neptune_frames.sources.choose import close_sources
+from neptune_frames.writing.exporter_layout import float_series_rows, parameter_rows, write_run
 
 PROJECT = "birds/migration"
 GUIDE = "query-metric-values.md"
