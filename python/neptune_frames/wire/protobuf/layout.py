@@ -14,8 +14,8 @@ import numpy.typing as npt
 
 from neptune_frames.wire.protobuf.buffer import WORD, Buffer, Positions, progression
 from neptune_frames.wire.protobuf.fields import Message, WireType
+from neptune_frames.wire.protobuf.found import Chunk, Found
 from neptune_frames.wire.protobuf.headers import read_field
-from neptune_frames.wire.protobuf.scan import Chunk, Found
 
 _FEWEST_MESSAGES = 256
 _LONGEST_MESSAGE = 1024

@@ -9,7 +9,7 @@ import numpy as np
 
 from neptune_frames.wire.protobuf.buffer import Buffer, Positions
 from neptune_frames.wire.protobuf.fields import Message
-from neptune_frames.wire.protobuf.scan import Chunk, Found
+from neptune_frames.wire.protobuf.found import Chunk, Found
 
 _FEWEST_MESSAGES = 8
 

@@ -13,12 +13,13 @@ import pyarrow.compute as pc
 from neptune_frames.errors import WireDecodingError
 from neptune_frames.wire.protobuf.buffer import Body, Buffer, Positions, text
 from neptune_frames.wire.protobuf.fields import Field, Kind, Message, WireType
+from neptune_frames.wire.protobuf.found import Chunk, Found
 from neptune_frames.wire.protobuf.gather import gather
 from neptune_frames.wire.protobuf.layout import take_uniform
 from neptune_frames.wire.protobuf.leading import take_leading
 from neptune_frames.wire.protobuf.named import NamedContents, NamedField, NamedValues, find_named
 from neptune_frames.wire.protobuf.runs import Runs
-from neptune_frames.wire.protobuf.scan import Chunk, Found, scan
+from neptune_frames.wire.protobuf.scan import scan
 from neptune_frames.wire.protobuf.structs import JoinedStructs, with_nulls
 
 #: Messages read at a time: enough that calls into NumPy cost little, few enough for small temporaries.
