@@ -6,16 +6,16 @@ gives no term. Whoever uses terms still applies the whole predicate to the rows.
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator
 from typing import Any
 
+import msgspec
 import polars as pl
 
 from neptune_frames.query.terms import Term
 
 _MIRRORED = {"Gt": "Lt", "Lt": "Gt", "GtEq": "LtEq", "LtEq": "GtEq", "Eq": "Eq", "NotEq": "NotEq"}
-_NOT_UNDERSTOOD = (pl.exceptions.PolarsError, ValueError, TypeError, KeyError, AttributeError)
+_NOT_UNDERSTOOD = (pl.exceptions.PolarsError, msgspec.MsgspecError, ValueError, TypeError, KeyError, AttributeError)
 
 #: Integers up to here are floats too, so that comparing as floats changes nothing.
 _EXACT_INTEGERS = 2**53
@@ -34,9 +34,9 @@ def term(expression: pl.Expr) -> Term | None:
         kind, body = _node(expression)
         if kind == "Column":
             return Term(expression.meta.output_name(), "IsTrue")
-        if kind == "BinaryExpr" and body["op"] in _MIRRORED:
-            return _comparison(body["op"], expression)
-        return _function(body["function"], expression) if kind == "Function" else None
+        if kind == "BinaryExpr" and body.op in _MIRRORED:
+            return _comparison(body.op, expression)
+        return _function(body.function, expression) if kind == "Function" else None
     except _NOT_UNDERSTOOD:
         return None
 
@@ -59,8 +59,11 @@ def split(expression: pl.Expr, operator: str) -> Iterator[pl.Expr]:
 
 def _is_binary(expression: pl.Expr, operator: str) -> bool:
     try:
+        # Not worth its JSON, which may hold a long list: no operand of AND and OR is a literal.
+        if any(each.meta.is_literal() for each in expression.meta.pop()):
+            return False
         kind, body = _node(expression)
-        return kind == "BinaryExpr" and body["op"] == operator
+        return kind == "BinaryExpr" and body.op == operator
     except _NOT_UNDERSTOOD:
         return False
 
@@ -79,7 +82,7 @@ def _comparison(operator: str, expression: pl.Expr) -> Term | None:
 def _uncast(expression: pl.Expr, value: Any) -> pl.Expr | None:
     """The column under a cast to Float64, where comparing with the value means the same without it."""
     kind, body = _node(expression)
-    if kind != "Cast" or body["dtype"] != {"Literal": "Float64"}:
+    if kind != "Cast" or body.dtype != {"Literal": "Float64"}:
         return None
     (column,) = expression.meta.pop()
     is_exact = isinstance(value, float) and abs(value) < _EXACT_INTEGERS
@@ -120,6 +123,16 @@ def _operator(family: str, detail: Any) -> str | None:
     return "ListContains" if family == "ListExpr" and "Contains" in detail else None
 
 
-def _node(expression: pl.Expr) -> tuple[str, Any]:
-    ((kind, body),) = json.loads(expression.meta.serialize(format="json")).items()
-    return kind, body
+class _Body(msgspec.Struct):
+    """What is read of the body of an expression; its operands are not."""
+
+    op: Any = None
+    function: Any = None
+    dtype: Any = None
+
+
+def _node(expression: pl.Expr) -> tuple[str, _Body]:
+    text = expression.meta.serialize(format="json")
+    ((kind, body),) = msgspec.json.decode(text, type=dict[str, msgspec.Raw]).items()
+    is_object = bytes(memoryview(body)[:1]) == b"{"
+    return kind, msgspec.json.decode(body, type=_Body) if is_object else _Body()
