@@ -217,6 +217,50 @@ def test_a_damaged_project_leaves_the_others_alone(made: tuple[Path, Path], tmp_
     assert caught.value.path == str(damaged / SERIES)
 
 
+def test_another_archive_in_the_place_of_one(made: tuple[Path, Path], ours: Path, tmp_path: Path) -> None:
+    source = ArchiveSource(ours)
+    everyone = RunQuery(PROJECT, ContainerKind.RUN)
+
+    def points() -> int:
+        keys = SeriesKeys(source.search(everyone).runs, pa.array(["m/a"]))
+        return sum(len(batch["points"].values) for batch in source.float_points(keys, SeriesOptions()))
+
+    assert points() == 150
+    (project,) = ours.glob("project=*")
+    shutil.rmtree(project)
+    assert source.projects().num_rows == 0
+    write_small_run(tmp_path / "other", 0, points=70)
+    export(ours, project=PROJECT, source=ArchiveSource(tmp_path / "other"), progress_bar=False)
+    assert points() == 70
+    # The same without a look in between, as far as the directory of the batch tells them apart.
+    shutil.rmtree(project)
+    export(ours, project=PROJECT, source=ArchiveSource(made[0]), progress_bar=False)
+    assert points() == 150
+
+
+def test_batches_join(made: tuple[Path, Path], tmp_path: Path) -> None:
+    exported, ours = tmp_path / "exported", tmp_path / "ours"
+    for points, update in ((20, False), (45, True), (50, True)):
+        for number in range(3):
+            write_small_run(exported, number, points=points, stage=points)
+        export(ours, project=PROJECT, source=ArchiveSource(exported), update=update, progress_bar=False)
+    assert len(list(ours.glob("project=*/batch=*"))) == 3
+    assert check_archive(ours).is_whole
+    found = compare(ArchiveSource(ours), ArchiveSource(exported), payloads=True)
+    assert found.is_equal, found.shown
+    selector = AttributeSelector((AttributeAlternative(("float_series",)),))
+    summaries = []
+    for source in (ArchiveSource(ours), ArchiveSource(exported)):
+        runs = source.search(RunQuery(PROJECT, ContainerKind.RUN)).runs
+        values = [row for _, batch in source.values(runs, selector) for row in batch.to_pylist()]
+        summaries.append([sorted(values, key=lambda row: (row["attribute"], row["run"]))])
+        tail = SeriesOptions(tail_limit=7, step_range=(10, 47))
+        keys = SeriesKeys(runs, pa.array(["m/a", "m/c"]))
+        rows = [row for batch in source.float_points(keys, tail) for row in batch.to_pylist()]
+        summaries[-1].append(sorted(rows, key=lambda row: (row["run"], row["attribute"])))
+    assert summaries[0] == summaries[1]
+
+
 def test_a_later_format_is_refused(ours: Path) -> None:
     (ours / "neptune-frames.json").write_text('{"format": "neptune-frames", "version": 99}')
     with pytest.raises(ArchiveError, match=r"version 99; this library reads 'neptune-frames' up to version 1"):

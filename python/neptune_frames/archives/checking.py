@@ -224,10 +224,13 @@ class _BatchCheck:
         for path, size, digest in table.filter(pl.col("bytes").is_not_null()).iter_rows():
             self.report.payloads += 1
             found = locate(directory, path)
-            if found is None:
+            try:
+                there = None if found is None else _size(found)
+            except FileNotFoundError:
+                there = None
+            if found is None or there is None:
                 self.report.problems.append(f"{directory / path}: the payload is missing")
                 continue
-            there = found.size() if isinstance(found, ObjectPath) else found.stat().st_size
             if there != size:
                 self.report.problems.append(f"{directory / path}: it has {there:,} bytes, and should have {size:,}")
             elif self.checksums and sha256(found) != digest:
@@ -329,6 +332,10 @@ class _BatchCheck:
     def _count(self, path: str, what: str, found: int, expected: int) -> None:
         if found != expected:
             self.wrong(path, f"it has {found:,} {what}, and the manifest says {expected:,}")
+
+
+def _size(file: Location) -> int:
+    return file.size() if isinstance(file, ObjectPath) else file.stat().st_size
 
 
 def sha256(file: Location) -> str:

@@ -48,6 +48,10 @@ class BatchStore:
         return self._manifest(part).project
 
     def read_inventory(self, parts: Mapping[str, FileState]) -> list[Inventory]:
+        for part in parts:
+            # A batch never changes, but another archive may have been put in its place.
+            self._manifests.pop(part, None)
+            self._files.forget(self._batch(part))
         return [read_batches({part: (self._batch(part), self._manifest(part)) for part in parts}, self._files)]
 
     def usable(self, inventory: Inventory) -> Inventory:

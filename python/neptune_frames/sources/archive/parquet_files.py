@@ -108,6 +108,12 @@ class ParquetFiles:
                 self._footers.popitem(last=False)
         return footer
 
+    def forget(self, directory: Location) -> None:
+        """Drop what is known of the files below a directory."""
+        with self._lock:
+            for key in [key for key in self._footers if key.startswith(str(directory))]:
+                del self._footers[key]
+
     def read(
         self,
         file: Location,

@@ -14,6 +14,7 @@ import tempfile
 import threading
 import weakref
 from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import polars as pl
@@ -23,6 +24,8 @@ from neptune_frames.progress import progress_bar
 from neptune_frames.schemas import FILE
 from neptune_frames.sources.archive.object_path import Location, ObjectPath
 
+#: Payloads in an object store that are fetched side by side.
+_DOWNLOADS = 8
 _DEFAULT_TYPE = "application/octet-stream"
 #: `mimetypes` calls these encodings of another type; stored as files they are types of their own.
 _COMPRESSED_TYPES = {
@@ -37,12 +40,12 @@ _COMPRESSED_TYPES = {
 def locate(root: Location, path: str) -> Location | None:
     """The payload that ``path`` (relative, with ``/``) names below ``root``.
 
-    None where there is no such file, or where it would lie outside ``root``.
+    None where there is no such file, or where it would lie outside ``root``. In an object store it is not
+    looked at: whether it is there shows when it is read.
     """
     if isinstance(root, ObjectPath):
         # There are no links in an object store, and no way up but by name.
-        plain = path and not set(path.split("/")) & {"", ".", ".."}
-        return root / path if plain and (root / path).is_file() else None
+        return root / path if path and not set(path.split("/")) & {"", ".", ".."} else None
     target = _resolved(root, path)
     return target if target is not None and target.is_file() else None
 
@@ -105,12 +108,19 @@ def mime_type(path: str) -> str:
 
 def copy_out(sources: Sequence[Location | None], targets: Sequence[Path], *, progress: bool) -> list[bool]:
     """Copy payloads to their targets, each written aside and renamed; False where there is no payload."""
-    copied = []
     with progress_bar(len(sources), "files", enabled=progress) as advance:
-        for source, target in zip(sources, targets, strict=True):
-            copied.append(source is not None and _copy(source, target))
+
+        def copy(pair: tuple[Location | None, Path]) -> bool:
+            source, target = pair
+            copied = source is not None and _copy(source, target)
             advance(1)
-    return copied
+            return copied
+
+        pairs = list(zip(sources, targets, strict=True))
+        if not any(isinstance(source, ObjectPath) for source in sources):
+            return [copy(pair) for pair in pairs]
+        with ThreadPoolExecutor(_DOWNLOADS, thread_name_prefix="neptune-frames-payload") as pool:
+            return list(pool.map(copy, pairs))
 
 
 def _copy(source: Location, target: Path) -> bool:
@@ -136,12 +146,11 @@ class LocalCopies:
         self._directory: Path | None = None
         self._lock = threading.Lock()
 
-    def of(self, payload: ObjectPath) -> Path:
+    def of(self, payload: ObjectPath) -> Path | None:
+        """The copy of a payload, None where there is no such payload."""
         with self._lock:
             if self._directory is None:
                 self._directory = Path(tempfile.mkdtemp(prefix="neptune-frames-"))
                 weakref.finalize(self, shutil.rmtree, self._directory, ignore_errors=True)
             copy = self._directory / hashlib.blake2b(str(payload).encode(), digest_size=16).hexdigest()
-            if not copy.exists():
-                _copy(payload, copy)
-            return copy
+            return copy if copy.exists() or _copy(payload, copy) else None
