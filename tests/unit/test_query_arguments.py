@@ -198,3 +198,8 @@ def test_sort() -> None:
     for value in (None, 3, ["lr"], Filter.exists("lr")):
         with pytest.raises(ValueError, match="sort_by: expected str or Attribute, got"):
             resolve_sort(value)  # type: ignore[arg-type]
+
+
+def test_long_values_are_named_by_their_type_only() -> None:
+    with pytest.raises(ValueError, match=r"got dict$"):
+        resolve_run_filter({"a" * 500: 1}, ContainerKind.RUN, "runs")  # type: ignore[arg-type]

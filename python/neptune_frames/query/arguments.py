@@ -23,6 +23,8 @@ from neptune_frames.query.traversal import flatten
 #: The largest number of buckets a server gives.
 MAX_BUCKETS = 1000
 
+_LONGEST_SHOWN = 120
+
 
 def resolve_project(project: str | None) -> str:
     """The project given, or the one in NEPTUNE_PROJECT. An empty text counts as not given.
@@ -225,7 +227,10 @@ def check_x(value: Any) -> None:
 
 
 def _shown(value: Any) -> str:
-    return f"{value!r} ({type_name(value)})"
+    # A frame or a column shows many lines of content, which say less than its type.
+    text = repr(value)
+    kind = type_name(value)
+    return kind if "\n" in text or len(text) > _LONGEST_SHOWN else f"{text} ({kind})"
 
 
 def _alternatives_text(words: Sequence[str]) -> str:
