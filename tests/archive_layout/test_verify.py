@@ -31,8 +31,10 @@ from neptune_frames.query.selection import (
     ContainerKind,
     RunQuery,
     SeriesOptions,
+    SortKey,
 )
 from neptune_frames.sources.archive import ArchiveSource
+from neptune_frames.sources.archive.parquet_files import ParquetFiles
 from neptune_frames.sources.base import SeriesKeys
 from neptune_frames.writing.exporting import export
 
@@ -143,7 +145,7 @@ DAMAGES: dict[str, tuple[Callable[[Path], object], str, bool]] = {
     "last step of texts": (
         lambda batch: rewrite(batch, SERIES, set_column("last_step", put(-1, 9.0))),
         "'log' of run 'run-2' has a first or last step",
-        False,
+        True,
     ),
     "missing column": (
         lambda batch: rewrite(batch, VALUES, lambda table: table.drop(["float_value"])),
@@ -181,6 +183,33 @@ def test_damage_is_found(ours: Path, damage: str) -> None:
         with pytest.raises(ArchiveError) as caught:
             read_everything(ours)
         assert str(batch_of(ours)) in str(caught.value)
+
+
+def test_last_points_are_read_from_the_end(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("ROW_GROUP_ROWS", "ROW_GROUP_LEAST"):
+        monkeypatch.setattr(f"neptune_frames.writing.part_files.{name}", 10)
+    _, ours = small_archives(tmp_path, runs=2, points=100)
+    source = ArchiveSource(ours)
+    runs = source.search(RunQuery(PROJECT, ContainerKind.RUN, sort=SortKey("sys/id", "string", False))).runs
+    read: list[list[int]] = []
+    original = ParquetFiles.read
+
+    def noted(files: ParquetFiles, file: Any, entry: Any, columns: Any, groups: Any = None, *rest: Any) -> pa.Table:
+        read.append(list(groups))
+        return original(files, file, entry, columns, groups, *rest)
+
+    monkeypatch.setattr(ParquetFiles, "read", noted)
+    keys = SeriesKeys(runs, pa.array(["m/b"]))
+    for options, groups, steps in (
+        (SeriesOptions(tail_limit=3), [29, 39], [97.0, 98.0, 99.0]),
+        (SeriesOptions(tail_limit=3, step_range=(98, None)), [29, 39], [98.0, 99.0]),
+        (SeriesOptions(tail_limit=2, step_range=(None, 15)), [20, 21, 30, 31], [14.0, 15.0]),
+        (SeriesOptions(step_range=(40, 49)), [24, 34], [float(step) for step in range(40, 50)]),
+    ):
+        read.clear()
+        found = [row for batch in source.float_points(keys, options) for row in batch.to_pylist()]
+        assert [[point["step"] for point in row["points"]] for row in found] == [steps, steps]
+        assert read == [groups]
 
 
 def test_payloads_are_checked(ours: Path) -> None:

@@ -44,7 +44,11 @@ def read_stretches(request: StretchRequest, find: FindBatch, files: ParquetFiles
     tables, counts = [], []
     for start, stop in pairwise([0, *cuts.tolist(), stored.height]):
         batch, manifest = find(int(file[start]))
-        table, lengths = _read_file(batch, manifest, int(part[start]), stored[start:stop], request, files)
+        some = stored[start:stop]
+        table, lengths = _read_file(batch, manifest, int(part[start]), some, request, files)
+        if not _agree(some, lengths, table["step"].to_numpy()):
+            path = batch / part_name(request.attribute_type, int(part[start]))
+            raise DamagedFileError(str(path), "its points are not those that the table of series describes")
         tables.append(table)
         counts.append(lengths)
     table = pa.concat_tables(tables)
@@ -87,6 +91,13 @@ def _read_file(
     return _rows(table, footer.rows, groups, slices), np.bincount(
         slices.owner, weights=slices.length, minlength=len(row)
     ).astype(np.int64)
+
+
+def _agree(stretches: pl.DataFrame, lengths: Indices, steps: npt.NDArray[np.float64]) -> bool:
+    """Whether the stretches that were read to their ends end with the step that they should end with."""
+    count, last = stretches["count"].to_numpy(), stretches["last_step"].to_numpy()
+    whole = (lengths == count) & (count > 0)
+    return bool((steps[np.cumsum(lengths)[whole] - 1] == last[whole]).all())
 
 
 def _overlaps(

@@ -131,11 +131,23 @@ def _of_own(request: SeriesRequest, attributes: npt.NDArray[np.int32]) -> pl.Dat
     if not (order[1:] > order[:-1]).all():
         target, rows = target[order], rows[order]
     whole = len(rows) == table.height and bool((rows[1:] > rows[:-1]).all())
-    return (table if whole else table[rows]).with_columns(
+    found = (table if whole else table[rows]).with_columns(
         pl.Series("target", target),
         pl.Series("limit", np.full(len(target), np.inf)),
         pl.Series("depth", np.zeros(len(target), dtype=np.int32)),
     )
+    return found if "row" not in column or again.any() else _ends_of(found, request.options)
+
+
+def _ends_of(found: pl.DataFrame, options: SeriesOptions) -> pl.DataFrame:
+    """Stretches that are whole series, narrowed to the rows that a limit on the last points leaves of them."""
+    if options.tail_limit is None:
+        return found
+    kept = pl.when(pl.col("last_step") <= steps_between(options)[1]).then(
+        pl.min_horizontal("count", pl.lit(options.tail_limit))
+    )
+    count = kept.otherwise("count")
+    return found.with_columns(row=pl.col("row") + pl.col("count") - count, count=count)
 
 
 def _of_family(request: SeriesRequest, held: pl.DataFrame) -> pl.DataFrame:
