@@ -272,6 +272,17 @@ def test_what_is_pushed_is_said(server: dict[str, Any], caplog: pytest.LogCaptur
     ]
 
 
+@pytest.mark.parametrize("engine", ["in-memory", "streaming"])
+def test_python_functions_in_conditions(server: dict[str, Any], ledger: Ledger, engine: str) -> None:
+    """Polars cannot hand them to a source without cloudpickle; the rest of the conditions still narrows."""
+    odd = run.map_elements(lambda text: text[-1] in "135", return_dtype=pl.Boolean)
+    query = nf.scan_metrics(runs="", **server).filter(odd, step >= 9, run != "run-5").select("run", "value")
+    assert query.collect(engine=engine)["run"].unique().sort().to_list() == ["run-1", "run-3"]
+    (asked,) = ledger.asked("series/float")
+    assert asked["stepRange"]["from"] == 9
+    assert 'filtered after: col("run").python_udf()' in nf.explain(query)
+
+
 def test_plans_and_pickles_hold_no_token(server: dict[str, Any]) -> None:
     query = nf.scan_metrics(runs="", **server)
     assert "eyJ" not in nf.explain(query)

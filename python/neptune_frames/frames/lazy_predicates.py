@@ -45,7 +45,7 @@ class Predicate:
         return [
             (place, part)
             for place, part in enumerate(self.parts)
-            if (names := part.meta.root_names()) and set(names) <= set(columns) and part.meta.is_row_separable()
+            if (names := part.meta.root_names()) and set(names) <= set(columns) and _is_row_separable(part)
         ]
 
     def use(self, place: int) -> None:
@@ -159,6 +159,13 @@ class NameConditions:
             if set(part.meta.root_names()) <= set(candidates.columns):
                 candidates = candidates.filter(part)
         return candidates
+
+
+def _is_row_separable(part: pl.Expr) -> bool:
+    try:
+        return part.meta.is_row_separable()
+    except pl.exceptions.PolarsError:  # a Python function, whose result only a frame can tell
+        return False
 
 
 def _bounds(part: pl.Expr) -> tuple[float, float]:

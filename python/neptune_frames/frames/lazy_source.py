@@ -13,7 +13,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextvars import Context, copy_context
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import reduce
 from operator import and_
 from typing import Any
@@ -114,14 +114,17 @@ class Scan(LazyFrameResolver):
     ) -> pl.LazyFrame:
         """The IO source. What is known of the query only goes into words here: the source gets it again."""
         columns = None if projection is None else (*projection, *filter_columns)
-        predicate = reduce(and_, (each.expr for each in filters)) if filters else None
-        planned = self.plan(_wanted(columns, predicate, limit))
-        return register_io_source(
+        told = [each.expr for each in filters if _can_be_told(each.expr)]
+        untold = [each.expr for each in filters if not _can_be_told(each.expr)]
+        planned = self.plan(_wanted(columns, reduce(and_, told) if told else None, limit))
+        planned = replace(planned, after=(*planned.after, *untold))
+        frame = register_io_source(
             Reader(self, planned),
             schema=self.fixed_schema,
             explain_name=self.name,
             explain_detail=f"{self.detail}{planned}",
         )
+        return _shielded(frame.filter(*told) if told else frame) if untold else frame
 
     def read(
         self, columns: list[str] | None, predicate: pl.Expr | None, rows: int | None, _batch_size: int | None
@@ -148,6 +151,20 @@ class Reader:
         self, columns: list[str] | None, predicate: pl.Expr | None, rows: int | None, batch_size: int | None
     ) -> Iterator[pl.DataFrame]:
         return self.scan.read(columns, predicate, rows, batch_size)
+
+
+def _can_be_told(predicate: pl.Expr) -> bool:
+    """Whether Polars can hand a predicate to a source. It serialises it, which Python functions may not allow."""
+    try:
+        predicate.meta.serialize()
+    except Exception:
+        return False
+    return True
+
+
+def _shielded(frame: pl.LazyFrame) -> pl.LazyFrame:
+    """The frame, below which no further predicate is pushed."""
+    return frame.map_batches(lambda batch: batch, predicate_pushdown=False, slice_pushdown=False, streamable=True)
 
 
 def _wanted(columns: Sequence[str] | None, predicate: pl.Expr | None, rows: int | None) -> Wanted:
