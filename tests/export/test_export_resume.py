@@ -24,6 +24,8 @@ from neptune_frames.writing import part_files
 from neptune_frames.writing.durable import HashingFile, only_writer
 from neptune_frames.writing.exporting import LAYOUTS, Layout
 
+RUNS = 5
+
 
 @pytest.fixture(autouse=True)
 def _small_batches(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -33,7 +35,7 @@ def _small_batches(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.fixture(scope="module")
 def exporter(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return write_project(tmp_path_factory.mktemp("resume") / "exporter", range(8))
+    return write_project(tmp_path_factory.mktemp("resume") / "exporter", range(RUNS))
 
 
 @pytest.fixture
@@ -84,32 +86,35 @@ def test_an_interrupted_export_goes_on_and_ends_the_same(
 ) -> None:
     kept = tmp_path / "kept"
     interruptions = 0
-    for calls in range(4, 400, 12):
+    for calls in range(6, 400, 11):
         try:
             nf.export(kept, project=PROJECT, source=StopsAfter(exporter, calls), layout=layout)
             break
         except Interrupted:
             interruptions += 1
-            _check_whole(kept, exporter, layout)
-    assert interruptions > 2
+            _check_whole(kept, exporter)
+    assert interruptions > 1
     assert tree(kept) == complete(layout)
     again = nf.export(kept, project=PROJECT, source=exporter, layout=layout)
-    assert (again.runs, again.kept) == (0, 8)
+    assert (again.runs, again.kept) == (0, RUNS)
 
 
-def _check_whole(kept: Path, exporter: Path, layout: Layout) -> None:
-    """The runs that an archive shows are as the source has them."""
+def _check_whole(kept: Path, exporter: Path) -> None:
+    """The newest of the runs that an archive shows is as the source has it."""
     try:
         shown = nf.list_runs(project=PROJECT, source=ArchiveSource(kept))
     except NeptuneError:
         return  # nothing of the project is there yet
-    for run in shown:
-        for source in (ArchiveSource(kept), exporter):
-            points = nf.fetch_metrics(project=PROJECT, runs=[run], lineage_to_the_root=False, source=source)
-            assert points.collect().height
+    there, expected = (
+        nf.fetch_metrics(project=PROJECT, runs=shown[-1:], lineage_to_the_root=False, source=source).collect()
+        for source in (ArchiveSource(kept), exporter)
+    )
+    assert there.equals(expected)
 
 
-@pytest.mark.parametrize("fails_at", [1, 11, 20])
+@pytest.mark.parametrize(
+    "fails_at", [pytest.param(1, marks=pytest.mark.slow), 11, pytest.param(20, marks=pytest.mark.slow)]
+)
 def test_a_full_disk_leaves_a_valid_archive(
     fails_at: int,
     exporter: Path,
@@ -160,13 +165,13 @@ class Flaky(httpx.BaseTransport):
         self._inner.close()
 
 
-@pytest.mark.parametrize("kind", ["cut", "503"])
+@pytest.mark.parametrize("kind", ["cut", pytest.param("503", marks=pytest.mark.slow)])
 def test_a_network_that_breaks_leaves_a_valid_archive(kind: str, exporter: Path, tmp_path: Path) -> None:
     kept = tmp_path / "kept"
     with serve_in_thread(exporter) as server:
         policy = RetryPolicy(sleep=lambda seconds: None, soft_timeout=0.0, hard_timeout=0.0)
         failures = 0
-        for good in range(10, 400, 25):
+        for good in range(10, 400, 18):
             source = RemoteSource(server.api_token, transport=Flaky(good, kind), retry_policy=policy)
             try:
                 nf.export(kept, project=PROJECT, source=source)
@@ -184,15 +189,15 @@ def test_a_network_that_breaks_leaves_a_valid_archive(kind: str, exporter: Path,
 
 def test_leftovers_are_hidden_and_removed(exporter: Path, tmp_path: Path) -> None:
     kept = tmp_path / "kept"
-    nf.export(kept, project=PROJECT, runs="run-00[0-3]", source=exporter)
+    nf.export(kept, project=PROJECT, runs="run-00[0-2]", source=exporter)
     project = project_directory(kept, PROJECT)
     for name in (".batch=000009.staging/float_series", ".scratch/3"):
         (project / name).mkdir(parents=True)
         (project / name / "part-00000.parquet").write_bytes(b"half")
-    assert nf.list_runs(project=PROJECT, source=ArchiveSource(kept)) == [f"run-00{n}" for n in range(4)]
+    assert nf.list_runs(project=PROJECT, source=ArchiveSource(kept)) == [f"run-00{n}" for n in range(3)]
     nf.export(kept, project=PROJECT, source=exporter)
     assert {path.name for path in project.iterdir()} == {
-        "files", "batch=000000", "batch=000001", "batch=000002", "batch=000003", ".writer.lock",
+        "files", "batch=000000", "batch=000001", ".writer.lock",
     }  # fmt: skip
 
 
@@ -205,7 +210,7 @@ def test_leftovers_of_the_exporters_layout_are_removed(exporter: Path, tmp_path:
     part.rename(part.with_name(part.name.replace("_part_0", "_part_1")))
     part.with_name(part.name + ".tmp").write_bytes(b"half")
     again = nf.export(kept, project=PROJECT, source=exporter, layout="neptune-exporter")
-    assert (again.runs, again.kept) == (1, 7)
+    assert (again.runs, again.kept) == (1, RUNS - 1)
     assert tree(kept) == expected
 
 
@@ -214,7 +219,7 @@ def test_two_exports_do_not_write_one_project(exporter: Path, tmp_path: Path) ->
     nf.export(kept, project=PROJECT, runs=["run-000"], source=exporter)
     with only_writer(project_directory(kept, PROJECT)), pytest.raises(ArchiveError, match="Another export"):
         nf.export(kept, project=PROJECT, source=exporter)
-    assert nf.export(kept, project=PROJECT, source=exporter).runs == 7
+    assert nf.export(kept, project=PROJECT, source=exporter).runs == RUNS - 1
 
 
 def test_another_selection_of_attributes_is_refused(exporter: Path, tmp_path: Path) -> None:

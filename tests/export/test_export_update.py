@@ -87,6 +87,7 @@ def test_attributes_alone_may_change(tmp_path: Path) -> None:
     }  # fmt: skip
 
 
+@pytest.mark.slow
 def test_updates_follow_updates(tmp_path: Path) -> None:
     exporter, kept = write_project(tmp_path / "exporter", range(4)), tmp_path / "kept"
     for steps in (20, 22, 27):

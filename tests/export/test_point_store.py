@@ -37,13 +37,13 @@ def _text_batch(run: int, attribute: int, first: int, count: int) -> pa.RecordBa
     return pa.RecordBatch.from_pylist(rows, schema=series_points_schema(OBJECT_POINT))
 
 
-@pytest.mark.parametrize("by_run", [False, True])
 @pytest.mark.parametrize("kind", ["float_series", "string_series"])
 @settings(max_examples=15, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(series=_SERIES, data=st.data())
 def test_points_leave_in_order_wherever_they_were_kept(
-    kind: str, by_run: bool, series: dict[tuple[int, int], list[int]], data: st.DataObject, tmp_path_factory: Any
+    kind: str, series: dict[tuple[int, int], list[int]], data: st.DataObject, tmp_path_factory: Any
 ) -> None:
+    by_run = data.draw(st.booleans())
     make = _float_batch if kind == "float_series" else _text_batch
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(point_store, "BLOCK_POINTS", data.draw(st.sampled_from([1, 3, 7, 1000])))
