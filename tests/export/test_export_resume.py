@@ -113,7 +113,7 @@ def _check_whole(kept: Path, exporter: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    "fails_at", [pytest.param(1, marks=pytest.mark.slow), 11, pytest.param(20, marks=pytest.mark.slow)]
+    "fails_at", [pytest.param(1, marks=pytest.mark.slow), 11, pytest.param(14, marks=pytest.mark.slow)]
 )
 def test_a_full_disk_leaves_a_valid_archive(
     fails_at: int,
