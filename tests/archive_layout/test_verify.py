@@ -185,6 +185,19 @@ def test_damage_is_found(ours: Path, damage: str) -> None:
         assert str(batch_of(ours)) in str(caught.value)
 
 
+def test_an_export_is_checked(made: tuple[Path, Path], tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    shutil.copytree(made[0], tmp_path / "exported")
+    first, second, third = sorted(tmp_path.glob("exported/data/*/*.parquet"))
+    first.write_bytes(first.read_bytes()[:-30])
+    second.write_bytes(b"")
+    third.with_name(third.name + ".tmp").write_bytes(b"")
+    assert main(["verify", str(tmp_path / "exported")]) == 1
+    shown = capsys.readouterr().out
+    assert all(f"{file} is damaged" in shown for file in (first, second))
+    assert "leftover of an unfinished export" in shown
+    assert shown.endswith("3 problems\n")
+
+
 def test_last_points_are_read_from_the_end(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     for name in ("ROW_GROUP_ROWS", "ROW_GROUP_LEAST"):
         monkeypatch.setattr(f"neptune_frames.writing.part_files.{name}", 10)
@@ -367,3 +380,23 @@ def test_conversion(made: tuple[Path, Path], tmp_path: Path, capsys: pytest.Capt
     (tmp_path / "empty" / "data").mkdir(parents=True)
     assert main(["convert", str(tmp_path / "empty"), str(target)]) == 1
     assert "no project" in capsys.readouterr().err
+
+
+@pytest.mark.slow
+def test_against_a_server(
+    made: tuple[Path, Path], monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    pytest.importorskip("starlette")
+    from neptune_frames.server.testing import serve_in_thread
+    from neptune_frames.sources.choose import close_sources
+
+    exported, ours = made
+    assert main(["verify", str(ours), "--against", "server"]) == 1
+    assert "no API token" in capsys.readouterr().err
+    with serve_in_thread(exported) as server:
+        monkeypatch.setenv("NEPTUNE_API_TOKEN", server.api_token)
+        assert main(["verify", str(ours), "--against", "server", "--payloads"]) == 0
+        shown = capsys.readouterr().out
+        assert "456 points: equal" in shown
+        assert server.api_token not in shown
+        close_sources()

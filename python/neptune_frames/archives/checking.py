@@ -18,7 +18,6 @@ from neptune_frames.sources.archive.batch_layout import (
     ATTRIBUTE_ROWS,
     ATTRIBUTES_DIRECTORY,
     FILES_DIRECTORY,
-    FORMAT,
     MANIFEST,
     PAYLOADS,
     PAYLOADS_FILE,
@@ -33,12 +32,14 @@ from neptune_frames.sources.archive.batch_layout import (
     point_rows,
     read_manifest,
 )
-from neptune_frames.sources.archive.discovery import FoundProject, find_projects
+from neptune_frames.sources.archive.batch_store import BatchStore
+from neptune_frames.sources.archive.discovery import find_projects
 from neptune_frames.sources.archive.layout import FLOAT_SERIES
 from neptune_frames.sources.archive.object_path import Location, ObjectPath, open_location
 from neptune_frames.sources.archive.parquet_files import ParquetFiles
 from neptune_frames.sources.archive.payloads import locate
 from neptune_frames.sources.archive.statistics import STATISTICS, series_statistics
+from neptune_frames.sources.archive.store import ProjectStore
 
 _HASHED_BYTES = 1 << 22
 #: Problems of one kind in one file that are written out.
@@ -79,21 +80,17 @@ def check_archive(
     for found in find_projects(open_location(archive), None if files is None else Path(files)):
         report.projects += 1
         store = found.open()
-        try:
-            if store.facts().layout == FORMAT:
-                _check_batches(found.place, report, checksums=checksums)
-            else:
-                _check_parts(found, report)
-        except ArchiveError as error:
-            report.problems.append(str(error))
+        if isinstance(store, BatchStore):
+            _check_batches(found.place, report, checksums=checksums)
+        else:
+            _check_parts(store, report)
     return report
 
 
-def _check_parts(found: FoundProject, report: CheckReport) -> None:
+def _check_parts(store: ProjectStore, report: CheckReport) -> None:
     """A project in the exporter's layout: files one at a time, so that all damaged ones are named."""
-    store = found.open()
     listing = store.look()
-    report.problems += [f"{found.place}/{name}: leftover of an unfinished export" for name in listing.interrupted]
+    report.problems += [f"{store.place}/{name}: leftover of an unfinished export" for name in listing.interrupted]
     for path, state in listing.parts.items():
         report.files += 1
         report.bytes += state.size

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
@@ -22,7 +23,7 @@ from neptune_frames.sources.archive.layout import (
     state_of,
 )
 from neptune_frames.sources.archive.neptune2 import without_neptune2_types
-from neptune_frames.sources.archive.parquet_files import joined_span, time_span
+from neptune_frames.sources.archive.parquet_files import TimeSpan, joined_span, named_damage, time_span
 from neptune_frames.sources.archive.scan import read_rows, steps_of
 from neptune_frames.sources.archive.store import StorageFacts, StoredPoints, StretchRequest
 
@@ -92,7 +93,7 @@ class ExporterStore:
 
     def facts(self) -> StorageFacts:
         parts = self.look().parts
-        times = [time_span(pq.read_metadata(path)) for path in parts]
+        times = [_time_span(path) for path in parts]
         payloads = [entry.stat().st_size for entry in self.payloads.rglob("*") if entry.is_file()]
         return StorageFacts(
             "neptune-exporter",
@@ -102,6 +103,11 @@ class ExporterStore:
             sum(payloads),
             *joined_span(times),
         )
+
+
+def _time_span(path: str) -> TimeSpan:
+    with named_damage(Path(path)):
+        return time_span(pq.read_metadata(path))
 
 
 def _series_numbers(frame: pl.DataFrame, series: pl.DataFrame, inventory: Inventory) -> npt.NDArray[np.integer]:

@@ -97,7 +97,7 @@ class ParquetFiles:
             if key in self._footers:
                 self._footers.move_to_end(key)
                 return self._footers[key]
-        with _named(file), _opened(file, entry, None) as opened:
+        with named_damage(file), _opened(file, entry, None) as opened:
             metadata = opened.metadata
         if metadata.num_rows != entry.rows:
             raise DamagedFileError(key, f"it has {metadata.num_rows:,} rows, and the manifest says {entry.rows:,}")
@@ -125,7 +125,7 @@ class ParquetFiles:
         """Columns of some row groups (default: all), those in ``dictionaries`` as they are encoded."""
         footer = self.footer(file, entry)
         groups = list(range(footer.metadata.num_row_groups)) if row_groups is None else list(row_groups)
-        with _named(file), _opened(file, entry, footer, columns, groups, dictionaries) as opened:
+        with named_damage(file), _opened(file, entry, footer, columns, groups, dictionaries) as opened:
             table = opened.read_row_groups(groups, columns=list(columns))
         missing = set(columns).difference(table.column_names)
         if missing:
@@ -134,7 +134,8 @@ class ParquetFiles:
 
 
 @contextmanager
-def _named(file: Location) -> Iterator[None]:
+def named_damage(file: Location) -> Iterator[None]:
+    """What fails while a file is read as `DamagedFileError`, which names it."""
     try:
         yield
     except FileNotFoundError as error:
