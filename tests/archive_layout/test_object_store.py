@@ -19,7 +19,7 @@ from neptune_frames.archives.checking import check_archive
 from neptune_frames.archives.comparing import compare
 from neptune_frames.archives.converting import convert
 from neptune_frames.cli import main
-from neptune_frames.errors import ArchiveError, DamagedFileError
+from neptune_frames.errors import ArchiveError, DamagedFileError, MissingDependencyError
 from neptune_frames.query.selection import ContainerKind, RunQuery, SeriesOptions
 from neptune_frames.sources.archive import ArchiveSource, batch_listing, cache, object_path
 from neptune_frames.sources.archive.object_path import ObjectPath, open_location
@@ -265,3 +265,9 @@ def test_an_endpoint_that_is_not_there(monkeypatch: pytest.MonkeyPatch) -> None:
         ArchiveSource("s3://bucket/archive")
     assert SECRET not in str(caught.value)
     assert caught.value.__cause__ is None
+
+
+def test_without_the_library(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "obstore", None)
+    with pytest.raises(MissingDependencyError, match=r"s3:// archives needs obstore.*neptune-frames\[cloud\]"):
+        ArchiveSource("s3://bucket/archive")
