@@ -273,7 +273,9 @@ def test_several_projects_share_an_archive(tmp_path: Path) -> None:
 def test_files_may_be_left_out(tmp_path: Path) -> None:
     source = write_project(tmp_path / "exporter", range(2))
     summary = nf.export(tmp_path / "kept", project=PROJECT, files=False, source=source)
+    assert summary.files == 0
     assert not list((tmp_path / "kept").rglob("*.bin"))
+    assert nf.export(tmp_path / "full", project=PROJECT, source=source).files == 4, "one of each two samples is missing"
     assert summary.bytes < 200_000
     table = nf.fetch_table(project=PROJECT, runs="", attributes=["model"], source=tmp_path / "kept").to_pandas()
     assert {file.size_bytes for file in table["model"]} == {len(b"run-000") * 10}

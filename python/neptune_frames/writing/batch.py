@@ -108,6 +108,11 @@ class Batch:
         return np.concatenate(run), np.concatenate(attribute), pa.chunked_array(values).combine_chunks()
 
     @property
+    def files_brought(self) -> int:
+        """Payloads that are there."""
+        return int(self.payloads.num_rows - self.payloads["bytes"].null_count)
+
+    @property
     def text_bytes(self) -> int:
         """Bytes of texts among the values."""
         return sum(pc.sum(pc.binary_length(texts)).as_py() or 0 for _, _, texts in self.values.get("string", ()))

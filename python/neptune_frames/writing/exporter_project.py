@@ -113,7 +113,7 @@ class ExporterProject:
             attributes=batch.value_count,
             series=sum(section.series for section in series.values()),
             points={kind: store.points for kind, store in batch.points.items()},
-            files=batch.payloads.num_rows,
+            files=batch.files_brought,
             bytes=sum(path.stat().st_size for path in paths) + (pc.sum(batch.payloads["bytes"]).as_py() or 0),
         )
         batch.close()

@@ -106,7 +106,7 @@ class OwnProject:
             if changed.runs.num_rows:
                 manifest = write_batch(self.directory, next(numbers), changed)
                 self._committed(batch_directory(self.directory, manifest.batch))
-                done.add(_written(manifest))
+                done.add(_written(manifest, changed.files_brought))
             full.close()
             return done
 
@@ -128,14 +128,14 @@ def _outline(batch: Path) -> Outline:
     return Outline(manifest.runs, manifest.attributes, manifest.point_count)
 
 
-def _written(manifest: Manifest) -> Written:
+def _written(manifest: Manifest, files: int) -> Written:
     return Written(
         manifest.project,
         runs=manifest.runs,
         attributes=manifest.attributes,
         series=manifest.series,
         points=dict(manifest.points),
-        files=manifest.payloads,
+        files=files,
         bytes=sum(entry.bytes for entry in manifest.files) + manifest.payload_bytes,
     )
 
