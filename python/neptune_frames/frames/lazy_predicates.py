@@ -40,6 +40,10 @@ class Predicate:
         """The parts that nothing was made of."""
         return tuple(part for place, part in enumerate(self.parts) if place not in self._used)
 
+    def columns(self) -> set[str]:
+        """Names of the columns that some part depends on."""
+        return {name for part in self.parts for name in part.meta.root_names()}
+
     def about(self, columns: Collection[str]) -> list[tuple[int, pl.Expr]]:
         """The parts that depend on these columns alone, row by row, with their places."""
         return [

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from functools import partial
@@ -85,9 +85,9 @@ def _table_columns(
         return {}
     definitions = source.definitions([query.project], runs, selector)
     found = [_Column(*pair) for pair in zip(*(column.to_pylist() for column in definitions.columns), strict=True)]
-    names = [column.attribute for column in found]
-    if not type_suffix and len(set(names)) < len(names):
-        raise ConflictingAttributeTypes(sorted({name for name in names if names.count(name) > 1}))
+    types = Counter(column.attribute for column in found)
+    if not type_suffix and len(types) < len(found):
+        raise ConflictingAttributeTypes(sorted(name for name, count in types.items() if count > 1))
     named = {
         column.with_suffix if type_suffix or column.attribute == query.kind.value else column.attribute: column
         for column in found
@@ -97,13 +97,17 @@ def _table_columns(
 
 def _plan(table: _Table, wanted: Wanted) -> Plan:
     predicate = Predicate(wanted.predicate)
-    operands = {name: Operand(column.attribute, column.type) for name, column in table.columns.items()}
+    columns = table.columns
+    used = predicate.columns() & columns.keys()
+    operands = {name: Operand(columns[name].attribute, columns[name].type) for name in used}
     also = predicate.run_filter({**operands, **label_operand(table.query.kind)})
     query = replace(table.query, filter=both(table.query.filter, also), limit=wanted.rows)
-    needed = {name: column for name, column in table.columns.items() if wanted.needs(name)}
+    needed = columns
+    if wanted.columns is not None:
+        needed = {name: columns[name] for name in wanted.columns if name in columns}
     words = [] if also is None else [filter_words(also)]
-    if len(needed) < len(table.columns):
-        words.append(f"{len(needed)} of {len(table.columns)} attributes")
+    if len(needed) < len(columns):
+        words.append(f"{len(needed)} of {len(columns)} attributes")
     if wanted.rows is not None:
         words.append(f"the first {wanted.rows} runs")
     return Plan(
@@ -115,9 +119,10 @@ def _frames(table: _Table) -> Iterator[pl.DataFrame]:
     runs, values = _answer(table)
     label = table.query.kind.value
     found = RunTable(runs, values, table.query.kind).to_polars(type_suffix=True)
+    present = set(found.columns)
     columns = [pl.col(label).cast(pl.String)]
     for name, column in table.columns.items():
-        value = pl.col(column.with_suffix) if column.with_suffix in found.columns else pl.lit(None)
+        value = pl.col(column.with_suffix) if column.with_suffix in present else pl.lit(None)
         columns.append(value.cast(table.schema[name]).alias(name))
     yield found.select(columns)
 
