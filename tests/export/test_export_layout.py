@@ -166,7 +166,7 @@ def test_a_series_that_does_not_fit_a_block_is_several_stretches(
 ) -> None:
     source = write_project(tmp_path / "exporter", range(3))
     monkeypatch.setattr("neptune_frames.writing.point_store.BLOCK_POINTS", 8)
-    monkeypatch.setattr("neptune_frames.writing.batch.PART_BYTES", 1)
+    monkeypatch.setattr("neptune_frames.writing.point_files.PART_BYTES", 1)
     nf.export(tmp_path / "kept", project=PROJECT, source=source)
     batch = _batches(tmp_path / "kept")[0]
     index = pl.read_parquet(batch / "series" / "*.parquet", hive_partitioning=False)

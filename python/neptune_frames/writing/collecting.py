@@ -12,6 +12,7 @@ import pyarrow.compute as pc
 
 from neptune_frames.query.selection import AttributeSelector, SeriesOptions
 from neptune_frames.schemas import RUNS, SERIES_TYPES
+from neptune_frames.sources.archive.grouping import Steps
 from neptune_frames.sources.archive.layout import FLOAT_SERIES, PARAMETER_COLUMNS
 from neptune_frames.sources.base import SeriesKeys, Source
 from neptune_frames.writing.batch import RUN_COLUMNS, Batch, Outline
@@ -30,8 +31,6 @@ _NEARLY = 0.8
 _FIRST_RUNS = 32
 _GROWTH = 4
 
-_Pair = tuple[Codes, Codes]
-
 
 @dataclass(frozen=True)
 class SeriesGroup:
@@ -45,8 +44,8 @@ class SeriesGroup:
 class StoredSteps(Protocol):
     """What an archive holds already."""
 
-    def last_steps(self, run_ids: pa.Array, names: pa.Array, group: SeriesGroup) -> Codes:
-        """The last step stored of each series, -inf for none (float64)."""
+    def last_steps(self, run_ids: pa.Array, names: pa.Array, group: SeriesGroup) -> Steps:
+        """The last step stored of each series, -inf for none."""
         ...
 
 
@@ -178,7 +177,7 @@ class _Values:
             )
 
 
-def _bands(group: SeriesGroup, last: Codes | None) -> Iterator[tuple[SeriesGroup, Codes | None]]:
+def _bands(group: SeriesGroup, last: Steps | None) -> Iterator[tuple[SeriesGroup, Steps | None]]:
     """Series that are asked for together, with the step after which each one goes on (None: from its start).
 
     One request has one first step. Series whose last steps lie within a tenth of each other share one.
@@ -202,7 +201,7 @@ def _bands(group: SeriesGroup, last: Codes | None) -> Iterator[tuple[SeriesGroup
 class _AfterSteps:
     """Leaves out the points up to the last step that is stored of each series."""
 
-    def __init__(self, group: SeriesGroup, after: Codes, name_count: int) -> None:
+    def __init__(self, group: SeriesGroup, after: Steps, name_count: int) -> None:
         self._width = name_count
         keys = group.runs * name_count + group.attributes
         order = np.argsort(keys)

@@ -24,7 +24,8 @@ from neptune_frames.sources.archive.batch_layout import (
     read_manifest,
 )
 from neptune_frames.sources.base import Source
-from neptune_frames.writing.batch import Batch, Outline, remove_leftovers, scratch_directory, write_batch
+from neptune_frames.writing.batch import Batch, Outline
+from neptune_frames.writing.batch_files import remove_leftovers, scratch_directory, write_batch
 from neptune_frames.writing.collecting import Collector
 from neptune_frames.writing.durable import write_durably
 from neptune_frames.writing.held import HeldRuns
