@@ -27,7 +27,8 @@ from neptune_frames.sources.archive.layout import FLOAT_SERIES, PARAMETER_COLUMN
 from neptune_frames.sources.archive.object_path import Location
 from neptune_frames.sources.archive.parquet_files import ParquetFiles
 
-_KEYS = ("run", "attribute", "type")
+#: Columns that are read as they are encoded: texts that mostly repeat.
+_TEXTS = ("run", "attribute", "type", PARAMETER_COLUMNS["string"])
 _STRETCH = ("count", "first_step", "last_step", "bytes", "part", "row")
 #: Attributes that the table of runs holds too: an archive of chosen attributes may have them only there.
 _OF_RUNS = {
@@ -110,8 +111,8 @@ class _Lookup:
 
     def numbers(self, column: pa.ChunkedArray) -> npt.NDArray[np.int32]:
         """The number of each text of a dictionary column, which are all among the texts."""
-        pieces = [np.empty(0, dtype=np.int32)]
-        names, numbers = None, pieces[0]
+        found = np.empty(len(column), dtype=np.int32)
+        names, numbers, start = None, self.known, 0
         for chunk in column.chunks:
             if names is None or not chunk.dictionary.equals(names):
                 names = chunk.dictionary
@@ -119,8 +120,11 @@ class _Lookup:
                 if at.null_count:
                     raise ArchiveError(f"A batch names a run that is not among its runs: {names[0].as_py()!r}.")
                 numbers = self.known[at.to_numpy()]
-            pieces.append(numbers[chunk.indices.to_numpy()])
-        return np.concatenate(pieces)
+            stop = start + len(chunk)
+            # Indices are in range; in the mode that checks them, numpy would buffer the result.
+            np.take(numbers, chunk.indices.to_numpy(), out=found[start:stop], mode="clip")
+            start = stop
+        return found
 
 
 class _Codes(NamedTuple):
@@ -148,10 +152,11 @@ def _read(batch: Location, manifest: Manifest, files: ParquetFiles) -> _Tables:
 def _pieces(directory: str, file: Location, entry: FileEntry, files: ParquetFiles) -> Iterator[_Piece]:
     """The rows of a file, those of one type with the columns of that type only."""
     for attribute_type, groups in files.footer(file, entry).constants("type").items():
-        wanted = list(_values(directory, attribute_type).values())
+        wanted = ["run", "attribute", *_values(directory, attribute_type).values()]
         if attribute_type is None:
             wanted.append("type")
-        read = files.read(file, entry, ["run", "attribute", *wanted], groups, dictionaries=_KEYS)
+        texts = [name for name in wanted if name in _TEXTS]
+        read = files.read(file, entry, wanted, groups, dictionaries=texts)
         yield _Piece(directory, attribute_type, read)
 
 
@@ -171,7 +176,8 @@ def _by_type(piece: _Piece, file: int, codes: _Codes) -> Iterator[tuple[str, pl.
             "file": np.full(end - start, file, dtype=np.int32),
         }
         for name, stored in _values(piece.directory, attribute_type).items():
-            columns[name] = pl.Series(name, table[stored].slice(start, end - start))
+            values = table[stored].slice(start, end - start)
+            columns[name] = _decoded(values) if pa.types.is_dictionary(values.type) else pl.Series(name, values)
         yield attribute_type, pl.DataFrame(columns)
 
 
@@ -180,11 +186,7 @@ def _stretches_of_types(piece: _Piece) -> Iterator[tuple[str, int, int]]:
     if piece.attribute_type is not None:
         yield piece.attribute_type, 0, piece.rows.num_rows
         return
-    texts = [
-        pl.Series(chunk.dictionary, dtype=pl.String).gather(pl.Series(chunk.indices))
-        for chunk in piece.rows["type"].chunks
-    ]
-    types = pl.concat(texts).rle().struct
+    types = _decoded(piece.rows["type"]).rle().struct
     ends = [0, *np.cumsum(types.field("len").to_numpy(), dtype=np.int64).tolist()]
     for attribute_type, (start, end) in zip(types.field("value"), pairwise(ends), strict=True):
         yield attribute_type, start, end
@@ -204,6 +206,12 @@ def _distinct(texts: list[pl.Series]) -> pl.Series:
     return pl.concat([pl.Series([], dtype=pl.String), *texts]).unique().sort()
 
 
+def _decoded(column: pa.ChunkedArray) -> pl.Series:
+    """The texts of a dictionary column: several times faster than decoding each text by itself."""
+    texts = [pl.Series(chunk.dictionary, dtype=pl.String).gather(pl.Series(chunk.indices)) for chunk in column.chunks]
+    return pl.concat([pl.Series([], dtype=pl.String), *texts])
+
+
 def _dictionaries(column: pa.ChunkedArray) -> Iterator[pa.Array]:
     """The dictionaries of a column's chunks, leaving out one that is that of the chunk before."""
     before = None
@@ -217,19 +225,19 @@ def _from_runs(
     table: pl.DataFrame, file: int, codes: _Codes, found: Mapping[str, pl.DataFrame]
 ) -> Iterator[tuple[str, pl.DataFrame]]:
     """Rows for what the table of runs says, where the attributes do not say it; one table for each type."""
-    run = pl.Series("run", codes.runs.known)
+    runs = codes.runs.known
     lacking: dict[str, list[pl.DataFrame]] = {}
     for (attribute_type, name), column in _OF_RUNS.items():
-        rows = pl.DataFrame({"run": run, "value": table[column]}).drop_nulls("value")
-        if not rows.height:
+        known = table[column].is_not_null().to_numpy()
+        if not known.any():
             continue
         code = codes.attribute(name)
         if attribute_type in found:
             attribute = found[attribute_type]["attribute"].to_numpy()
-            start, stop = np.searchsorted(attribute, [code, code + 1])
-            held = found[attribute_type]["run"][int(start) : int(stop)]
-            rows = rows.filter(~pl.Series(np.isin(rows["run"].to_numpy(), held.to_numpy())))
-        if rows.height:
+            start, stop = np.searchsorted(attribute, np.array([code, code + 1], dtype=np.int32)).tolist()
+            known &= ~np.isin(runs, found[attribute_type]["run"][start:stop].to_numpy())
+        if known.any():
+            rows = pl.DataFrame({"run": runs, "value": table[column]}).filter(pl.Series(known))
             keys = (pl.lit(code, pl.Int32).alias("attribute"), "run", pl.lit(file, pl.Int32).alias("file"))
             lacking.setdefault(attribute_type, []).append(rows.select(*keys, "value").sort("run"))
     for attribute_type, pieces in lacking.items():

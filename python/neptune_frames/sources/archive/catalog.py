@@ -19,7 +19,7 @@ import pyarrow.compute as pc
 from neptune_frames.schemas import RUNS
 from neptune_frames.sources.archive.grouping import ranges
 from neptune_frames.sources.archive.identity import project_uuid, run_uuids
-from neptune_frames.sources.archive.inventory import Inventory, codes_in, merge
+from neptune_frames.sources.archive.inventory import Inventory, attribute_offsets, codes_in, merge
 from neptune_frames.sources.archive.lineage import Lineage, lineage_of
 from neptune_frames.sources.archive.object_path import Location
 from neptune_frames.sources.archive.store import ProjectStore
@@ -189,11 +189,8 @@ class Catalog:
 
     @cached_property
     def _offsets(self) -> dict[str, npt.NDArray[np.int64]]:
-        bounds = np.arange(len(self.attributes) + 1)
-        return {
-            kind: np.searchsorted(table["attribute"].to_numpy(), bounds)
-            for kind, table in self.inventory.tables.items()
-        }
+        count = len(self.attributes)
+        return {kind: attribute_offsets(table, count) for kind, table in self.inventory.tables.items()}
 
 
 def _find(texts: pa.ChunkedArray | pa.Array, known: pa.ChunkedArray | pa.Array) -> npt.NDArray[np.int64]:

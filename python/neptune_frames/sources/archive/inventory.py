@@ -78,9 +78,7 @@ def merge(inventories: Sequence[Inventory], *, without: Collection[str] = ()) ->
             "Give each project a directory of its own."
         )
     if len(inventories) == 1 and not without:
-        return replace(
-            inventories[0], tables={kind: in_order([table]) for kind, table in inventories[0].tables.items()}
-        )
+        return inventories[0]
     if without:
         inventories = [_without(inventory, without) for inventory in inventories]
     runs, attributes, files = (
@@ -99,25 +97,43 @@ def merge(inventories: Sequence[Inventory], *, without: Collection[str] = ()) ->
     return Inventory(projects[0] if projects else None, files, runs, attributes, owners, tables, ignored)
 
 
-def in_order(tables: list[pl.DataFrame]) -> pl.DataFrame:
+def in_order(tables: Sequence[pl.DataFrame]) -> pl.DataFrame:
     """One table of all, sorted by attribute and run; of equal ones the first stays first."""
     tables = [table for table in tables if table.height] or tables[:1]
-    table = pl.concat(tables, rechunk=True) if len(tables) > 1 else tables[0]
+    if not all(_is_sorted(table) for table in tables):
+        return _sorted(pl.concat(tables))
+    if len(tables) == 1:
+        return tables[0]
+    last = max(int(table["attribute"][-1]) for table in tables)
+    if any(before["run"].max() >= after["run"].min() for before, after in pairwise(tables)):  # type: ignore[operator]
+        table = pl.concat(tables)
+        return table if _is_sorted(table) else _sorted(table)
+    # The runs of each come after those of the one before: stretches of equal attributes change places.
+    offsets = np.stack([attribute_offsets(table, last + 1) for table in tables])
+    lengths = np.diff(offsets)
+    starts = offsets[:, :-1] + offsets_of(offsets[:, -1])[:-1, np.newaxis]
+    order = pl.Series(ranges(starts.T.ravel(), lengths.T.ravel()), dtype=pl.UInt32)
+    attribute = np.repeat(np.arange(last + 1, dtype=np.int32), lengths.sum(axis=0))
+    rest = pl.concat([table.drop("attribute") for table in tables], rechunk=True)[order]
+    return rest.insert_column(0, pl.Series("attribute", attribute))
+
+
+def attribute_offsets(table: pl.DataFrame, count: int) -> Indices:
+    """Where the rows of each of ``count`` attributes start in a table in order, and their end."""
+    offsets: Indices = np.searchsorted(table["attribute"].to_numpy(), np.arange(count + 1, dtype=np.int32))
+    return offsets
+
+
+def _is_sorted(table: pl.DataFrame) -> bool:
     attribute, run = table["attribute"].to_numpy(), table["run"].to_numpy()
-    key = (attribute.astype(np.int64) << 32) | run
-    falls = np.flatnonzero(key[1:] < key[:-1]) + 1
-    if not len(falls):
-        return table
-    ends = np.cumsum([piece.height for piece in tables])
-    pieces = [slice(start, stop) for start, stop in pairwise([0, *ends.tolist()])]
-    apart = all(run[before].max() < run[after].min() for before, after in pairwise(pieces))
-    if apart and np.isin(falls, ends).all():
-        # Each piece is sorted and has other runs: stretches of equal attributes change places, no row is compared.
-        bounds = np.arange(int(attribute.max()) + 2)
-        offsets = np.stack([np.searchsorted(attribute[piece], bounds) + piece.start for piece in pieces])
-        starts, stops = offsets[:, :-1].T.ravel(), offsets[:, 1:].T.ravel()
-        return table[ranges(starts, stops - starts)]
-    return table[np.argsort(key, kind="stable")]
+    rises = attribute[1:] > attribute[:-1]
+    rises |= (attribute[1:] == attribute[:-1]) & (run[1:] >= run[:-1])
+    return bool(rises.all())
+
+
+def _sorted(table: pl.DataFrame) -> pl.DataFrame:
+    attribute, run = table["attribute"].to_numpy(), table["run"].to_numpy()
+    return table[np.argsort((attribute.astype(np.int64) << 32) | run, kind="stable")]
 
 
 def codes_in(texts: pl.Series, known: pl.Series) -> npt.NDArray[np.int32]:
@@ -170,7 +186,7 @@ def _read_chunk(files: list[str]) -> Inventory:
         run_names,
         attribute_names,
         owners,
-        {name: table for name, table in tables.items() if table.height},
+        {name: in_order([table]) for name, table in tables.items() if table.height},
         frozenset(others["attribute_type"].drop_nulls().unique()).difference(VALUE_COLUMNS, NEPTUNE2_COLUMNS),
     )
 
