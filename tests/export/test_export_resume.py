@@ -165,7 +165,8 @@ class Flaky(httpx.BaseTransport):
         self._inner.close()
 
 
-@pytest.mark.parametrize("kind", ["cut", pytest.param("503", marks=pytest.mark.slow)])
+@pytest.mark.slow
+@pytest.mark.parametrize("kind", ["cut", "503"])
 def test_a_network_that_breaks_leaves_a_valid_archive(kind: str, exporter: Path, tmp_path: Path) -> None:
     kept = tmp_path / "kept"
     with serve_in_thread(exporter) as server:

@@ -48,7 +48,7 @@ def polars_pivot(frame: pl.DataFrame, values: str | list[str]) -> pl.DataFrame:
     return wide.select("run", "step", *sorted(wide.columns[2:])).sort("run", "step")
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=25, deadline=None)
 @given(long_frames(), st.sampled_from(ENGINES), st.sampled_from([1, 3, 1 << 21]))
 def test_pivot_is_that_of_polars(frame: pl.DataFrame, engine: str, at_a_time: int) -> None:
     with pytest.MonkeyPatch.context() as patch:
@@ -60,7 +60,7 @@ def test_pivot_is_that_of_polars(frame: pl.DataFrame, engine: str, at_a_time: in
     assert nf.pivot(frame).collect_schema() == nf.pivot(frame, values=["value", "timestamp"]).collect_schema()
 
 
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=15, deadline=None)
 @given(long_frames(repeats=True))
 def test_the_first_point_that_is_not_missing_counts(frame: pl.DataFrame) -> None:
     missing = pl.col("value").is_null() | pl.col("value").is_nan()
@@ -68,7 +68,7 @@ def test_the_first_point_that_is_not_missing_counts(frame: pl.DataFrame) -> None
     assert_frame_equal(nf.pivot(frame, values="value").collect(), polars_pivot(first, "value"))
 
 
-@settings(max_examples=20, deadline=None)
+@settings(max_examples=12, deadline=None)
 @given(long_frames(), st.sampled_from(ENGINES))
 def test_queries_on_a_pivot_give_what_they_give_on_its_rows(frame: pl.DataFrame, engine: str) -> None:
     frame = frame.with_columns(pl.col("run", "attribute").cast(pl.String))
@@ -139,7 +139,7 @@ def aligned_by_numpy(frame: pl.DataFrame, grid: list[float], how: str | None, ex
     return pl.concat(parts) if parts else frame.clear()
 
 
-@settings(max_examples=80, deadline=None)
+@settings(max_examples=50, deadline=None)
 @given(
     series_to_align(),
     st.sampled_from([None, 1, 0.75, [2.0, -1, 0.5, 2], [99.0]]),
@@ -168,7 +168,7 @@ def test_align_is_what_numpy_gives_for_each_series(
 # --- thinning
 
 
-@settings(max_examples=50, deadline=None)
+@settings(max_examples=30, deadline=None)
 @given(series_to_align(), st.integers(1, 6))
 def test_every_range_keeps_its_ends_its_extremes_and_its_gaps(frame: pl.DataFrame, ranges: int) -> None:
     kept = thin(
