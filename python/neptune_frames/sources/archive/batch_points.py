@@ -140,7 +140,7 @@ def _grouped(
     stretches: pl.DataFrame, counts: Indices, steps: npt.NDArray[np.float64], frame: pl.DataFrame
 ) -> StoredPoints:
     """Stretches of the same series become one group."""
-    series = stretches.select("run", "attribute")
+    series = stretches[["run", "attribute"]]
     keys = (series["run"].to_numpy().astype(np.int64) << 32) | series["attribute"].to_numpy()
     distinct, first, number = np.unique(keys, return_index=True, return_inverse=True)
     if len(distinct) == len(keys):

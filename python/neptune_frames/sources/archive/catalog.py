@@ -6,9 +6,9 @@ Runs that were exported without system attributes get the few they need to be fo
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, lru_cache
 
 import numpy as np
 import numpy.typing as npt
@@ -16,6 +16,8 @@ import polars as pl
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from neptune_frames.query.selection import AttributeSelector
+from neptune_frames.query.selectors import match_names
 from neptune_frames.schemas import RUNS
 from neptune_frames.sources.archive.grouping import ranges
 from neptune_frames.sources.archive.identity import project_uuid, run_uuids
@@ -34,6 +36,8 @@ _NAME = "sys/name"
 _PARENT = "sys/forking/parent"
 _SYS_ID = "sys/id"
 _TRASHED = "sys/trashed"
+#: Selections of attributes that are kept of a catalog.
+_KEPT_SELECTIONS = 8
 
 
 @dataclass(frozen=True)
@@ -61,6 +65,14 @@ class Catalog:
     def attributes(self) -> pl.Series:
         """The names of all attributes, sorted."""
         return self.inventory.attributes
+
+    def names_of(self, attributes: npt.NDArray[np.integer]) -> pa.Array:
+        """The names of attributes given by number."""
+        return self._names.take(pa.array(attributes))
+
+    @cached_property
+    def _names(self) -> pa.Array:
+        return self.attributes.to_arrow().cast(pa.string())
 
     def attribute_codes(self, names: Sequence[str] | pa.Array) -> npt.NDArray[np.int32]:
         """The number of each attribute, -1 where the project has none of that name."""
@@ -106,8 +118,18 @@ class Catalog:
     def definition_names(self) -> tuple[pa.Array, pa.Array]:
         """Name and type of each of `definitions`."""
         defined = self.definitions
-        names = self.attributes.gather(defined["attribute"]).to_arrow().cast(pa.string())
-        return names, defined["type"].to_arrow().cast(pa.string())
+        return self.names_of(defined["attribute"].to_numpy()), defined["type"].to_arrow().cast(pa.string())
+
+    def selected(self, selector: AttributeSelector) -> pl.DataFrame:
+        """Those of `definitions` that a selector selects; the last few answers are kept."""
+        return self._selected(selector)
+
+    @cached_property
+    def _selected(self) -> Callable[[AttributeSelector], pl.DataFrame]:
+        def select(selector: AttributeSelector) -> pl.DataFrame:
+            return self.definitions[np.flatnonzero(match_names(selector, *self.definition_names))]
+
+        return lru_cache(maxsize=_KEPT_SELECTIONS)(select)
 
     @cached_property
     def runs(self) -> pa.Table:
@@ -195,7 +217,7 @@ class Catalog:
 
 def _find(texts: pa.ChunkedArray | pa.Array, known: pa.ChunkedArray | pa.Array) -> npt.NDArray[np.int64]:
     """The first position of each text in ``known``, -1 where it is missing or null."""
-    one_type = pa.large_string()
+    one_type = pa.string()
     found = pc.index_in(texts.cast(one_type), value_set=known.cast(one_type), skip_nulls=True)
     numbers: npt.NDArray[np.int64] = pc.fill_null(found, -1).to_numpy().astype(np.int64)
     return numbers

@@ -114,8 +114,7 @@ def dense_codes(keys: npt.NDArray[np.integer], size: int) -> tuple[npt.NDArray[n
     if size > 4 * len(keys) + _RADIX:
         distinct, codes = np.unique(keys, return_inverse=True)
         return distinct.astype(np.int64), codes.astype(np.int64)
-    present = np.zeros(size, dtype=bool)
-    present[keys] = True
+    present = np.bincount(keys, minlength=size) > 0
     distinct = np.flatnonzero(present)
     position = np.cumsum(present) - 1
-    return distinct, position[keys]
+    return distinct, position.take(keys)

@@ -42,11 +42,8 @@ def find(query: RunQuery, projects: Sequence[CatalogColumns]) -> Found:
         if query.kind is ContainerKind.EXPERIMENT:
             mask = mask & columns.catalog.heads
         runs = np.flatnonzero(mask)
-        matches.append(
-            pl.DataFrame({"project": np.full(len(runs), number, dtype=np.int64), "run": runs}).with_columns(
-                _sort_values(columns, query.sort, runs)
-            )
-        )
+        project = np.full(len(runs), number, dtype=np.int64)
+        matches.append(pl.DataFrame({"project": project, "run": runs, "key": _sort_values(columns, query.sort, runs)}))
     if not matches:
         return Found(np.empty(0, dtype=np.int64), np.empty(0, dtype=np.int64), 0)
     found = pl.concat(matches)
@@ -73,5 +70,5 @@ def _sort_values(columns: CatalogColumns, sort: SortKey, runs: npt.NDArray[np.in
     position = np.full(columns.run_count, -1, dtype=np.int64)
     position[holders] = np.arange(len(holders))
     wanted = position[runs]
-    keys = pl.Series("key", values).gather(pl.Series(wanted).replace(-1, None))
+    keys = pl.Series("key", values.take(pa.array(wanted, mask=wanted < 0)))
     return keys.fill_nan(None) if keys.dtype.is_float() else keys

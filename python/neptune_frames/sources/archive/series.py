@@ -131,11 +131,8 @@ def _of_own(request: SeriesRequest, attributes: npt.NDArray[np.int32]) -> pl.Dat
     if not (order[1:] > order[:-1]).all():
         target, rows = target[order], rows[order]
     whole = len(rows) == table.height and bool((rows[1:] > rows[:-1]).all())
-    found = (table if whole else table[rows]).with_columns(
-        pl.Series("target", target),
-        pl.Series("limit", np.full(len(target), np.inf)),
-        pl.Series("depth", np.zeros(len(target), dtype=np.int32)),
-    )
+    added = {"target": target, "limit": np.full(len(rows), np.inf), "depth": np.zeros(len(rows), dtype=np.int32)}
+    found = (table if whole else table[rows]).hstack([pl.Series(name, column) for name, column in added.items()])
     return found if "row" not in column or again.any() else _ends_of(found, request.options)
 
 

@@ -15,7 +15,6 @@ import pyarrow.compute as pc
 
 from neptune_frames.errors import NeptuneProjectInaccessible
 from neptune_frames.query.selection import SeriesOptions
-from neptune_frames.query.selectors import match_names
 from neptune_frames.schemas import ATTRIBUTES, BUCKETS, RUNS, SERIES_TYPES, buckets_schema
 from neptune_frames.sources.archive import batches, buckets, payloads, search
 from neptune_frames.sources.archive.catalog import Catalog
@@ -108,7 +107,7 @@ class ArchiveSource:
         runs = search.runs_table(found, columns)
         values: dict[str, list[pa.Table]] = {}
         names = list(dict.fromkeys(projection))
-        for number, catalog in enumerate(catalogs):
+        for number, catalog in enumerate(catalogs if names else ()):
             rows = np.flatnonzero(found.project == number)
             codes = catalog.attribute_codes(names)
             chosen = catalog.definitions.filter(pl.col("attribute").is_in(codes[codes >= 0]))
@@ -120,12 +119,12 @@ class ArchiveSource:
     def definitions(self, projects: Sequence[str], runs: pa.Table | None, selector: AttributeSelector) -> pa.Table:
         """See `Source.definitions`. Unknown projects are passed over unless all are unknown."""
         if runs is None:
-            found = [_defined(catalog, _selected(catalog, selector)) for catalog in self._known(projects)]
+            found = [_defined(catalog, catalog.selected(selector)) for catalog in self._known(projects)]
         else:
             if projects:
                 self._known(projects)
             found = [
-                _defined(catalog, _held(catalog, numbers, _selected(catalog, selector)))
+                _defined(catalog, _held(catalog, numbers, catalog.selected(selector)))
                 for catalog, _, numbers in self._located(runs)
             ]
         empty = pl.DataFrame(schema={"attribute": pl.String, "type": pl.String})
@@ -135,18 +134,18 @@ class ArchiveSource:
     def values(self, runs: pa.Table, selector: AttributeSelector) -> Iterator[tuple[str, pa.RecordBatch]]:
         """See `Source.values`. Ordered by type, attribute and run within each project."""
         for catalog, rows, numbers in self._located(runs):
-            for kind, table in _values(catalog, rows, numbers, _selected(catalog, selector)):
+            for kind, table in _values(catalog, rows, numbers, catalog.selected(selector)):
                 for batch in table.to_batches(max_chunksize=_POINTS_PER_BATCH):
                     yield kind, batch
 
     def resolve_custom_ids(self, project: str, run_ids: Sequence[str]) -> pa.Table:
         """See `Source.resolve_custom_ids`; known runs come with their other identities."""
-        wanted = pl.Series("run_id", run_ids, dtype=pl.String).unique(maintain_order=True)
+        wanted = pa.array(run_ids, pa.string()).unique()
         catalog = self._projects.catalog(project)
-        number = catalog.find_by("run_id", wanted.to_arrow())
+        number = catalog.find_by("run_id", wanted)
         known = catalog.runs.take(pa.array(number, mask=number < 0))
         columns = {name: known[name] for name in RUNS.names}
-        columns |= {"project": pa.repeat(catalog.project, len(wanted)), "run_id": wanted.to_arrow().cast(pa.string())}
+        columns |= {"project": pa.repeat(catalog.project, len(wanted)), "run_id": wanted}
         return pa.table(columns, schema=RUNS)
 
     def float_points(self, keys: SeriesKeys, options: SeriesOptions) -> Iterator[pa.RecordBatch]:
@@ -298,12 +297,6 @@ def _pairs(keys: SeriesKeys, rows: npt.NDArray[np.int64], codes: npt.NDArray[np.
     return pairs.filter(pl.col("target") >= 0, pl.col("attribute") >= 0)
 
 
-def _selected(catalog: Catalog, selector: AttributeSelector) -> pl.DataFrame:
-    """The definitions of a project that a selector selects."""
-    mask = match_names(selector, *catalog.definition_names)
-    return catalog.definitions.filter(pl.Series(mask))
-
-
 def _held(catalog: Catalog, runs: npt.NDArray[np.int64], definitions: pl.DataFrame) -> pl.DataFrame:
     """The definitions that any of the runs has, by itself or by inheritance."""
     member = np.zeros(catalog.run_count, dtype=bool)
@@ -328,9 +321,9 @@ def _values(
     catalog: Catalog, rows: npt.NDArray[np.int64], runs: npt.NDArray[np.int64], definitions: pl.DataFrame
 ) -> Iterator[tuple[str, pa.Table]]:
     """The values of the runs, type by type; their ``run`` column holds ``rows``."""
-    types, attributes = definitions["type"].cast(pl.Categorical), definitions["attribute"].to_numpy()
-    for kind in sorted(types.unique().cast(pl.String)):
-        found = attribute_values(catalog, kind, runs, np.sort(attributes[(types == kind).to_numpy()]))
+    types, attributes = definitions["type"].to_arrow().dictionary_encode(), definitions["attribute"].to_numpy()
+    kinds, kind_of = types.dictionary.to_pylist(), types.indices.to_numpy()
+    for kind in sorted(kinds):
+        found = attribute_values(catalog, kind, runs, np.sort(attributes[kind_of == kinds.index(kind)]))
         if found.height:
-            placed = found.with_columns(pl.Series("target", rows[found["target"].to_numpy()]))
-            yield kind, values_batch(catalog, kind, placed)
+            yield kind, values_batch(catalog, kind, found, rows)

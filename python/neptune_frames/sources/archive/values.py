@@ -48,19 +48,20 @@ def attribute_values(
         return _last_objects(catalog, attribute_type, runs, attributes)
     rows = catalog.rows(attribute_type, attributes)
     if len(runs) == catalog.run_count and bool((runs == np.arange(len(runs))).all()):
-        return rows.select(pl.col("run").cast(pl.Int64).alias("target"), "attribute", "value")
+        return rows[["attribute", "value"]].insert_column(0, rows["run"].cast(pl.Int64).alias("target"))
     targets = pl.DataFrame({"run": runs.astype(np.int32), "target": np.arange(len(runs))})
     joined = rows.join(targets, on="run", maintain_order="left_right")
     return joined.select("target", "attribute", "value")
 
 
-def values_batch(catalog: Catalog, attribute_type: str, values: pl.DataFrame) -> pa.Table:
-    """`attribute_values` as a table in ``values_schema(attribute_type)``."""
+def values_batch(
+    catalog: Catalog, attribute_type: str, values: pl.DataFrame, positions: npt.NDArray[np.int64]
+) -> pa.Table:
+    """`attribute_values` as a table in ``values_schema(attribute_type)``; ``run`` is the position of each target."""
     used, codes = dense_codes(values["attribute"].to_numpy(), len(catalog.attributes))
-    names = catalog.attributes.gather(pl.Series(used)).to_arrow().cast(pa.string())
     columns: dict[str, Any] = {
-        "run": pa.array(values["target"].to_numpy().astype(np.int32)),
-        "attribute": pa.DictionaryArray.from_arrays(pa.array(codes.astype(np.int32)), names),
+        "run": pa.array(positions.astype(np.int32)[values["target"].to_numpy()]),
+        "attribute": pa.DictionaryArray.from_arrays(pa.array(codes.astype(np.int32)), catalog.names_of(used)),
         "value": arrow_values(catalog, attribute_type, values["value"]),
     }
     schema = values_schema(attribute_type)
@@ -170,8 +171,8 @@ def _stored_summaries(
     cut = ((run[1:] == run[:-1]) & (attribute[1:] == attribute[:-1])).any()
     if cut or np.bincount(runs, minlength=1).max() > 1:
         return None
-    target = target_of[run]
-    found = _named(rows.select(pl.Series("target", target), "attribute", *_SUMMARY))
+    target = target_of.take(run)
+    found = _named(rows[["attribute", *_SUMMARY]]).insert_column(0, pl.Series("target", target))
     return found if (target >= 0).all() else found.filter(pl.Series(target >= 0))
 
 
