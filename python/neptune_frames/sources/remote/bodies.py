@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import mmap
+import os
 import threading
 import zlib
 from collections.abc import Callable, Iterator
@@ -12,6 +13,9 @@ import httpx
 
 #: Bytes of undecoded bodies held at one time, all requests together.
 BODY_BUDGET = 256 * 1024 * 1024
+
+#: Bodies from here on are large.
+_LARGE = 4 * 1024 * 1024
 
 #: What a body of unknown length counts as.
 _UNKNOWN_LENGTH = 8 * 1024 * 1024
@@ -26,24 +30,35 @@ _MAPPED_FROM = 1024 * 1024
 
 
 class BodyBudget:
-    """Bounds the bytes of bodies that are being read and decoded. A body larger than all of it reads alone."""
+    """Bounds the bytes of bodies that are being read and decoded. A body larger than all of it reads alone.
 
-    def __init__(self, size: int = BODY_BUDGET) -> None:
+    Of large bodies, which keep a processor busy, there is no more than one for each processor: more would take
+    the interpreter from each other. Requests whose answer has not begun are not counted.
+    """
+
+    def __init__(self, size: int = BODY_BUDGET, large: int | None = None) -> None:
         self._size = size
+        self._large = large or max(2, os.cpu_count() or 1)
         self._used = 0
+        self._large_used = 0
         self._changed = threading.Condition()
 
     @contextmanager
     def reserve(self, size: int) -> Iterator[None]:
         size = min(size, self._size)
+        is_large = size >= _LARGE
         with self._changed:
-            self._changed.wait_for(lambda: self._used + size <= self._size)
+            self._changed.wait_for(
+                lambda: self._used + size <= self._size and self._large_used + is_large <= self._large
+            )
             self._used += size
+            self._large_used += is_large
         try:
             yield
         finally:
             with self._changed:
                 self._used -= size
+                self._large_used -= is_large
                 self._changed.notify_all()
 
 
