@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import TypeVar
 
 import numpy as np
 import numpy.typing as npt
@@ -11,6 +12,7 @@ _RADIX = 1 << 16
 
 Indices = npt.NDArray[np.int64]
 Steps = npt.NDArray[np.float64]
+Position = TypeVar("Position", np.int64, np.uint32)
 
 
 @dataclass(frozen=True)
@@ -82,16 +84,17 @@ def offsets_of(lengths: npt.NDArray[np.integer]) -> Indices:
     return offsets
 
 
-def ranges(starts: Indices, lengths: Indices) -> Indices:
-    """The positions of several slices, one after the other.
+def ranges(starts: npt.NDArray[Position], lengths: Indices) -> npt.NDArray[Position]:
+    """The positions of several slices, one after the other, in the type of ``starts``.
 
     >>> ranges(np.array([5, 0]), np.array([2, 3])).tolist()
     [5, 6, 0, 1, 2]
     """
     ends = np.cumsum(lengths)
     total = int(ends[-1]) if len(ends) else 0
-    positions: Indices = np.arange(total, dtype=np.int64)
-    positions += np.repeat(starts - (ends - lengths), lengths)
+    positions = np.arange(total, dtype=starts.dtype)
+    # Differences below zero wrap around in an unsigned type, and back again in the sum.
+    positions += np.repeat((starts - (ends - lengths)).astype(starts.dtype), lengths)
     return positions
 
 

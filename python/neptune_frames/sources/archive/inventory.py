@@ -112,7 +112,7 @@ def in_order(tables: Sequence[pl.DataFrame]) -> pl.DataFrame:
     offsets = np.stack([attribute_offsets(table, last + 1) for table in tables])
     lengths = np.diff(offsets)
     starts = offsets[:, :-1] + offsets_of(offsets[:, -1])[:-1, np.newaxis]
-    order = pl.Series(ranges(starts.T.ravel(), lengths.T.ravel()), dtype=pl.UInt32)
+    order = pl.Series(ranges(starts.T.ravel().astype(np.uint32), lengths.T.ravel()))
     attribute = np.repeat(np.arange(last + 1, dtype=np.int32), lengths.sum(axis=0))
     rest = pl.concat([table.drop("attribute") for table in tables], rechunk=True)[order]
     return rest.insert_column(0, pl.Series("attribute", attribute))
