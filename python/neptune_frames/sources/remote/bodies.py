@@ -120,7 +120,10 @@ def _room(size: int) -> bytearray | mmap.mmap:
     """
     if size < _MAPPED_FROM or not hasattr(mmap, "MAP_PRIVATE"):
         return bytearray(size)
-    return mmap.mmap(-1, size, flags=mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS)
+    room = mmap.mmap(-1, size, flags=mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS)
+    if hasattr(mmap, "MADV_HUGEPAGE"):  # fewer page faults, which cost as much as the copy
+        room.madvise(mmap.MADV_HUGEPAGE)
+    return room
 
 
 def read_error(response: httpx.Response) -> bytes:
