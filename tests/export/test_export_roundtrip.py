@@ -120,7 +120,7 @@ def test_generated_projects_stay_what_they_are(
 
 
 @pytest.mark.slow
-@settings(_QUIETLY, max_examples=15)
+@settings(_QUIETLY, max_examples=10)
 @given(runs=_PROJECTS)
 def test_many_generated_projects_stay_what_they_are(
     runs: dict[str, list[Any]], tmp_path_factory: pytest.TempPathFactory

@@ -21,7 +21,7 @@ FEW, MANY = (
         deadline=None,
         suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
     )
-    for examples in (5, 30)
+    for examples in (4, 15)
 )
 ENGINES = ("in-memory", "streaming")
 #: Texts that appear in the archive, that almost do, and that mean something to a regular expression.

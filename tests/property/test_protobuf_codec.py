@@ -32,7 +32,7 @@ ALL_MESSAGES = [
     messages.BUCKETS_REQUEST,
     messages.HISTOGRAM,
 ]
-SETTINGS = settings(max_examples=40, deadline=None)
+SETTINGS = settings(max_examples=25, deadline=None)
 
 
 # --- a plain reader: one message, one field after another -------------------------------------------
