@@ -119,6 +119,11 @@ class Buffer:
         return taken.cast(pa.binary()) if wide else taken
 
 
+def short_varints(words: Words, size: int) -> Words:
+    """Varints of up to 8 bytes, each the last ``size`` bytes of a word."""
+    return _join_groups((words >> np.uint64(8 * (WORD - size))) & np.uint64(0x7F7F7F7F7F7F7F7F))
+
+
 def _join_groups(bytes_of_seven_bits: Words) -> Words:
     """Eight 7-bit groups, one per byte, as one 56-bit number."""
     x = bytes_of_seven_bits

@@ -51,7 +51,7 @@ def gather(buffer: Buffer, runs: Runs, most: int) -> Iterator[Gathered]:
                 continue
             heads = block.starts - header
             joined = Buffer(joined_spans(buffer, heads, heads + stride * block.counts))
-            payloads = np.arange(header, joined.size, stride)
+            payloads = np.arange(joined.size // stride) * stride + header
             yield Gathered(_all_places(block_places), joined, payloads, payloads + length)
     for block, block_places in _blocks(runs, places, rest, most):
         yield _as_they_are(buffer, block, block_places)

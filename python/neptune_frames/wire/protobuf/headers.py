@@ -71,7 +71,7 @@ def read_headers(buffer: Buffer, positions: Positions, ends: Positions | int) ->
     return Headers(tags, starts, stops, valid)
 
 
-def read_field(content: bytes, position: int) -> tuple[int, int, int] | None:
+def read_field(content: bytes | memoryview, position: int) -> tuple[int, int, int] | None:
     """Tag of the field at one position, and where its payload starts and stops; None if it is not valid."""
     tag, start = _read_varint(content, position)
     wire_type = tag & 7
@@ -100,7 +100,7 @@ def read_delimited(content: memoryview, position: int, end: int) -> tuple[int, i
     return (tag, start + 1, stop) if stop <= end else None
 
 
-def _read_varint(content: bytes, position: int) -> tuple[int, int]:
+def _read_varint(content: bytes | memoryview, position: int) -> tuple[int, int]:
     """The varint at the position and where it stops; 0 marks one that is overlong or cut off."""
     value = 0
     for place, byte in enumerate(content[position : position + LONGEST_VARINT]):

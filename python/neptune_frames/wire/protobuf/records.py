@@ -21,6 +21,7 @@ from neptune_frames.wire.protobuf.named import NamedContents, NamedField, NamedV
 from neptune_frames.wire.protobuf.runs import Runs
 from neptune_frames.wire.protobuf.scan import scan
 from neptune_frames.wire.protobuf.structs import JoinedStructs, with_nulls
+from neptune_frames.wire.protobuf.tables import Tables
 
 #: Messages read at a time: enough that calls into NumPy cost little, few enough for small temporaries.
 _BLOCK = 65_536
@@ -158,6 +159,18 @@ class Records:
         _, starts, stops = runs.expanded()
         items = Records(self._buffer, field.message, len(starts), np.arange(len(starts)), starts, stops, named)
         return runs.offsets(self.count), items
+
+    def tables(self, name: str) -> tuple[Tables, Records]:
+        """The items of a repeated submessage that are rows of tables, and the others, each in its own order.
+
+        For items that each hold one list of messages with numbers only.
+        """
+        field = self._fields[name]
+        assert field.message is not None
+        _, starts, stops = self._found.runs(field).expanded()
+        tables = Tables(self._buffer, starts, stops, field.message)
+        starts, stops = (np.delete(column, tables.rows) for column in (starts, stops))
+        return tables, Records(self._buffer, field.message, len(starts), np.arange(len(starts)), starts, stops)
 
     def item_structs(
         self,

@@ -1,0 +1,222 @@
+"""Where everything stands in a message that holds one list of small messages, such as the points of a series.
+
+Messages of one length usually have the same fields in the same places: numbers are of fixed size, and the
+items of the list follow one another at equal distances. A pattern says where, and which bytes prove it. It
+is read from one message; whether others are like it is for `neptune_frames.wire.protobuf.tables` to test.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Any, NamedTuple
+
+import numpy as np
+import numpy.typing as npt
+
+from neptune_frames.wire.protobuf.buffer import WORD
+from neptune_frames.wire.protobuf.fields import Field, Kind, Message, WireType
+from neptune_frames.wire.protobuf.headers import read_field
+
+#: Longer items have no pattern.
+_LONGEST_ITEM = 1024
+#: So many stretches of equal items are found: a first item without a step, the others, perhaps a last one.
+_MOST_STRETCHES = 6
+#: Bytes of the numbers that are compared.
+_WIDTHS = (1, 2, 4, WORD)
+
+
+class Place(NamedTuple):
+    """Where the payload of a field starts and stops, from the start of its message or item."""
+
+    start: int
+    stop: int
+
+
+class ByteTest(NamedTuple):
+    """A little-endian number at an offset, which must be as ``expected`` under ``mask``."""
+
+    offset: int
+    dtype: np.dtype[np.unsignedinteger[Any]]
+    mask: np.unsignedinteger[Any]
+    expected: np.unsignedinteger[Any]
+
+    def passed(self, numbers: npt.NDArray[Any]) -> npt.NDArray[np.bool_]:
+        """Which of the numbers are as they should be."""
+        if int(self.mask) != np.iinfo(self.dtype).max:
+            numbers = numbers & self.mask
+        verdict: npt.NDArray[np.bool_] = numbers == self.expected
+        return verdict
+
+
+class Stretch(NamedTuple):
+    """``repeats`` items at equal distances with the same fields in the same places, the first one at ``offset``.
+
+    Places and tests count from the start of each item's header.
+    """
+
+    offset: int
+    stride: int
+    repeats: int
+    places: dict[str, Place]
+    tests: list[ByteTest]
+
+
+@dataclass
+class RowPattern:
+    """The fields by dotted path, the items of the one list, and the tests of what is around the items."""
+
+    places: dict[str, Place] = field(default_factory=dict)
+    stretches: list[Stretch] = field(default_factory=list)
+    tests: list[ByteTest] = field(default_factory=list)
+
+    @property
+    def items(self) -> int:
+        """The number of items in the list."""
+        return sum(stretch.repeats for stretch in self.stretches)
+
+
+def row_pattern(content: memoryview, message: Message) -> RowPattern | None:
+    """The pattern of one message, or None if it has none (or is not valid, which others will explain)."""
+    reader = _Reader(content)
+    return reader.pattern if reader.read(0, len(content), message, "") else None
+
+
+class _Reader:
+    """Reads one message. What is around the items is tested region by region."""
+
+    def __init__(self, content: memoryview) -> None:
+        self._content = content
+        self._region = 0
+        self._mask = bytearray()
+        self.pattern = RowPattern()
+
+    def read(self, position: int, stop: int, message: Message, prefix: str) -> bool:
+        """Read the fields between the position and the stop; False where they have no pattern."""
+        seen = set()
+        while position < stop:
+            header = read_field(self._content, position)
+            if header is None or header[2] > stop:
+                return False
+            tag, first, last = header
+            declared = message.by_number.get(tag >> 3)
+            if declared is not None and (tag != declared.tag or (declared.number in seen and not declared.repeated)):
+                return False
+            if declared is None or declared in message.skipped:
+                self._expect(position, first, last, tag)
+            elif declared.message is None:
+                if declared.repeated or declared.oneof:
+                    return False
+                self.pattern.places[prefix + declared.name] = Place(first, last)
+                self._expect(position, first, last, tag)
+            elif declared.repeated:
+                self._end_region()
+                last = self._read_items(position, stop, declared)
+                if last == position:
+                    return False
+                self._region = last
+            else:
+                self._expect(position, first, first, tag)
+                if declared.oneof or not self.read(first, last, declared.message, f"{prefix}{declared.name}."):
+                    return False
+            seen.add(tag >> 3)
+            position = last
+        if not prefix:
+            self._end_region()
+        return True
+
+    def _expect(self, position: int, first: int, last: int, tag: int) -> None:
+        """Expect the header from the position to ``first`` as it is, and a payload of the same size."""
+        is_varint = tag & 7 == WireType.VARINT
+        self._mask += b"\xff" * (first - position) + (b"\x80" if is_varint else b"\x00") * (last - first)
+
+    def _end_region(self) -> None:
+        """Turn what is expected of the bytes since the last items into tests."""
+        expected = np.frombuffer(self._content[self._region : self._region + len(self._mask)], np.uint8)
+        self.pattern.tests += byte_tests(np.frombuffer(bytes(self._mask), np.uint8), expected, self._region)
+        self._mask.clear()
+
+    def _read_items(self, position: int, stop: int, declared: Field) -> int:
+        """Read the items that follow one another; return where they end, or where one has no pattern."""
+        assert declared.message is not None
+        while position < stop:
+            header = read_field(self._content, position)
+            if header is None or header[0] != declared.tag:
+                return position
+            _, first, last = header
+            stride = last - position
+            if last > stop or stride > _LONGEST_ITEM or len(self.pattern.stretches) == _MOST_STRETCHES:
+                return position
+            places_and_tests = _read_item(bytes(self._content[position:last]), first - position, declared.message)
+            if places_and_tests is None:
+                return position
+            count = self._equal_neighbours(position, first - position, stride, stop)
+            self.pattern.stretches.append(Stretch(position, stride, count, *places_and_tests))
+            position += count * stride
+        return position
+
+    def _equal_neighbours(self, position: int, header: int, stride: int, stop: int) -> int:
+        """How many items from the position on have its header, as far as a quick look tells."""
+        head = self._content[position : position + header]
+        if self._content[position + stride : position + stride + header] != head:
+            return 1
+        possible, left = divmod(stop - position, stride)
+        if not left:
+            return possible  # The tests will fail where the guess is wrong.
+        items = np.frombuffer(self._content, np.uint8)[position : position + possible * stride]
+        heads = items.reshape(possible, stride)[:, :header]
+        different = np.flatnonzero((heads != np.frombuffer(head, np.uint8)).any(axis=1))
+        return int(different[0]) if len(different) else possible
+
+
+def _read_item(content: bytes, start: int, message: Message) -> tuple[dict[str, Place], list[ByteTest]] | None:
+    """The numbers of an item, header included, whose fields begin at the start; None where it has no pattern."""
+    places: dict[str, Place] = {}
+    mask = np.zeros(len(content), np.uint8)
+    mask[:start] = 0xFF
+    seen = set()
+    position = start
+    while position < len(content):
+        header = read_field(content, position)
+        if header is None:
+            return None
+        tag, first, last = header
+        is_varint = tag & 7 == WireType.VARINT
+        declared = message.by_number.get(tag >> 3)
+        if declared is not None and (tag != declared.tag or declared.number in seen):
+            return None
+        if declared is not None and declared not in message.skipped:
+            if declared.kind.numpy_type is None or declared.repeated or (is_varint and not _is_short(declared, header)):
+                return None
+            places[declared.name] = Place(first, last)
+        mask[position:first] = 0xFF
+        mask[first:last] = 0x80 if is_varint else 0
+        seen.add(tag >> 3)
+        position = last
+    return places, byte_tests(mask, np.frombuffer(content, np.uint8), 0)
+
+
+def _is_short(declared: Field, header: tuple[int, int, int]) -> bool:
+    """Whether a varint can be read as a part of the word that ends where it ends; a flag is one byte."""
+    _, first, last = header
+    return last - first == 1 or (last - first <= WORD <= last and declared.kind is not Kind.BOOL)
+
+
+def byte_tests(mask: npt.NDArray[np.uint8], expected: npt.NDArray[np.uint8], offset: int) -> list[ByteTest]:
+    """Tests of all bytes with something to test, in numbers as wide as the bytes allow.
+
+    ``offset`` is that of the first byte. No number reaches beyond the bytes of the mask.
+    """
+    tests = []
+    position = 0
+    while len(ahead := np.flatnonzero(mask[position:])):
+        position += int(ahead[0])
+        room = len(mask) - position
+        span = 1 + int(np.flatnonzero(mask[position : position + WORD])[-1])
+        width = min((width for width in _WIDTHS if span <= width <= room), default=0)
+        width = width or max(width for width in _WIDTHS if width <= room)
+        dtype = np.dtype(f"<u{width}")
+        part = slice(position, position + width)
+        (tested,), (wanted,) = mask[part].view(dtype), (mask[part] & expected[part]).view(dtype)
+        tests.append(ByteTest(offset + position, dtype, tested, wanted))
+        position += width
+    return tests
