@@ -32,6 +32,7 @@ from neptune_frames.query.selection import (
 )
 from neptune_frames.schemas import RUNS
 from neptune_frames.sources.base import SeriesKeys
+from neptune_frames.sources.definitions import distinct_neighbours
 
 if TYPE_CHECKING:
     from neptune_frames.query.attribute_filters import BaseAttributeFilter
@@ -163,9 +164,11 @@ def series_keys(source: Source, question: MetricsQuestion, narrowing: Narrowing 
     else:
         runs = find_runs(source, question.project, containers)
     runs = narrowing.runs(runs)
-    if names is None:
-        names = attribute_names(source, question.project, runs, selector) if runs.num_rows else ()
-    return SeriesKeys(runs, narrowing.attributes(_names(names)))
+    if names is not None:
+        attributes = _names(names)
+    else:
+        attributes = attribute_names(source, question.project, runs, selector) if runs.num_rows else _names(())
+    return SeriesKeys(runs, narrowing.attributes(attributes))
 
 
 def find_runs(source: Source, project: str, containers: Containers) -> pa.Table:
@@ -191,12 +194,10 @@ def known_types(source: Source, project: str, names: Sequence[str]) -> Mapping[s
     return types
 
 
-def attribute_names(
-    source: Source, project: str, runs: pa.Table | None, selector: AttributeSelector
-) -> tuple[str, ...]:
+def attribute_names(source: Source, project: str, runs: pa.Table | None, selector: AttributeSelector) -> pa.Array:
     """Names of the attributes the runs (None: the whole project) have, ascending, each once."""
     names = source.definitions([project], runs, selector).column("attribute")
-    return tuple(sorted(names.unique().to_pylist()))
+    return distinct_neighbours(names, names).combine_chunks()
 
 
 def list_labels(source: Source, project: str, containers: Containers) -> list[str]:
@@ -209,10 +210,12 @@ def list_attributes(source: Source, project: str, containers: Containers, select
     """Names of the attributes of the runs selected, ascending, each once."""
     if not selector.alternatives or selector.plain_names == ():
         return []
-    if containers.filter is None and containers.kind is ContainerKind.RUN:
-        return list(attribute_names(source, project, None, selector))
-    runs = find_runs(source, project, containers)
-    return list(attribute_names(source, project, runs, selector)) if runs.num_rows else []
+    is_everything = containers.filter is None and containers.kind is ContainerKind.RUN
+    runs = None if is_everything else find_runs(source, project, containers)
+    if runs is not None and not runs.num_rows:
+        return []
+    names: list[str] = attribute_names(source, project, runs, selector).to_pylist()
+    return names
 
 
 def _names(names: Sequence[str]) -> pa.Array:

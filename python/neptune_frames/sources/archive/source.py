@@ -27,6 +27,7 @@ from neptune_frames.sources.archive.projects import Projects
 from neptune_frames.sources.archive.series import SeriesPoints, SeriesRequest, read_series
 from neptune_frames.sources.archive.values import CatalogColumns, attribute_values, values_batch
 from neptune_frames.sources.base import FileRequest, SearchAnswer, SeriesKeys
+from neptune_frames.sources.definitions import sorted_definitions
 
 if TYPE_CHECKING:
     import numpy.typing as npt
@@ -127,9 +128,7 @@ class ArchiveSource:
                 _defined(catalog, _held(catalog, numbers, catalog.selected(selector)))
                 for catalog, _, numbers in self._located(runs)
             ]
-        empty = pl.DataFrame(schema={"attribute": pl.String, "type": pl.String})
-        merged = pl.concat([empty, *found]).unique().sort("attribute", "type")
-        return pa.table([merged[name].to_arrow().cast(pa.string()) for name in ATTRIBUTES.names], schema=ATTRIBUTES)
+        return sorted_definitions(pa.concat_tables([ATTRIBUTES.empty_table(), *found]))
 
     def values(self, runs: pa.Table, selector: AttributeSelector) -> Iterator[tuple[str, pa.RecordBatch]]:
         """See `Source.values`. Ordered by type, attribute and run within each project."""
@@ -312,9 +311,9 @@ def _held(catalog: Catalog, runs: npt.NDArray[np.int64], definitions: pl.DataFra
     return pl.concat(found)
 
 
-def _defined(catalog: Catalog, definitions: pl.DataFrame) -> pl.DataFrame:
-    names = catalog.attributes.gather(definitions["attribute"])
-    return pl.DataFrame({"attribute": names, "type": definitions["type"]})
+def _defined(catalog: Catalog, definitions: pl.DataFrame) -> pa.Table:
+    columns = (catalog.attributes.gather(definitions["attribute"]), definitions["type"])
+    return pa.table([column.to_arrow().cast(pa.string()) for column in columns], schema=ATTRIBUTES)
 
 
 def _values(

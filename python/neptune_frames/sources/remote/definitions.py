@@ -10,6 +10,7 @@ import pyarrow as pa
 from neptune_frames import config
 from neptune_frames.query.selection import AttributeSelector
 from neptune_frames.schemas import ATTRIBUTES
+from neptune_frames.sources.definitions import sorted_definitions
 from neptune_frames.sources.remote.attribute_requests import Filters, attribute_filters
 from neptune_frames.sources.remote.concurrency import Step, fetch_unordered
 from neptune_frames.sources.remote.identifiers import by_project, holders
@@ -37,10 +38,7 @@ def fetch_definitions(
         for scope in _scopes(projects, runs)
         for wanted in filters
     )
-    pages = list(fetch_unordered(chains))
-    table = pa.Table.from_batches(pages, schema=ATTRIBUTES)
-    unique = table.group_by(ATTRIBUTES.names).aggregate([])
-    return unique.sort_by([("attribute", "ascending"), ("type", "ascending")]).cast(ATTRIBUTES)
+    return sorted_definitions(pa.Table.from_batches(fetch_unordered(chains), schema=ATTRIBUTES))
 
 
 def _scopes(projects: Sequence[str], runs: pa.Table | None) -> Iterator[Scope]:
