@@ -7,7 +7,7 @@ is decided here.
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 import pyarrow as pa
@@ -202,8 +202,9 @@ def attribute_names(source: Source, project: str, runs: pa.Table | None, selecto
 
 def list_labels(source: Source, project: str, containers: Containers) -> list[str]:
     """Names of the experiments, or ids of the runs, in ascending order."""
-    labels = find_runs(source, project, containers).column(containers.kind.label_column)
-    return sorted(labels.drop_null().to_pylist())
+    column = containers.kind.label_column
+    query = replace(run_query(source, project, containers), identity=(column,))
+    return sorted(source.search(query).runs.column(column).drop_null().to_pylist())
 
 
 def list_attributes(source: Source, project: str, containers: Containers, selector: AttributeSelector) -> list[str]:

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from neptune_frames import config
 from neptune_frames.frames.run_points import SeriesPoints, gather_points
@@ -77,12 +78,12 @@ class RunFields:
         every = AttributeSelector((AttributeAlternative(tuple(WIRE_NAMES)),))
         project = self._run["project"][0].as_py()
         found = self._source.definitions([project], self._run, every)
+        names, types = found["attribute"], found["type"]
+        listed: dict[str, str] = {}
         # Of several types that a field has at once, the one with a plain value counts.
-        pairs = sorted(
-            zip(found["attribute"].to_pylist(), found["type"].to_pylist(), strict=True),
-            key=lambda pair: pair[1] not in TYPES_WITHOUT_PLAIN_VALUE,
-        )
-        listed = dict(pairs)
+        for attribute_type in sorted(types.unique().to_pylist(), key=_has_plain_value):
+            of_type = names.filter(pc.equal(types, attribute_type)).to_numpy().tolist()
+            listed.update(dict.fromkeys(of_type, attribute_type))
         # What was looked up by name stays known.
         self.types = {**listed, **self.types}
         self._structure_is_known = True
@@ -118,9 +119,7 @@ class RunFields:
         if not missing:
             return
         selector = AttributeSelector((AttributeAlternative(tuple(WIRE_NAMES), names=tuple(missing)),))
-        answer = sorted(
-            self._source.values(self._run, selector), key=lambda part: part[0] not in TYPES_WITHOUT_PLAIN_VALUE
-        )
+        answer = sorted(self._source.values(self._run, selector), key=lambda part: _has_plain_value(part[0]))
         for attribute_type, batch in answer:
             found = batch.column("attribute").dictionary_decode().to_numpy(zero_copy_only=False).tolist()
             self.types.update(dict.fromkeys(found, attribute_type))
@@ -177,9 +176,13 @@ def _options(inherited: bool, step_range: StepRange, *, time: bool, previews: bo
     )
 
 
+def _has_plain_value(attribute_type: str) -> bool:
+    return attribute_type not in TYPES_WITHOUT_PLAIN_VALUE
+
+
 def _python_values(attribute_type: str, values: pa.Array) -> list[Any]:
     """The values of one type as Python objects; None for a type without a plain value."""
-    if attribute_type in TYPES_WITHOUT_PLAIN_VALUE:
+    if not _has_plain_value(attribute_type):
         return [None] * len(values)
     if attribute_type == "string_set":
         return [set(elements) for elements in values.to_pylist()]

@@ -45,7 +45,8 @@ class RunQuery:
     """Which runs: experiment heads or all runs of a project that satisfy a filter.
 
     ``project`` is ``workspace/name``, or None for every project (global search).
-    ``filter`` None selects everything. ``limit`` None means all, 0 none.
+    ``filter`` None selects everything. ``limit`` None means all, 0 none. ``identity`` are the columns of RUNS
+    that are needed: a source may leave the others null, which spares asking for them.
     """
 
     project: str | None
@@ -54,6 +55,7 @@ class RunQuery:
     sort: SortKey = field(default_factory=SortKey)
     limit: int | None = None
     offset: int = 0
+    identity: tuple[str, ...] = ("sys_id", "run_id", "experiment")
 
 
 @dataclass(frozen=True)

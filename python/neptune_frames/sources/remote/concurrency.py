@@ -148,14 +148,17 @@ def large_answers_ahead() -> int:
     return min(config.MAX_WORKERS.get(), max(4, 2 * (os.cpu_count() or 1)))
 
 
-def compute(task: Task[T]) -> T:
+def compute(task: Task[T], *, side_by_side: bool = True) -> T:
     """Run what keeps a processor busy, such as decoding, and wait for its result.
 
     It runs in one of as many threads as there are processors: more at a time would not be faster, and
-    allocators keep some memory for each thread that ever allocated.
+    allocators keep some memory for each thread that ever allocated. Tasks of very many short steps are better
+    not run ``side_by_side``: they would pass the interpreter to and fro at each step, which takes longer than
+    most steps.
     """
     context = contextvars.copy_context()
-    return _pool("compute", os.cpu_count() or 1).submit(context.run, task).result()
+    pool = _pool("compute", os.cpu_count() or 1) if side_by_side else _pool("compute-in-turn", 1)
+    return pool.submit(context.run, task).result()
 
 
 def shared_pool() -> ThreadPoolExecutor:

@@ -60,7 +60,7 @@ def search(session: Session, query: RunQuery, projection: Sequence[str]) -> Sear
     names = list(dict.fromkeys(projection))
     carried = query.project is not None and len(names) <= config.MAX_PROJECTED_ATTRIBUTES.get()
     pages = list(_pages(session, query, names if carried else []))
-    runs = _runs(pages, query.project)
+    runs = _runs(pages, query)
     total = pages[0].total if pages else None
     if not names:
         return SearchAnswer(runs, {}, total)
@@ -73,7 +73,7 @@ def _pages(session: Session, query: RunQuery, names: Sequence[str]) -> Iterator[
     wanted = query.limit
     if wanted == 0:
         return
-    projected = list(dict.fromkeys([*_IDENTITY.values(), *names]))
+    projected = list(dict.fromkeys([*(_IDENTITY[column] for column in query.identity), *names]))
     page_size = min(config.SEARCH_PAGE_SIZE.get(), _VALUES_PER_PAGE // len(projected))
     fetch = partial(_fetch_page, session, query, projected)
     first_limit = page_size if wanted is None else min(wanted, page_size)
@@ -111,8 +111,9 @@ def _pages_until_short(
 
 
 def _are_same_runs(page: AttributesPage, other: AttributesPage) -> bool:
-    sys_ids = (_text_of(one, _IDENTITY["sys_id"]) for one in (page, other))
-    return bool(page.entries.equals(other.entries) and next(sys_ids).equals(next(sys_ids)))
+    return bool(page.entries.equals(other.entries)) and all(
+        _text_of(page, attribute).equals(_text_of(other, attribute)) for attribute in _IDENTITY.values()
+    )
 
 
 def _fetch_page(session: Session, query: RunQuery, names: Sequence[str], offset: int, limit: int) -> AttributesPage:
@@ -135,6 +136,7 @@ def _fetch_page(session: Session, query: RunQuery, names: Sequence[str], offset:
             params={"projectIdentifier": query.project, "type": "run"},
             content=encode_message(in_project),
             project=query.project,
+            side_by_side=False,
         )
     warn_of_unknown_types(page.unknown_types)
     if page.entries.num_rows > limit:
@@ -151,22 +153,22 @@ def _sorting(sort: SortKey) -> Sorting:
     )
 
 
-def _runs(pages: Sequence[AttributesPage], project: str | None) -> pa.Table:
-    batches = [_runs_of_page(page, project) for page in pages]
+def _runs(pages: Sequence[AttributesPage], query: RunQuery) -> pa.Table:
+    batches = [_runs_of_page(page, query) for page in pages]
     return pa.Table.from_batches(batches, schema=RUNS).combine_chunks()
 
 
-def _runs_of_page(page: AttributesPage, project: str | None) -> pa.RecordBatch:
+def _runs_of_page(page: AttributesPage, query: RunQuery) -> pa.RecordBatch:
     count = page.entries.num_rows
     columns = {name: _text_of(page, attribute) for name, attribute in _IDENTITY.items()}
-    if count and columns["sys_id"].null_count:
+    if "sys_id" in query.identity and columns["sys_id"].null_count:
         raise WireDecodingError("a run of the search has no sys/id")
-    if project is None:
+    if query.project is None:
         projects = pc.binary_join_element_wise(
             page.entries.column("organization_name"), page.entries.column("project_name"), "/"
         )
     else:
-        projects = pa.repeat(pa.scalar(project), count)
+        projects = pa.repeat(pa.scalar(query.project), count)
     return pa.RecordBatch.from_arrays([projects, *columns.values()], schema=RUNS)
 
 

@@ -75,6 +75,7 @@ class Session:
         content_type: str = JSON,
         project: str | None = None,
         headers: Mapping[str, str] | None = None,
+        side_by_side: bool = True,
     ) -> T:
         """Send one request and decode its answer, trying again as the retry policy says.
 
@@ -90,6 +91,8 @@ class Session:
             Named in the error where access is denied.
         headers
             Further headers of this request.
+        side_by_side
+            Whether its decoding may run beside that of others (`neptune_frames.sources.remote.concurrency.compute`).
 
         Raises
         ------
@@ -115,7 +118,7 @@ class Session:
                     check(response.status_code, response.headers, read_error(response), project=project)
                 with self._bodies.reserve(expected_size(response)):
                     body = read_body(response, check_cancelled)
-                    return compute(partial(decode, body, _media_type(response, answers)))
+                    return compute(partial(decode, body, _media_type(response, answers)), side_by_side=side_by_side)
 
         return self._retry_policy.run(attempt, url=url, sleep=cancellable_sleep(self._retry_policy.sleep))
 

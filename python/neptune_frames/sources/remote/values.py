@@ -117,6 +117,7 @@ def _page(session: Session, question: _Question, token: str | None, trail: Token
         params={"projectIdentifier": question.project},
         content=encode_message(msgspec.structs.replace(question.request, next_page=next_page)),
         project=question.project,
+        side_by_side=False,
     )
     warn_of_unknown_types(page.unknown_types)
     following: Callable[[], Step[list[Batch]]] | None = None

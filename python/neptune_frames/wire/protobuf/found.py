@@ -101,5 +101,5 @@ class Found:
         if not bool((starts[1:] > starts[:-1]).all()):
             # Payloads are disjoint and owners ascend with them, so each column can be sorted by itself.
             for column in (owners, starts, stops):
-                column.sort()
+                column.sort(kind="stable")  # merges the chunks, each of which ascends
         return owners, starts, stops

@@ -43,6 +43,9 @@ _COST_OF_WINDOW_BYTE = 0.008
 _COST_OF_LONG_FIELD = 0.5
 _ROUNDS_BEFORE_CHOICE = 8
 
+#: How wide a chain looks for the next field when it looks at every byte.
+_EVERY_BYTE = 2
+
 #: Which bytes may start a field of any number: those whose low bits are a wire type that is read.
 _ANY_FIELD = np.isin(np.arange(256) & 7, [WireType.VARINT, WireType.FIXED64, WireType.LENGTH, WireType.FIXED32])
 
@@ -128,22 +131,26 @@ def _read_by_windows(
 ) -> int:
     """Find the fields of one long message in the next windows; return where the message goes on."""
     declared = [field.tag & 0x7F | (0x80 if field.tag >= 0x80 else 0) for field in message.by_number.values()]
-    only_declared = True
+    # Which bytes are taken for the start of a field: those of the field at hand, of declared fields, of any.
+    width = 0
     for _ in range(windows):
         position = _skim_long_fields(buffer, owner, position, end, found)
         if position == end:
             break
         window = min(end, position + _WINDOW)
         content = buffer.bytes[position:window]
-        may_start = _any_of(content, declared) if only_declared else _ANY_FIELD[content]
+        if width < _EVERY_BYTE:
+            may_start = _any_of(content, [int(content[0])] if width == 0 else declared)
+        else:
+            may_start = _ANY_FIELD[content]
         tags, starts, stops = _follow_chain(buffer, position, may_start, end)
         reached = position
         if len(stops):
             found.add(np.full(len(stops), owner), tags, starts, stops)
             reached = int(stops[-1])
-        if only_declared and reached - position < (window - position) // 2:
-            # Undeclared fields interrupt the chain: take every byte into account from here on.
-            only_declared = False
+        if width < _EVERY_BYTE and reached - position < (window - position) // 2:
+            # Other fields interrupt the chain: take more bytes into account from here on.
+            width += 1
         elif reached == position:
             raise explain(buffer, position, end)
         position = reached
