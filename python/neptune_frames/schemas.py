@@ -68,17 +68,20 @@ FLOAT_SERIES_STATISTICS = ("min", "max", "average", "variance")
 SERIES_TYPES = ("float_series", "string_series", "histogram_series", "file_series")
 
 
-def values_schema(attribute_type: str) -> pa.Schema:
+def values_schema(attribute_type: str, *, statistics: bool = True) -> pa.Schema:
     """Schema of a VALUES batch, which holds one attribute type: one row per (run, attribute).
 
     ``run`` is a position in the RUNS table (or the entries of a page) the batch belongs to. A null
-    ``value`` means that the attribute is there but has no value (a series without a last value).
+    ``value`` means that the attribute is there but has no value (a series without a last value). Float
+    series without ``statistics`` have their last value only.
     """
     fields = [
         pa.field("run", pa.int32(), nullable=False),
         pa.field("attribute", pa.dictionary(pa.int32(), pa.string()), nullable=False),
         pa.field("value", VALUE_TYPES[attribute_type]),
     ]
+    if attribute_type == "float_series" and not statistics:
+        return pa.schema(fields)
     if attribute_type in SERIES_TYPES:
         fields.append(pa.field("last_step", pa.float64()))
     if attribute_type == "float_series":

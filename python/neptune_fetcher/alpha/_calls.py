@@ -154,7 +154,8 @@ def _table(
     wanted = sort_by if isinstance(sort_by, Attribute) else Attribute(sort_by)
     sort_type: Any = wanted.type or _types(source, project, containers, [wanted.name])[wanted.name]
     sort = CoreAttribute(wanted.name, sort_type)
-    return fetch_run_table(source, TableQuestion(project, containers, selector, sort, descending, limit))
+    question = TableQuestion(project, containers, selector, sort, descending, limit)
+    return fetch_run_table(source, question, statistics=True)
 
 
 def _series_question(

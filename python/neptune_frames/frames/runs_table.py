@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timezone
 from functools import cached_property
 from typing import TYPE_CHECKING
@@ -73,7 +73,8 @@ def fetch_runs_table(source: Source, question: RunsQuestion) -> RunsTable:
     names = tuple(dict.fromkeys(question.names))
     if question.pattern:
         check_regex(question.pattern)
-    answer = source.search(question.query, projection=[name for name in names if name != STATE])
+    query = replace(question.query, statistics=False)
+    answer = source.search(query, projection=[name for name in names if name != STATE])
     batches: dict[str, list[pa.RecordBatch]] = {
         attribute_type: table.to_batches() for attribute_type, table in answer.values.items()
     }

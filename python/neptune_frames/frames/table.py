@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections import Counter, defaultdict
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from collections.abc import Set as AbstractSet
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
@@ -109,8 +109,8 @@ class _TypeLookup:
         return self._known
 
 
-def fetch_run_table(source: Source, question: TableQuestion) -> RunTable:
-    """Ask a source for runs and their attribute values.
+def fetch_run_table(source: Source, question: TableQuestion, *, statistics: bool = False) -> RunTable:
+    """Ask a source for runs and their attribute values, of float series with or without their statistics.
 
     A short list of exact names travels with the search itself. A pattern is made such a list where it
     stands for few names: a search answers for many runs at once, a question for values page by page.
@@ -119,7 +119,7 @@ def fetch_run_table(source: Source, question: TableQuestion) -> RunTable:
         NeptuneProjectInaccessible: If the project does not exist.
         AttributeTypeInferenceError: If an attribute of the filter has several types.
     """
-    query, selector = question.run_query(source), question.attributes
+    query, selector = replace(question.run_query(source), statistics=statistics), question.attributes
     names = selector.plain_names
     if names is not None and _travels(names, query):
         answer = source.search(query, projection=names)

@@ -32,7 +32,7 @@ class TypeGrid:
     type: str
     attributes: list[str]
     values: pa.Array
-    places: npt.NDArray[np.int64]
+    places: npt.NDArray[np.int32] | npt.NDArray[np.int64]
     last_steps: pa.Array | None = None
 
     @property
@@ -45,7 +45,7 @@ class TypeGrid:
         """All cells, attribute after attribute, null where there is no value."""
         flat = self.places.ravel()
         values = self.values.cast(pa.large_string()) if pa.types.is_string(self.values.type) else self.values
-        return values.take(pa.array(flat, mask=flat == MISSING))
+        return values.take(pa.array(flat, mask=None if self.is_complete.all() else flat == MISSING))
 
 
 def table_grids(values: dict[str, pa.Table], run_count: int) -> list[TypeGrid]:
@@ -61,8 +61,9 @@ def table_grids(values: dict[str, pa.Table], run_count: int) -> list[TypeGrid]:
 def _grid(attribute_type: str, table: pa.Table, run_count: int) -> TypeGrid:
     codes, names = sorted_codes(table.column("attribute"))
     values = _one_chunk(table.column("value"))
-    places = np.full((len(names), run_count), MISSING, dtype=np.int64)
-    found = np.arange(len(values))
+    dtype = np.int32 if len(values) < 2**31 else np.int64
+    places = np.full((len(names), run_count), MISSING, dtype=dtype)
+    found = np.arange(len(values), dtype=dtype)
     if values.null_count:
         found = np.where(values.is_valid().to_numpy(zero_copy_only=False), found, MISSING)
     places[codes, table.column("run").to_numpy()] = found
@@ -86,7 +87,9 @@ def _one_chunk(column: pa.ChunkedArray) -> pa.Array:
     return column.chunk(0) if column.num_chunks == 1 else pa.concat_arrays(column.chunks)
 
 
-def gather(values: npt.NDArray[Any], missing: object, places: npt.NDArray[np.int64]) -> npt.NDArray[Any]:
+def gather(
+    values: npt.NDArray[Any], missing: object, places: npt.NDArray[np.int32] | npt.NDArray[np.int64]
+) -> npt.NDArray[Any]:
     """``values[places]``, and ``missing`` where there is no place. The dtype stays that of ``values``."""
     with_missing = np.empty(len(values) + 1, dtype=values.dtype)
     with_missing[:-1] = values

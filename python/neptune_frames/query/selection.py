@@ -46,7 +46,8 @@ class RunQuery:
 
     ``project`` is ``workspace/name``, or None for every project (global search).
     ``filter`` None selects everything. ``limit`` None means all, 0 none. ``identity`` are the columns of RUNS
-    that are needed: a source may leave the others null, which spares asking for them.
+    that are needed: a source may leave the others null, which spares asking for them. Without ``statistics`` it
+    may leave out what float series have beside their last value.
     """
 
     project: str | None
@@ -56,6 +57,7 @@ class RunQuery:
     limit: int | None = None
     offset: int = 0
     identity: tuple[str, ...] = ("sys_id", "run_id", "experiment")
+    statistics: bool = True
 
 
 @dataclass(frozen=True)

@@ -43,7 +43,7 @@ __all__ = [
 class Codec(Protocol):
     """What each format's module offers."""
 
-    def decode_search(self, body: bytes, *, identity: bool = True) -> AttributesPage: ...
+    def decode_search(self, body: bytes, *, identity: bool = True, statistics: bool = True) -> AttributesPage: ...
     def encode_search(self, page: AttributesPage) -> bytes: ...
     def decode_values(self, body: bytes) -> AttributesPage: ...
     def encode_values(self, page: AttributesPage) -> bytes: ...
@@ -78,13 +78,14 @@ def codec(media_type: str) -> Codec:
     return cast("Codec", import_module(module))
 
 
-def decode_search(body: bytes, media_type: str, *, identity: bool = True) -> AttributesPage:
+def decode_search(body: bytes, media_type: str, *, identity: bool = True, statistics: bool = True) -> AttributesPage:
     """A search answer (endpoints S and GS): entries, the projected values, the total.
 
     Who needs no column of the entries, only how many there are, says so with ``identity=False``: the
-    columns may then be null, where a codec saves work by not reading them.
+    columns may then be null, where a codec saves work by not reading them. In the same way float series
+    without ``statistics`` may have their last value only.
     """
-    return codec(media_type).decode_search(body, identity=identity)
+    return codec(media_type).decode_search(body, identity=identity, statistics=statistics)
 
 
 def encode_search(page: AttributesPage, media_type: str) -> bytes:

@@ -70,8 +70,8 @@ def encode_attributes(page: AttributesPage) -> bytes:
     return b"".join(streams)
 
 
-def decode_search(body: bytes, *, identity: bool = True) -> AttributesPage:
-    """Decode a search answer; ``identity`` makes no difference, as its columns are there without a copy."""
+def decode_search(body: bytes, *, identity: bool = True, statistics: bool = True) -> AttributesPage:
+    """Decode a search answer, with all columns, as they are there without a copy."""
     return decode_attributes(body)
 
 

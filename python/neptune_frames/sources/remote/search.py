@@ -22,7 +22,7 @@ from neptune_frames.query.selection import (
     RunQuery,
     SortKey,
 )
-from neptune_frames.schemas import RUNS, values_schema
+from neptune_frames.schemas import RUNS
 from neptune_frames.sources.base import SearchAnswer
 from neptune_frames.sources.remote.concurrency import fetch_ordered, large_answers_ahead
 from neptune_frames.sources.remote.session import LEADERBOARD, Session
@@ -64,7 +64,11 @@ def search(session: Session, query: RunQuery, projection: Sequence[str]) -> Sear
     total = pages[0].total if pages else None
     if not names:
         return SearchAnswer(runs, {}, total)
-    values = _carried_values(pages, names) if carried else _later_values(session, runs, names)
+    batches = _carried_values(pages, names) if carried else _later_values(session, runs, names)
+    pages.clear()  # What they hold beside the values is not needed any more; each type's pieces go with it.
+    values = {name: _table(batches.pop(name)) for name in list(batches)}
+    # The allocator keeps what other threads made and this one freed: it would be the larger part of the memory.
+    pa.default_memory_pool().release_unused()
     return SearchAnswer(runs, values, total)
 
 
@@ -132,7 +136,7 @@ def _fetch_page(session: Session, query: RunQuery, names: Sequence[str], offset:
             "POST",
             _PATH,
             # Runs of one known project are told by their attributes.
-            partial(decode_search, identity=False),
+            partial(decode_search, identity=False, statistics=query.statistics),
             params={"projectIdentifier": query.project, "type": "run"},
             content=encode_message(in_project),
             project=query.project,
@@ -191,7 +195,7 @@ def _is_attribute(batch: pa.RecordBatch, attribute: str) -> npt.NDArray[np.bool_
     return hits
 
 
-def _carried_values(pages: Sequence[AttributesPage], names: Sequence[str]) -> dict[str, pa.Table]:
+def _carried_values(pages: Sequence[AttributesPage], names: Sequence[str]) -> dict[str, list[pa.RecordBatch]]:
     """The values of all pages by type, with rows counted over all pages."""
     wanted = pa.array(names, pa.string())
     batches: dict[str, list[pa.RecordBatch]] = {}
@@ -203,7 +207,7 @@ def _carried_values(pages: Sequence[AttributesPage], names: Sequence[str]) -> di
                 moved = pc.add(kept.column("run"), pa.scalar(start, pa.int32()))
                 batches.setdefault(attribute_type, []).append(kept.set_column(0, kept.schema.field(0), moved))
         start += page.entries.num_rows
-    return {name: _table(name, found) for name, found in batches.items()}
+    return batches
 
 
 def _of_names(batch: pa.RecordBatch, wanted: pa.Array) -> pa.RecordBatch:
@@ -213,13 +217,14 @@ def _of_names(batch: pa.RecordBatch, wanted: pa.Array) -> pa.RecordBatch:
     return batch if pc.all(is_wanted).as_py() else batch.filter(is_wanted.take(names.indices))
 
 
-def _later_values(session: Session, runs: pa.Table, names: Sequence[str]) -> dict[str, pa.Table]:
+def _later_values(session: Session, runs: pa.Table, names: Sequence[str]) -> dict[str, list[pa.RecordBatch]]:
     selector = AttributeSelector((AttributeAlternative(types=tuple(WIRE_NAMES), names=tuple(names)),))
     batches: dict[str, list[pa.RecordBatch]] = {}
     for attribute_type, batch in fetch_values(session, runs, selector):
         batches.setdefault(attribute_type, []).append(batch)
-    return {name: _table(name, found) for name, found in batches.items()}
+    return batches
 
 
-def _table(attribute_type: str, batches: list[pa.RecordBatch]) -> pa.Table:
-    return pa.Table.from_batches(batches, schema=values_schema(attribute_type)).unify_dictionaries()
+def _table(batches: list[pa.RecordBatch]) -> pa.Table:
+    """Pieces as one table of one chunk."""
+    return pa.Table.from_batches(batches).unify_dictionaries().combine_chunks()

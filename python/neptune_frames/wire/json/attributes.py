@@ -90,8 +90,8 @@ _SEARCH_ANSWER = pa.struct([_ENTRIES, pa.field("matchingItemCount", pa.int64())]
 _VALUES_ANSWER = pa.struct([_ENTRIES, pa.field("nextPage", NEXT_PAGE)])
 
 
-def decode_search(body: bytes, *, identity: bool = True) -> AttributesPage:
-    """Decode a search answer; ``identity`` makes no difference, as all of the text has to be read anyway."""
+def decode_search(body: bytes, *, identity: bool = True, statistics: bool = True) -> AttributesPage:
+    """Decode a search answer, with all columns: all of the text has to be read anyway."""
     answer = decode_object(body, _SEARCH_ANSWER)
     entries, values, unknown = _decoded_entries(answer.field("entries").flatten())
     return AttributesPage(

@@ -9,7 +9,7 @@ import numpy as np
 import pyarrow as pa
 
 from neptune_frames.query.attributes import CLIENT_NAMES, WIRE_NAMES
-from neptune_frames.schemas import FILE, FLOAT_SERIES_STATISTICS, HISTOGRAM, TIMESTAMP, values_schema
+from neptune_frames.schemas import FILE, FLOAT_SERIES_STATISTICS, HISTOGRAM, TIMESTAMP, VALUE_TYPES, values_schema
 from neptune_frames.wire.pages import ENTRIES, AttributesPage
 from neptune_frames.wire.protobuf import messages
 from neptune_frames.wire.protobuf.buffer import Body, Positions
@@ -69,15 +69,17 @@ _NAMED_VALUES = {
 }
 
 
-def decode_search(body: Body, *, identity: bool = True) -> AttributesPage:
+def decode_search(body: Body, *, identity: bool = True, statistics: bool = True) -> AttributesPage:
     """Decode ``ProtoLeaderboardEntriesSearchResultDTO``; ``sys_id`` of the entries is null (it is an attribute).
 
-    Without ``identity`` the other columns of the entries are null too, which saves reading them.
+    Without ``identity`` the other columns of the entries are null too, which saves reading them; without
+    ``statistics`` float series have none.
     """
-    read = _read(messages.SEARCH_RESULT, "entries.", "matching_item_count", identity=identity)
+    read = _read(messages.SEARCH_RESULT, "entries.", "matching_item_count", identity=identity, statistics=statistics)
     answer = Records.of_body(body, read)
     _, entries = answer.items("entries", named=_NAMED_VALUES[messages.ATTRIBUTES])
-    return _decode_entries(entries, messages.ATTRIBUTES, total=int(answer.numbers("matching_item_count")[0]))
+    total = int(answer.numbers("matching_item_count")[0])
+    return _decode_entries(entries, messages.ATTRIBUTES, total=total, statistics=statistics)
 
 
 def encode_search(page: AttributesPage) -> bytes:
@@ -124,18 +126,25 @@ def encode_run_attributes(page: AttributesPage) -> bytes:
 
 
 @cache
-def _read(message: Message, prefix: str, *others: str, identity: bool = True) -> Message:
+def _read(message: Message, prefix: str, *others: str, identity: bool = True, statistics: bool = True) -> Message:
     """The message narrowed to what a page holds of its entries, and other fields."""
     entry = messages.QUERY_ATTRIBUTES_ENTRY if message is messages.QUERY_ATTRIBUTES_RESULT else messages.ATTRIBUTES
     paths = [f"{prefix}{name}" for name in _ENTRY_FIELDS[entry].values()] if identity else []
     paths += [f"{prefix}attributes.{name}" for name in ("name", "type")]
-    for name, columns in _VALUE_FIELDS.values():
-        paths += [f"{prefix}attributes.{name}.{value}" for value in columns.values() or _FILE_FIELDS.values()]
+    for client_type, (name, columns) in _VALUE_FIELDS.items():
+        read = values_schema(client_type, statistics=statistics).names
+        values = [columns[column] for column in columns if column in read] or _FILE_FIELDS.values()
+        paths += [f"{prefix}attributes.{name}.{value}" for value in values]
     return message.select(*paths, *others)
 
 
 def _decode_entries(
-    entries: Records, entry: Message, *, total: int | None = None, next_page_token: str | None = None
+    entries: Records,
+    entry: Message,
+    *,
+    total: int | None = None,
+    next_page_token: str | None = None,
+    statistics: bool = True,
 ) -> AttributesPage:
     read = {field.name for field in entries.message.fields}
     columns = {
@@ -143,7 +152,7 @@ def _decode_entries(
         for column, name in _ENTRY_FIELDS[entry].items()
         if name in read
     }
-    values, unknown = _decode_values(entries)
+    values, unknown = _decode_values(entries, statistics)
     return AttributesPage(
         pa.RecordBatch.from_arrays(
             [columns.get(name, pa.nulls(entries.count, pa.string())) for name in ENTRIES.names], schema=ENTRIES
@@ -155,17 +164,18 @@ def _decode_entries(
     )
 
 
-def _decode_values(entries: Records) -> tuple[dict[str, pa.RecordBatch], frozenset[str]]:
+def _decode_values(entries: Records, statistics: bool) -> tuple[dict[str, pa.RecordBatch], frozenset[str]]:
     """The values of all entries by client type, and the types that have none."""
     batches: dict[str, list[pa.RecordBatch]] = {}
     unknown = set()
+    schemas = {client_type: values_schema(client_type, statistics=statistics) for client_type in VALUE_TYPES}
     for client_type in _VALUE_FIELDS:
         named = entries.named_contents(WIRE_NAMES[client_type])
         if named is not None:
             contents, values = named
             names = pa.DictionaryArray.from_arrays(pa.array(contents.codes, pa.int32()), pa.array(contents.names))
-            columns = _value_columns(values, client_type)
-            batches[client_type] = [_batch(client_type, contents.owners, names, columns)]
+            columns = _value_columns(values, client_type, schemas[client_type])
+            batches[client_type] = [_batch(schemas[client_type], contents.owners, names, columns)]
     for runs, attributes in entries.item_blocks("attributes"):
         names, types = attributes.array("name"), attributes.array("type")
         codes = types.indices.to_numpy()
@@ -175,14 +185,14 @@ def _decode_values(entries: Records) -> tuple[dict[str, pa.RecordBatch], frozens
                 continue
             client_type = CLIENT_NAMES[wire_type]
             rows = np.flatnonzero(codes == code)
-            columns = _columns_of_rows(attributes, client_type, rows)
-            batch = _batch(client_type, runs[rows], names.take(pa.array(rows)), columns)
+            columns = _columns_of_rows(attributes, client_type, schemas[client_type], rows)
+            batch = _batch(schemas[client_type], runs[rows], names.take(pa.array(rows)), columns)
             batches.setdefault(client_type, []).append(batch)
     return {client_type: _joined_batches(found) for client_type, found in batches.items()}, frozenset(unknown)
 
 
-def _batch(client_type: str, runs: Positions, names: pa.DictionaryArray, values: Iterable[pa.Array]) -> pa.RecordBatch:
-    return pa.RecordBatch.from_arrays([pa.array(runs, pa.int32()), names, *values], schema=values_schema(client_type))
+def _batch(schema: pa.Schema, runs: Positions, names: pa.DictionaryArray, values: Iterable[pa.Array]) -> pa.RecordBatch:
+    return pa.RecordBatch.from_arrays([pa.array(runs, pa.int32()), names, *values], schema=schema)
 
 
 def _joined_batches(batches: list[pa.RecordBatch]) -> pa.RecordBatch:
@@ -191,20 +201,20 @@ def _joined_batches(batches: list[pa.RecordBatch]) -> pa.RecordBatch:
     return pa.Table.from_batches(batches).unify_dictionaries().combine_chunks().to_batches()[0]
 
 
-def _columns_of_rows(attributes: Records, client_type: str, rows: Positions) -> Iterator[pa.Array]:
+def _columns_of_rows(attributes: Records, client_type: str, schema: pa.Schema, rows: Positions) -> Iterator[pa.Array]:
     """The columns of a VALUES batch after ``run`` and ``attribute``, for the attributes at the rows."""
     if client_type not in _VALUE_FIELDS:
-        yield pa.nulls(len(rows), values_schema(client_type).field("value").type)
+        yield pa.nulls(len(rows), schema.field("value").type)
         return
     have_value, values = attributes.child(_VALUE_FIELDS[client_type][0])
-    for column in _value_columns(values, client_type):
+    for column in _value_columns(values, client_type, schema):
         yield expand(column, have_value, rows)
 
 
-def _value_columns(values: Records, client_type: str) -> Iterator[pa.Array]:
+def _value_columns(values: Records, client_type: str, schema: pa.Schema) -> Iterator[pa.Array]:
     """The columns of a VALUES batch after ``run`` and ``attribute``, of messages that hold values of the type."""
     _, fields = _VALUE_FIELDS[client_type]
-    for field in list(values_schema(client_type))[2:]:
+    for field in list(schema)[2:]:
         column = values.struct() if client_type == "file" else values.array(fields[field.name])
         yield renamed(column, field.type) if field.type in (FILE, HISTOGRAM) else column.cast(field.type)
 
