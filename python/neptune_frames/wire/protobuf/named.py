@@ -2,8 +2,8 @@
 
 One entry is taken as the pattern. All entries then advance together, one named value per round: where an
 entry has the bytes of the pattern (name, type, and the header of the value), its value is at a place known
-from the pattern. Values that differ from it in anything else than their content, and whole entries that
-list other names, are left to `scan`.
+from the pattern. An entry that lacks a name waits for the next one that it has. Values that differ from the
+pattern in anything else than their content, and what entries have beside it, are left to `scan`.
 """
 
 from __future__ import annotations
@@ -31,8 +31,8 @@ _NAME_AND_TYPE = (1 << 3 | WireType.LENGTH, 2 << 3 | WireType.LENGTH)
 class ValuePattern(NamedTuple):
     """One named value of the pattern: what it is, and the bytes it begins with in every entry.
 
-    ``expected`` are these bytes under ``mask``, as words; ``outer`` and ``inner`` are where the lengths of
-    the named value and of its typed value end and how many bytes they take; ``tail`` is where the content starts.
+    ``expected`` are these bytes under ``mask``, as words; ``outer`` and ``inner`` are the places of the lengths of
+    the named value and of its typed value. The name ends at ``name_stop``, the content starts at ``tail``.
     """
 
     name: str
@@ -40,8 +40,9 @@ class ValuePattern(NamedTuple):
     number: int
     mask: npt.NDArray[np.uint64]
     expected: npt.NDArray[np.uint64]
-    outer: tuple[int, int]
-    inner: tuple[int, int]
+    outer: slice
+    name_stop: int
+    inner: slice
     tail: int
 
 
@@ -86,12 +87,17 @@ class NamedValues:
         rows = [row for row, pattern in enumerate(self.patterns) if pattern.type_name == type_name]
         if not rows or not self.there[rows].any():
             return None
-        there = self.there[rows].T
-        owners = np.broadcast_to(self.owners[:, None], there.shape)[there]
-        codes = np.broadcast_to(np.arange(len(rows)), there.shape)[there]
         names = [self.patterns[row].name for row in rows]
-        starts, stops = self.starts[rows].T[there], self.stops[rows].T[there]
-        return NamedContents(self.patterns[rows[0]].number, names, owners, codes, starts, stops)
+        shape = len(self.owners), len(rows)
+        owners = np.broadcast_to(self.owners[:, None], shape)
+        codes = np.broadcast_to(np.arange(len(rows)), shape)
+        columns = owners, codes, self.starts[rows].T, self.stops[rows].T
+        there = self.there[rows].T
+        if there.all():
+            flat = [column.ravel() for column in columns]
+        else:
+            flat = [column[there] for column in columns]
+        return NamedContents(self.patterns[rows[0]].number, names, *flat)
 
 
 class Rest(NamedTuple):
@@ -115,7 +121,7 @@ def find_named(
 
 
 class _Walk:
-    """All entries on their way along a pattern; each is at one of the ``positions``."""
+    """All entries on their way along a pattern; each is at one of the ``positions``, which ascend."""
 
     def __init__(
         self, buffer: Buffer, owners: Positions, positions: Positions, ends: Positions, field: NamedField
@@ -125,7 +131,6 @@ class _Walk:
         self._positions = positions
         self._ends = ends
         self._field = field
-        self._walking = np.arange(len(owners))
         nothing = owners[:0]
         self._rest = [(nothing, nothing, nothing)]
 
@@ -138,67 +143,70 @@ class _Walk:
                 recent = there[number - _ROUNDS_ON_TRIAL : number]
                 if np.count_nonzero(recent) < recent.size // 2:
                     break
-            going_on = self._positions[self._walking] < self._ends[self._walking]
-            if not going_on.all():
-                self._walking = self._walking[going_on]
-            if not len(self._walking):
-                break
-            everyone = len(self._walking) == len(self._owners)
-            walking = slice(None) if everyone else self._walking
-            there[number, walking], starts[number, walking], following = self._step(pattern, walking)
-            stops[number, walking] = self._positions[walking] = following
+            there[number], starts[number], stops[number] = self._step(pattern)
+        starts += np.array([pattern.tail for pattern in patterns])[:, None]
         rest_owners, rest_starts, rest_stops = (np.concatenate(columns) for columns in zip(*self._rest, strict=True))
         named = NamedValues(patterns, self._owners, there, starts, stops)
         return named, Rest(rest_owners, rest_starts, rest_stops, self._positions)
 
-    def _step(
-        self, pattern: ValuePattern, walking: Positions | slice
-    ) -> tuple[npt.NDArray[np.bool_], Positions, Positions]:
-        """Which of the entries have this value of the pattern, where its content starts, and where they go on."""
-        positions, ends = self._positions[walking], self._ends[walking]
-        like, tails, following = _compare(self._buffer, positions, ends, pattern)
+    def _step(self, pattern: ValuePattern) -> tuple[npt.NDArray[np.bool_] | bool, Positions, Positions]:
+        """Which of the entries have this value of the pattern, where they were, and where they go on."""
+        positions = self._positions
+        rows = _heads(self._buffer, positions, pattern)
+        lengths = _length(rows, pattern.outer)
+        following = positions + (lengths + pattern.outer.stop)
+        # The typed value is the last thing in the named one, so that one length tells the other.
+        like = _length(rows, pattern.inner) == lengths - (pattern.inner.stop - pattern.outer.stop)
+        like &= following <= self._ends
+        like &= lengths >= pattern.tail - pattern.outer.stop
+        words = rows.view("<u8")
+        equal = (words & pattern.mask) == pattern.expected
+        if not equal.all():
+            like &= equal.all(axis=1)
         if self._field.numbers.get(pattern.type_name) != pattern.number:
             like[:] = False
-        if not like.all():
-            others = np.flatnonzero(~like)
-            headers = read_headers(self._buffer, positions[others], ends[others])
-            is_named = headers.valid & (headers.tags == self._field.tag)
-            following[others] = np.where(is_named, headers.stops, positions[others])
-            owners = self._owners[self._walking[others[is_named]]]
-            self._rest.append((owners, headers.starts[is_named], headers.stops[is_named]))
-            # An entry that goes on with something else is left to `scan` from here on.
-            self._walking = np.delete(self._walking, others[~is_named])
-        return like, tails, following
+        if like.all():
+            self._positions = following
+            return True, positions, following
+        self._positions = np.where(like, following, positions)
+        self._pass(pattern, rows, np.flatnonzero(~like))
+        return like, positions, self._positions
+
+    def _pass(self, pattern: ValuePattern, rows: npt.NDArray[np.uint8], others: Positions) -> None:
+        """Pass values of this name that are not like the pattern; any other value waits for its own name."""
+        name = slice(pattern.outer.stop, pattern.name_stop)
+        expected = pattern.expected.view(np.uint8)[name]
+        others = others[(rows[others, name] == expected).all(axis=1) & (self._positions[others] < self._ends[others])]
+        if not len(others):
+            return
+        headers = read_headers(self._buffer, self._positions[others], self._ends[others])
+        valid = headers.valid & (headers.tags == self._field.tag)
+        self._rest.append((self._owners[others[valid]], headers.starts[valid], headers.stops[valid]))
+        self._positions[others[valid]] = headers.stops[valid]
 
 
-def _compare(
-    buffer: Buffer, positions: Positions, ends: Positions, pattern: ValuePattern
-) -> tuple[npt.NDArray[np.bool_], Positions, Positions]:
-    """Which entries go on as the pattern does, where the contents start, and where they stop."""
+def _heads(buffer: Buffer, positions: Positions, pattern: ValuePattern) -> npt.NDArray[np.uint8]:
+    """A row of as many bytes from each position on as the pattern has words; zeros behind the end of the body."""
     size = WORD * len(pattern.mask)
     last = buffer.size - size
     if last < 0:
-        return np.zeros(len(positions), np.bool_), positions, positions.copy()
-    readable = positions if int(positions.max()) <= last else np.minimum(positions, last)
-    bytes_ahead = np.ndarray(last + 1, f"V{size}", buffer.bytes, 0, (1,))[readable]
-    words = bytes_ahead.view("<u8").reshape(len(positions), -1)
-    equal = (words & pattern.mask) == pattern.expected
-    like = np.ones(len(positions), np.bool_) if bool(equal.all()) else equal.all(axis=1)
-    if readable is not positions:
-        like &= positions <= last
-    rows = bytes_ahead.view(np.uint8).reshape(len(positions), -1)
-    following = positions + (pattern.outer[0] + _length(rows, *pattern.outer))
-    content_stops = positions + (pattern.inner[0] + _length(rows, *pattern.inner))
-    tails = positions + pattern.tail
-    like &= (content_stops == following) & (tails <= following) & (following <= ends)
-    return like, tails, following
+        return np.zeros((len(positions), size), np.uint8)
+    inside = positions if int(positions[-1]) <= last else np.minimum(positions, last)
+    heads = np.ndarray(last + 1, f"V{size}", buffer.bytes, 0, (1,))[inside]
+    rows = heads.view(np.uint8).reshape(len(positions), size)
+    if inside is not positions:
+        for row in np.flatnonzero(positions > last).tolist():  # fewer than there are bytes in a row
+            ahead = buffer.bytes[positions[row] :]
+            rows[row] = 0
+            rows[row, : len(ahead)] = ahead
+    return rows
 
 
-def _length(rows: npt.NDArray[np.uint8], stop: int, size: int) -> Positions:
-    """The varint of the given size that ends at a place of each row."""
-    length = rows[:, stop - 1].astype(np.int64)
-    for place in range(stop - 2, stop - size - 1, -1):
-        length = (length << 7) | (rows[:, place] & 0x7F)
+def _length(rows: npt.NDArray[np.uint8], place: slice) -> Positions:
+    """The varint of the given size at a place of each row."""
+    length = rows[:, place.stop - 1].astype(np.int64)
+    for byte in range(place.stop - 2, place.start - 1, -1):
+        length = (length << 7) | (rows[:, byte] & 0x7F)
     return length
 
 
@@ -222,12 +230,13 @@ def _pattern(content: memoryview, position: int, end: int, field: NamedField) ->
     _, start, stop = header
     named = bytes(content[position:stop])
     parts = []
-    place = start - position
+    place, name_stop = start - position, 0
     for tag in _NAME_AND_TYPE:
         part = read_field(named, place)
         if part is None or part[0] != tag:
             return None
         parts.append(named[part[1] : part[2]])
+        name_stop = name_stop or part[2]
         place = part[2]
     typed = read_field(named, place)
     if typed is None or typed[0] & 7 != WireType.LENGTH or typed[2] != len(named) or typed[0] >= 0x80:
@@ -242,25 +251,17 @@ def _pattern(content: memoryview, position: int, end: int, field: NamedField) ->
         name, type_name = (part.decode() for part in parts)
     except UnicodeDecodeError:
         return None
-    outer_size, inner_size = start - position - 1, inner_start - place - 1
+    outer, inner = slice(1, start - position), slice(place + 1, inner_start)
     mask = np.full(-(-tail // WORD) * WORD, 0xFF, np.uint8)
     mask[tail:] = 0
     # Of the two lengths only the number of their bytes is tested.
-    mask[1 : 1 + outer_size] = 0x80
-    mask[place + 1 : inner_start] = 0x80
+    mask[outer] = mask[inner] = 0x80
     expected = np.zeros(len(mask), np.uint8)
-    expected[:tail] = np.frombuffer(named[:tail], np.uint8)
+    expected[:tail] = np.frombuffer(named, np.uint8, tail)
     expected &= mask
     return (
         ValuePattern(
-            name,
-            type_name,
-            typed[0] >> 3,
-            mask.view("<u8"),
-            expected.view("<u8"),
-            (start - position, outer_size),
-            (inner_start, inner_size),
-            tail,
+            name, type_name, typed[0] >> 3, mask.view("<u8"), expected.view("<u8"), outer, name_stop, inner, tail
         ),
         stop,
     )
