@@ -93,10 +93,7 @@ class NamedValues:
         codes = np.broadcast_to(np.arange(len(rows)), shape)
         columns = owners, codes, self.starts[rows].T, self.stops[rows].T
         there = self.there[rows].T
-        if there.all():
-            flat = [column.ravel() for column in columns]
-        else:
-            flat = [column[there] for column in columns]
+        flat = [column.ravel() for column in columns] if there.all() else [column[there] for column in columns]
         return NamedContents(self.patterns[rows[0]].number, names, *flat)
 
 
