@@ -14,6 +14,7 @@ import polars as pl
 import pyarrow as pa
 
 from neptune_frames.frames.pandas_values import NO_TIMESTAMP
+from neptune_frames.frames.repeated_texts import RepeatedTexts
 from neptune_frames.schemas import POINT_PREVIEW, POINT_TIME, STEP, TIMESTAMP, float_point
 
 if TYPE_CHECKING:
@@ -46,7 +47,7 @@ class LongLayout:
             options.kind.value: runs.column(label_column).combine_chunks(),
             "attribute": attributes,
         }
-        self._texts = {name: pl.Series(name, values, dtype=pl.String) for name, values in self._names.items()}
+        self._texts = {name: RepeatedTexts(name, values) for name, values in self._names.items()}
         # Who reads Arrow dictionaries may insist on distinct values (pandas does): runs share their project.
         self._dictionaries = {name: values.dictionary_encode() for name, values in self._names.items()}
 
@@ -72,7 +73,7 @@ class LongLayout:
         """The points of a block as Arrow, in `arrow_schema`."""
         schema = self.arrow_schema(self.options)
         arrays = [
-            self._dictionaries[name].take(pa.array(_per_point(block, name)))
+            self._dictionaries[name].take(pa.array(np.repeat(_positions(block, name), block.lengths)))
             if name in self._dictionaries
             else arrow_column(block.columns[name], name)
             for name in schema.names
@@ -83,7 +84,7 @@ class LongLayout:
         """The points of a block as Polars, with all columns or the given ones, in `schema` order."""
         return pl.DataFrame(
             [
-                self._texts[name].gather(_per_point(block, name))
+                self._texts[name].column(_positions(block, name), block.lengths)
                 if name in self._texts
                 else pl.Series(name, arrow_column(block.columns[name], name))
                 for name in self.schema(self.options)
@@ -107,5 +108,6 @@ def arrow_column(values: npt.NDArray[np.generic], name: str, absent: npt.NDArray
     return pa.array(values, mask=unknown if unknown.any() else None).view(TIMESTAMP)
 
 
-def _per_point(block: PointBlock, name: str) -> npt.NDArray[np.int32]:
-    return np.repeat(block.attribute if name == "attribute" else block.run, block.lengths)
+def _positions(block: PointBlock, name: str) -> npt.NDArray[np.int32]:
+    """Where the names of the pieces are: those of runs all in one place."""
+    return block.attribute if name == "attribute" else block.run
