@@ -18,25 +18,31 @@ import sys
 import time
 from collections.abc import Callable
 from pathlib import Path
+from typing import TYPE_CHECKING, TypeVar
 
 from benchmarks.calls import Shape
 from benchmarks.canned_server import running_server
 from benchmarks.measured_client import status_kilobytes
 
+if TYPE_CHECKING:
+    import polars as pl
+
+T = TypeVar("T")
+
 _ANSWER_BYTES = 32_000_000
 _POINT_BYTES = 32
 
 
-def scan(shape: Shape) -> int:
-    """Collect the long frame; returns its Arrow size in bytes."""
+def scan(shape: Shape) -> pl.DataFrame:
+    """Collect the long frame."""
     import neptune_frames as nf
 
     frame = nf.scan_metrics(project=shape.project, experiments="experiment", attributes="^metrics/").collect()
     assert frame.height == shape.runs * shape.attributes * shape.steps
-    return int(frame.to_arrow().nbytes)
+    return frame
 
 
-def download(address: str, size: int) -> int:
+def download(address: str, size: int) -> None:
     """Read ``size`` bytes in answers as large as those of the scan, and copy each once."""
     import httpx
     import numpy as np
@@ -51,26 +57,26 @@ def download(address: str, size: int) -> int:
                     body[filled : filled + len(piece)] = piece
                     filled += len(piece)
             np.frombuffer(body, dtype=np.uint8).copy()
-    return size
 
 
-def measured(warm: Callable[[], int], call: Callable[[], int]) -> dict[str, float]:
+def measured(warm: Callable[[], object], call: Callable[[], T]) -> tuple[T, dict[str, float]]:
     warm()
     gc.collect()
     baseline = status_kilobytes("VmRSS")
     Path("/proc/self/clear_refs").write_text("5")
     cpu, wall = time.process_time(), time.perf_counter()
-    size = call()
+    result = call()
     cpu, wall = time.process_time() - cpu, time.perf_counter() - wall
-    return {"cpu": cpu, "wall": wall, "peak_mb": (status_kilobytes("VmHWM") - baseline) / 1024, "size_mb": size / 2**20}
+    return result, {"cpu": cpu, "wall": wall, "peak_mb": (status_kilobytes("VmHWM") - baseline) / 1024}
 
 
 def child(what: str, points: int, address: str) -> None:
     shape = Shape("metrics", 100, points // 100_000, 1000)
     if what == "scan":
-        answer = measured(lambda: scan(shape.tiny()), lambda: scan(shape))
+        frame, answer = measured(lambda: scan(shape.tiny()), lambda: scan(shape))
+        answer["size_mb"] = frame.to_arrow().nbytes / 2**20
     else:
-        answer = measured(lambda: download(address, 1000), lambda: download(address, points * _POINT_BYTES))
+        _, answer = measured(lambda: download(address, 1000), lambda: download(address, points * _POINT_BYTES))
     print(json.dumps(answer))
 
 
