@@ -64,7 +64,8 @@ class Tables:
 
     def texts(self, path: str) -> pa.StringArray:
         """A text of each of the rows; empty where there is none."""
-        return pa.concat_arrays([pa.array([], pa.string()), *(self._texts(table, path) for table in self._tables)])
+        parts = [self._texts(table, path) for table in self._tables]
+        return parts[0] if len(parts) == 1 else pa.concat_arrays([pa.array([], pa.string()), *parts])
 
     def numbers(self, path: str) -> Positions:
         """A number of each of the rows; zero where there is none."""
