@@ -21,6 +21,7 @@ import pyarrow.compute as pc
 from neptune_frames.frames.pandas_values import Block, frame_of_blocks, import_pandas, name_index
 from neptune_frames.frames.run_state import STATE, active_runs, state_names
 from neptune_frames.frames.table import RunTable
+from neptune_frames.frames.table_grid import distinct_names
 from neptune_frames.query.attributes import TYPES_WITHOUT_PLAIN_VALUE, WIRE_NAMES
 from neptune_frames.query.extended_regex import check_regex
 from neptune_frames.query.selection import (
@@ -121,7 +122,7 @@ class RunsTable:
     def unsupported(self) -> dict[str, tuple[str, ...]]:
         """Attributes in the answer that have no plain value, by type."""
         return {
-            attribute_type: tuple(_distinct(self.values[attribute_type]["attribute"]))
+            attribute_type: tuple(distinct_names(self.values[attribute_type]["attribute"]))
             for attribute_type in TYPES_WITHOUT_PLAIN_VALUE
             if attribute_type in self.values and self.values[attribute_type].num_rows
         }
@@ -163,7 +164,9 @@ class RunsTable:
             found.setdefault("string", []).append(_column_as_values(STATE, self.states))
         cells = {name: _joined(tables) for name, tables in found.items()}
         if "int" in cells and "float" in cells:
-            shared = pa.array(set(_distinct(cells["int"]["attribute"])) & set(_distinct(cells["float"]["attribute"])))
+            shared = pa.array(
+                set(distinct_names(cells["int"]["attribute"])) & set(distinct_names(cells["float"]["attribute"]))
+            )
             whole = _rows_of(cells["int"], shared, inside=True)
             if whole.num_rows:
                 cells["int"] = _rows_of(cells["int"], shared, inside=False)
@@ -172,11 +175,11 @@ class RunsTable:
 
     def _mixed_names(self, cells: _Values) -> pa.Array:
         """Attributes that need a column of objects: of several kinds, or truth values beside None."""
-        counts = Counter(name for table in cells.values() for name in _distinct(table["attribute"]))
+        counts = Counter(name for table in cells.values() for name in distinct_names(table["attribute"]))
         mixed = {name for name, count in counts.items() if count > 1}
         if "bool" in cells and self.unsupported:
             without_value = {name for names in self.unsupported.values() for name in names}
-            mixed |= without_value.intersection(_distinct(cells["bool"]["attribute"]))
+            mixed |= without_value.intersection(distinct_names(cells["bool"]["attribute"]))
         return pa.array(sorted(mixed), pa.string())
 
     def _mixed_columns(self, cells: _Values, mixed: pa.Array) -> Iterator[tuple[list[str], Block]]:
@@ -196,7 +199,7 @@ class RunsTable:
     def _columns_without_values(self, cells: _Values) -> Iterator[tuple[list[str], Block]]:
         """Attributes without a plain value in any run, and names that no run has."""
         rows = self.runs.num_rows
-        valued = {name for table in cells.values() for name in _distinct(table["attribute"])}
+        valued = {name for table in cells.values() for name in distinct_names(table["attribute"])}
         holders = Counter[str]()
         for attribute_type in self.unsupported:
             counted = self.values[attribute_type]["attribute"].value_counts()
@@ -237,11 +240,6 @@ def _column_as_values(name: str, column: pa.Array) -> pa.Table:
 
 def _joined(tables: Sequence[pa.Table]) -> pa.Table:
     return pa.concat_tables(tables).unify_dictionaries() if len(tables) > 1 else tables[0].unify_dictionaries()
-
-
-def _distinct(names: pa.ChunkedArray) -> list[str]:
-    """Names that occur, each once."""
-    return names.unique().cast(pa.string()).to_pylist()  # type: ignore[no-any-return]
 
 
 def _rows_of(table: pa.Table, names: pa.Array, *, inside: bool) -> pa.Table:

@@ -71,16 +71,27 @@ def _grid(attribute_type: str, table: pa.Table, run_count: int) -> TypeGrid:
     return TypeGrid(attribute_type, names, values, places, last_steps)
 
 
+def distinct_names(column: pa.ChunkedArray) -> list[str]:
+    """Dictionary-encoded names that occur, each once."""
+    return _used_names(_one_chunk(column.unify_dictionaries()))[1] if len(column) else []
+
+
 def sorted_codes(column: pa.ChunkedArray) -> tuple[npt.NDArray[np.int64], list[str]]:
     """Dictionary-encoded names as codes into the sorted list of the names that occur."""
     encoded = _one_chunk(column.unify_dictionaries())
     codes = encoded.indices.to_numpy(zero_copy_only=False)
-    used = np.flatnonzero(np.bincount(codes, minlength=len(encoded.dictionary)))
-    names = encoded.dictionary.take(pa.array(used)).to_pylist()
+    used, names = _used_names(encoded)
     order = sorted(range(len(names)), key=names.__getitem__)
     new_code = np.empty(len(encoded.dictionary), dtype=np.int64)
     new_code[used[order]] = np.arange(len(order))
     return new_code[codes], [names[position] for position in order]
+
+
+def _used_names(encoded: pa.DictionaryArray) -> tuple[npt.NDArray[np.int64], list[str]]:
+    """The places in the dictionary that are used, and the names there."""
+    codes = encoded.indices.to_numpy(zero_copy_only=False)
+    used = np.flatnonzero(np.bincount(codes, minlength=len(encoded.dictionary)))
+    return used, encoded.dictionary.take(pa.array(used)).to_pylist()
 
 
 def _one_chunk(column: pa.ChunkedArray) -> pa.Array:
