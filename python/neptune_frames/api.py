@@ -21,6 +21,7 @@ What is fetched when a query is collected has a room of its own, `neptune_frames
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from neptune_frames.frames import questions
@@ -277,6 +278,9 @@ def fetch_table(
         limit: Only the first so many rows.
         source: What `open_source` gives or takes; None is the one that the environment names.
 
+    Where a name has several types among the runs, ``.collect()`` and ``.to_pandas()`` raise
+    `ConflictingAttributeTypes`; with ``type_suffix=True`` they name columns ``config/lr:float``.
+
     Example:
         >>> nf.fetch_table(experiments="resnet", attributes=["config/lr", "train/loss"]).collect().rows()
         [('resnet-2', 0.01, 0.25), ('resnet-1', 0.1, 0.4)]
@@ -293,7 +297,7 @@ def fetch_table(
         limit=check_limit(limit),
         descending=check_sort_direction(sort_direction),
     )
-    return fetch_run_table(open_source(source), question)
+    return replace(fetch_run_table(open_source(source), question), suffix_parameter="type_suffix")
 
 
 @public_call("download_files")

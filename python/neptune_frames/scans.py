@@ -93,19 +93,16 @@ def scan_table(
         >>> table.filter(pl.col("config/lr") < 0.05).collect().rows()
         [('vit-1', 0.001, 1.0), ('resnet-2', 0.01, 0.25)]
     """
-    from neptune_frames.frames import lazy_table
-    from neptune_frames.frames.table import TableQuestion
-    from neptune_frames.query.arguments import check_sort_direction, resolve_sort
-
-    kind, chosen = choose_kind(experiments, runs)
-    question = TableQuestion(
-        project=resolve_project(project),
-        containers=questions.Containers.of(chosen, kind, f"{kind.value}s"),
-        attributes=resolve_attributes(attributes, None, "attributes"),
-        sort_by=resolve_sort(sort_by),
-        descending=check_sort_direction(sort_direction),
+    return _scan_table(
+        project=project,
+        experiments=experiments,
+        runs=runs,
+        attributes=attributes,
+        sort_by=sort_by,
+        sort_direction=sort_direction,
+        type_suffix=bool(type_suffix),
+        source=source,
     )
-    return lazy_table.scan_table(open_source(source), question, type_suffix=type_suffix)
 
 
 @public_call("scan_attributes")
@@ -276,7 +273,8 @@ def sql(
 
     Tables: ``metrics``, ``series``, ``buckets``, ``attributes``, ``runs`` and ``"table"`` (in double quotes, as the
     word means something in SQL), each the scan of that name. Only those that the query names are set up. Names
-    with a slash are written in double quotes: ``"config/lr"``.
+    with a slash are written in double quotes: ``"config/lr"``. In ``"table"`` a name with several types among the
+    runs has a column for each: ``"config/lr:float"``, ``"config/lr:string"``.
 
     Args:
         query: The SELECT, in the dialect of Polars' ``SQLContext``.
@@ -320,7 +318,8 @@ def sql(
             "buckets": partial(scan_buckets, **of_attributes),
             "attributes": partial(scan_attributes, **of_attributes),
             "runs": partial(scan_runs, **selection),
-            "table": partial(scan_table, **of_attributes),
+            # A name may have several types without the query caring for it.
+            "table": partial(_scan_table, **of_attributes),
         },
     )
 
@@ -341,3 +340,31 @@ def explain(lazy: pl.LazyFrame) -> str:
     from neptune_frames.frames import lazy_explain
 
     return lazy_explain.explain(lazy)
+
+
+@public_call("scan_table")
+def _scan_table(
+    *,
+    project: str | None,
+    experiments: Runs,
+    runs: Runs,
+    attributes: Attributes,
+    sort_by: str | Attribute = "sys/creation_time",
+    sort_direction: str = "desc",
+    type_suffix: bool | None = None,
+    source: AnySource,
+) -> pl.LazyFrame:
+    """`scan_table`; with None as ``type_suffix``, names with several types have a suffix and others have none."""
+    from neptune_frames.frames import lazy_table
+    from neptune_frames.frames.table import TableQuestion
+    from neptune_frames.query.arguments import check_sort_direction, resolve_sort
+
+    kind, chosen = choose_kind(experiments, runs)
+    question = TableQuestion(
+        project=resolve_project(project),
+        containers=questions.Containers.of(chosen, kind, f"{kind.value}s"),
+        attributes=resolve_attributes(attributes, None, "attributes"),
+        sort_by=resolve_sort(sort_by),
+        descending=check_sort_direction(sort_direction),
+    )
+    return lazy_table.scan_table(open_source(source), question, type_suffix=type_suffix)

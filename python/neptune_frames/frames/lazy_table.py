@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from neptune_frames.sources.base import Source
 
 
-def scan_table(source: Source, question: TableQuestion, *, type_suffix: bool = False) -> pl.LazyFrame:
+def scan_table(source: Source, question: TableQuestion, *, type_suffix: bool | None = False) -> pl.LazyFrame:
     """A lazy frame with a row per run, in the order of the question, and a column per attribute.
 
     Columns and their types are those that the selected runs have now: they are asked for here, values
@@ -36,6 +36,11 @@ def scan_table(source: Source, question: TableQuestion, *, type_suffix: bool = F
     - runs that conditions on attributes and on the label exclude, as far as a search understands them
       (`neptune_frames.query.terms`);
     - with ``head`` on the scan itself, more than so many runs.
+
+    Args:
+        source: Whom to ask.
+        question: Which runs and attributes, and in which order.
+        type_suffix: Whether column names end in the type; None: those of names with several types do.
 
     Raises:
         ConflictingAttributeTypes: If a name has several types and ``type_suffix`` is False.
@@ -75,7 +80,7 @@ class _Table:
 
 
 def _table_columns(
-    source: Source, query: RunQuery, selector: AttributeSelector, *, type_suffix: bool
+    source: Source, query: RunQuery, selector: AttributeSelector, *, type_suffix: bool | None
 ) -> dict[str, _Column]:
     """The columns of the table, by name, ascending."""
     if not selector.alternatives or selector.plain_names == () or query.project is None:
@@ -85,13 +90,12 @@ def _table_columns(
         return {}
     definitions = source.definitions([query.project], runs, selector)
     found = [_Column(*pair) for pair in zip(*(column.to_pylist() for column in definitions.columns), strict=True)]
-    types = Counter(column.attribute for column in found)
-    if not type_suffix and len(types) < len(found):
-        raise ConflictingAttributeTypes(sorted(name for name, count in types.items() if count > 1))
-    named = {
-        column.with_suffix if type_suffix or column.attribute == query.kind.value else column.attribute: column
-        for column in found
-    }
+    counts = Counter(column.attribute for column in found)
+    conflicts = {name for name, count in counts.items() if count > 1}
+    if type_suffix is False and conflicts:
+        raise ConflictingAttributeTypes(sorted(conflicts), "type_suffix")
+    suffixed = counts.keys() if type_suffix else {*conflicts, query.kind.value}
+    named = {column.with_suffix if column.attribute in suffixed else column.attribute: column for column in found}
     return {name: named[name] for name in sorted(named)}
 
 

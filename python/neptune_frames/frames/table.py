@@ -175,12 +175,14 @@ class RunTable(Exports):
         values: VALUES tables by client type; ``run`` is a position in ``runs``.
         kind: Whether rows are experiments or runs; names the index.
         with_project: Whether the project is a level of the index (tables over all projects).
+        suffix_parameter: What the face that asked calls ``type_suffix``; part of an error.
     """
 
     runs: pa.Table
     values: dict[str, pa.Table]
     kind: ContainerKind
     with_project: bool = False
+    suffix_parameter: str = "type_suffix_in_column_names"
 
     @cached_property
     def grids(self) -> list[TypeGrid]:
@@ -203,7 +205,7 @@ class RunTable(Exports):
         names = [name for grid in self.grids for name in grid.attributes]
         conflicts = [name for name, count in Counter(names).items() if count > 1]
         if conflicts:
-            raise ConflictingAttributeTypes(sorted(conflicts))
+            raise ConflictingAttributeTypes(sorted(conflicts), self.suffix_parameter)
         return names
 
     def to_pandas(self, *, type_suffix: bool = False) -> pd.DataFrame:
@@ -234,6 +236,10 @@ class RunTable(Exports):
             return self.to_polars()
         except ConflictingAttributeTypes:
             return self.to_polars(type_suffix=True)
+
+    def collect(self, *, type_suffix: bool = False) -> pl.DataFrame:
+        """The Polars frame: `to_polars`."""
+        return self.to_polars(type_suffix=type_suffix)
 
     def to_polars(self, *, type_suffix: bool = False) -> pl.DataFrame:
         """A frame with typed, nullable columns; the keys (``experiment`` or ``run``) come first.
