@@ -6,7 +6,8 @@ unused columns, rows after ``head``, runs, attributes, steps and values that its
 source understands them; all conditions are applied to what arrived. `explain` and ``LazyFrame.explain`` say what a
 source will be asked for, and the logger ``neptune_frames`` what it is asked for (level INFO).
 
-Names are text. Every query asks anew. Errors are those of `neptune_frames.errors`, in every engine and sink.
+A lazy frame of labels as ``experiments`` or ``runs`` is collected when the scan is, and narrows its question, as no
+join does. Names are text. Every query asks anew. Errors are those of `neptune_frames.errors`, in every engine and sink.
 """
 
 from __future__ import annotations
@@ -16,7 +17,8 @@ from typing import TYPE_CHECKING, Any
 
 from neptune_frames.api import FLOAT_SERIES, OBJECT_SERIES
 from neptune_frames.frames import questions
-from neptune_frames.query.arguments import choose_kind, resolve_attributes, resolve_project
+from neptune_frames.frames.chosen_runs import chosen_runs
+from neptune_frames.query.arguments import listed, resolve_attributes, resolve_project
 from neptune_frames.query.attributes import Attribute
 from neptune_frames.sources.choose import open_source
 from neptune_frames.sources.public_call import public_call
@@ -24,7 +26,8 @@ from neptune_frames.sources.public_call import public_call
 if TYPE_CHECKING:
     import polars as pl
 
-    from neptune_frames.api import AnySource, Attributes, Runs, StepRange
+    from neptune_frames.api import AnySource, Attributes, StepRange
+    from neptune_frames.frames.chosen_runs import Runs
 
 __all__ = [
     "explain",
@@ -52,8 +55,7 @@ def scan_runs(
     """
     from neptune_frames.frames import lazy_runs
 
-    kind, chosen = choose_kind(experiments, runs)
-    question = lazy_runs.RunsQuestion(resolve_project(project), questions.Containers.of(chosen, kind, f"{kind.value}s"))
+    question = lazy_runs.RunsQuestion(resolve_project(project), chosen_runs(experiments, runs, later=True))
     return lazy_runs.scan_runs(open_source(source), question)
 
 
@@ -128,11 +130,10 @@ def scan_attributes(
     """
     from neptune_frames.frames import lazy_attributes
 
-    kind, chosen = choose_kind(experiments, runs)
     question = lazy_attributes.AttributesQuestion(
         resolve_project(project),
-        questions.Containers.of(chosen, kind, f"{kind.value}s"),
-        resolve_attributes(attributes, None, "attributes"),
+        chosen_runs(experiments, runs, later=True),
+        resolve_attributes(listed(attributes), None, "attributes"),
     )
     return lazy_attributes.scan_attributes(open_source(source), question)
 
@@ -165,12 +166,12 @@ def scan_metrics(
     """
     from neptune_frames.frames import lazy_metrics
 
-    kind, chosen = choose_kind(experiments, runs)
+    chosen = chosen_runs(experiments, runs, later=True)
     question = questions.series_question(
-        kind,
+        chosen.kind,
         project=project,
         runs=chosen,
-        attributes=attributes,
+        attributes=listed(attributes),
         types=FLOAT_SERIES,
         include_time=include_time,
         step_range=step_range,
@@ -206,12 +207,12 @@ def scan_series(
     """
     from neptune_frames.frames import lazy_series
 
-    kind, chosen = choose_kind(experiments, runs)
+    chosen = chosen_runs(experiments, runs, later=True)
     question = questions.series_question(
-        kind,
+        chosen.kind,
         project=project,
         runs=chosen,
-        attributes=attributes,
+        attributes=listed(attributes),
         types=OBJECT_SERIES,
         include_time=include_time,
         step_range=step_range,
@@ -246,12 +247,12 @@ def scan_buckets(
     from neptune_frames.frames import lazy_buckets
     from neptune_frames.query.arguments import check_bucket_limit
 
-    kind, chosen = choose_kind(experiments, runs)
+    chosen = chosen_runs(experiments, runs, later=True)
     question = questions.series_question(
-        kind,
+        chosen.kind,
         project=project,
         runs=chosen,
-        attributes=attributes,
+        attributes=listed(attributes),
         types=FLOAT_SERIES,
         lineage=lineage_to_the_root,
         previews=include_point_previews,
@@ -302,13 +303,14 @@ def sql(
 
     if experiments is runs is None:
         runs = ""
+    # A generator gives its items once, and every table wants them.
     selection: dict[str, Any] = {
         "project": project,
-        "experiments": experiments,
-        "runs": runs,
+        "experiments": listed(experiments),
+        "runs": listed(runs),
         "source": open_source(source),
     }
-    of_attributes = {**selection, "attributes": attributes}
+    of_attributes = {**selection, "attributes": listed(attributes)}
     of_points = {**of_attributes, "include_time": include_time}
     return lazy_sql.query(
         query,
@@ -359,11 +361,10 @@ def _scan_table(
     from neptune_frames.frames.table import TableQuestion
     from neptune_frames.query.arguments import check_sort_direction, resolve_sort
 
-    kind, chosen = choose_kind(experiments, runs)
     question = TableQuestion(
         project=resolve_project(project),
-        containers=questions.Containers.of(chosen, kind, f"{kind.value}s"),
-        attributes=resolve_attributes(attributes, None, "attributes"),
+        containers=chosen_runs(experiments, runs),
+        attributes=resolve_attributes(listed(attributes), None, "attributes"),
         sort_by=resolve_sort(sort_by),
         descending=check_sort_direction(sort_direction),
     )

@@ -46,6 +46,8 @@ def scan_table(source: Source, question: TableQuestion, *, type_suffix: bool | N
         ConflictingAttributeTypes: If a name has several types and ``type_suffix`` is False.
         NeptuneProjectInaccessible: If the project does not exist.
     """
+    if question.containers.names == ():
+        return pl.LazyFrame(schema={question.containers.kind.value: pl.String()})
     query = question.run_query(source)
     columns = _table_columns(source, query, question.attributes, type_suffix=type_suffix)
     label = query.kind.value

@@ -38,6 +38,7 @@ from neptune_frames.frames.table_grid import MISSING, TypeGrid, gather, table_gr
 from neptune_frames.query.attributes import KNOWN_TYPES, SYSTEM_ATTRIBUTE_TYPES
 from neptune_frames.query.inference import infer_sort, infer_types, require_sort, require_types
 from neptune_frames.query.selection import RunQuery
+from neptune_frames.schemas import RUNS
 
 if TYPE_CHECKING:
     import numpy.typing as npt
@@ -119,6 +120,8 @@ def fetch_run_table(source: Source, question: TableQuestion) -> RunTable:
         NeptuneProjectInaccessible: If the project does not exist.
         AttributeTypeInferenceError: If an attribute of the filter has several types.
     """
+    if question.containers.names == ():
+        return RunTable(RUNS.empty_table(), {}, question.containers.kind)
     query, selector = question.run_query(source), question.attributes
     names = selector.plain_names
     if names is not None and _travels(names, query):
