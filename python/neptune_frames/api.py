@@ -267,6 +267,8 @@ def fetch_table(
 ) -> RunTable:
     """A row per experiment or run, a column per attribute (all of them by default), last values in the cells.
 
+    Polars and Arrow frames have the columns ``project`` and ``experiment`` or ``run`` before these.
+
     Args:
         project: ``workspace/name``; None takes the one in NEPTUNE_PROJECT.
         experiments: Which rows, one per experiment: text is an extended regular expression on names (``""`` is all), a
@@ -284,7 +286,7 @@ def fetch_table(
 
     Example:
         >>> nf.fetch_table(experiments="resnet", attributes=["config/lr", "train/loss"]).collect().rows()
-        [('resnet-2', 0.01, 0.25), ('resnet-1', 0.1, 0.4)]
+        [('team/vision', 'resnet-2', 0.01, 0.25), ('team/vision', 'resnet-1', 0.1, 0.4)]
     """
     from neptune_frames.frames.table import TableQuestion, fetch_run_table
     from neptune_frames.query.arguments import check_limit, check_sort_direction, resolve_sort

@@ -71,7 +71,8 @@ def scan_table(
     type_suffix: bool = False,
     source: AnySource = None,
 ) -> pl.LazyFrame:
-    """A row per experiment or run, a column per attribute with its last value, as `fetch_table` gives them.
+    """A row per experiment or run: ``project``, ``experiment`` or ``run``, and a column per attribute with its last
+    value, as `fetch_table` gives them.
 
     Which columns there are is asked for now, values when a query is collected, and then only those of the columns
     used. Conditions on columns become part of the search: ``pl.col("config/lr") < 0.01`` is NQL for a server.
@@ -93,7 +94,7 @@ def scan_table(
     Example:
         >>> table = nf.scan_table(experiments="", attributes=["config/lr", "train/loss"])
         >>> table.filter(pl.col("config/lr") < 0.05).collect().rows()
-        [('vit-1', 0.001, 1.0), ('resnet-2', 0.01, 0.25)]
+        [('team/vision', 'vit-1', 0.001, 1.0), ('team/vision', 'resnet-2', 0.01, 0.25)]
     """
     return _scan_table(
         project=project,

@@ -20,14 +20,14 @@ from neptune_frames.frames.polars_types import value_type
 from neptune_frames.frames.table import RunTable, TableQuestion
 from neptune_frames.query.attributes import KNOWN_TYPES
 from neptune_frames.query.expressions import Operand
-from neptune_frames.query.selection import AttributeAlternative, AttributeSelector, RunQuery
+from neptune_frames.query.selection import AttributeAlternative, AttributeSelector, ContainerKind, RunQuery
 
 if TYPE_CHECKING:
     from neptune_frames.sources.base import Source
 
 
 def scan_table(source: Source, question: TableQuestion, *, type_suffix: bool | None = False) -> pl.LazyFrame:
-    """A lazy frame with a row per run, in the order of the question, and a column per attribute.
+    """A lazy frame with a row per run, in the order of the question: ``project``, the label, a column per attribute.
 
     Columns and their types are those that the selected runs have now: they are asked for here, values
     when a query is collected. What is not asked for:
@@ -47,11 +47,10 @@ def scan_table(source: Source, question: TableQuestion, *, type_suffix: bool | N
         NeptuneProjectInaccessible: If the project does not exist.
     """
     if question.containers.names == ():
-        return pl.LazyFrame(schema={question.containers.kind.value: pl.String()})
+        return pl.LazyFrame(schema=_keys(question.containers.kind))
     query = question.run_query(source)
     columns = _table_columns(source, query, question.attributes, type_suffix=type_suffix)
-    label = query.kind.value
-    schema = pl.Schema({label: pl.String()})
+    schema = pl.Schema(_keys(query.kind))
     schema.update({name: value_type(attribute.type) for name, attribute in columns.items()})
     return scan_frames(
         partial(_plan, _Table(source, query, columns, schema)),
@@ -59,6 +58,11 @@ def scan_table(source: Source, question: TableQuestion, *, type_suffix: bool | N
         name="TABLE",
         detail=f"project {query.project}",
     )
+
+
+def _keys(kind: ContainerKind) -> dict[str, pl.DataType]:
+    """The columns that say whose row it is. An attribute of such a name has its type as suffix."""
+    return dict.fromkeys(("project", kind.value), pl.String())
 
 
 @dataclass(frozen=True)
@@ -73,7 +77,7 @@ class _Column:
 
 @dataclass(frozen=True)
 class _Table:
-    """What is asked of whom, and the attribute in each column but the first."""
+    """What is asked of whom, and the attribute in each column but the keys."""
 
     source: Source
     query: RunQuery
@@ -96,7 +100,7 @@ def _table_columns(
     conflicts = {name for name, count in counts.items() if count > 1}
     if type_suffix is False and conflicts:
         raise ConflictingAttributeTypes(sorted(conflicts), "type_suffix")
-    suffixed = counts.keys() if type_suffix else {*conflicts, query.kind.value}
+    suffixed = counts.keys() if type_suffix else {*conflicts, *_keys(query.kind)}
     named = {column.with_suffix if column.attribute in suffixed else column.attribute: column for column in found}
     return {name: named[name] for name in sorted(named)}
 
@@ -123,10 +127,9 @@ def _plan(table: _Table, wanted: Wanted) -> Plan:
 
 def _frames(table: _Table) -> Iterator[pl.DataFrame]:
     runs, values = _answer(table)
-    label = table.query.kind.value
     found = RunTable(runs, values, table.query.kind).to_polars(type_suffix=True)
     present = set(found.columns)
-    columns = [pl.col(label).cast(pl.String)]
+    columns = [pl.col(*_keys(table.query.kind)).cast(pl.String)]
     for name, column in table.columns.items():
         value = pl.col(column.with_suffix) if column.with_suffix in present else pl.lit(None)
         columns.append(value.cast(table.schema[name]).alias(name))

@@ -193,7 +193,7 @@ class RunTable(Exports):
 
     @property
     def key_columns(self) -> dict[str, str]:
-        """Names of the row keys and the RUNS columns that hold them."""
+        """Names of the row keys of the documented frame and the RUNS columns that hold them."""
         project = {"project": "project"} if self.with_project else {}
         return {**project, self.kind.value: self.kind.label_column}
 
@@ -245,7 +245,7 @@ class RunTable(Exports):
         return self.to_polars(type_suffix=type_suffix)
 
     def to_polars(self, *, type_suffix: bool = False) -> pl.DataFrame:
-        """A frame with typed, nullable columns; the keys (``experiment`` or ``run``) come first.
+        """A frame with typed, nullable columns; the keys come first: ``project``, and ``experiment`` or ``run``.
 
         Files and histograms are structs, string sets are lists. An attribute named like a key gets its
         type as suffix even without ``type_suffix``.
@@ -256,7 +256,8 @@ class RunTable(Exports):
         import polars as pl
 
         names = iter(self.column_names(type_suffix=type_suffix))
-        keys = {name: self.runs.column(column) for name, column in self.key_columns.items()}
+        named = {"project": "project", **self.key_columns}
+        keys = {name: self.runs.column(column) for name, column in named.items()}
         columns: dict[str, Any] = {}
         for grid in self.grids:
             cells = grid.arrow_cells()
