@@ -73,6 +73,13 @@ def test_names_with_several_types_have_a_column_for_each(source: Any) -> None:
         nf.sql('select mixed from "table"', project=PROJECT, source=source)
 
 
+def test_the_list_of_tables_asks_nothing(sources: dict[str, Any], ledger: Ledger) -> None:
+    tables = ["attributes", "buckets", "metrics", "runs", "series", "table"]
+    for query in ("SHOW TABLES", " show\ttables ;"):
+        assert ask(query, sources["server"])["name"].to_list() == tables
+    assert ledger.kinds() == []
+
+
 def test_mistakes(source: Any) -> None:
     with pytest.raises(pl.exceptions.SQLInterfaceError, match="relation 'points' was not found"):
         nf.sql("select * from points", project=PROJECT, source=source)
