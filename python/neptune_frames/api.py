@@ -6,11 +6,12 @@ Every function takes keyword arguments only. Common to all:
     ``workspace/name``; left out, the one in NEPTUNE_PROJECT.
 ``experiments``, ``runs``
     One of the two chooses the rows and labels them: experiments by name (their newest runs), or runs by run
-    id. Text is an extended regular expression (``""`` matches everything), a list holds exact labels, a
-    `Filter` is a condition on attributes.
+    id. Text is an extended regular expression (``""`` matches everything), a list holds exact labels (and an
+    empty one chooses nothing), a `Filter` is a condition on attributes. Anything that gives texts one by one is as
+    good as a list, and so is a Polars frame, lazy or not, with a column of labels.
 ``attributes``
-    Text is an extended regular expression on names, a list holds exact names, an `AttributeFilter` chooses
-    by name and type.
+    Text is an extended regular expression on names, a list (or what is as good) holds exact names, an
+    `AttributeFilter` chooses by name and type.
 ``source``
     Whom to ask: what `open_source` gives, or what it takes (the directory of an archive, an API token).
     Left out, the one that the environment names: NEPTUNE_ARCHIVE, else the server of NEPTUNE_API_TOKEN.
@@ -21,10 +22,12 @@ What is fetched when a query is collected has a room of its own, `neptune_frames
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from neptune_frames.frames import questions
-from neptune_frames.query.arguments import choose_kind, resolve_attributes, resolve_project
+from neptune_frames.frames.chosen_runs import chosen_runs, runs_of
+from neptune_frames.query.arguments import listed, resolve_attributes, resolve_project
 from neptune_frames.query.attributes import Attribute
 from neptune_frames.query.selection import ContainerKind
 from neptune_frames.sources.choose import open_source
@@ -38,16 +41,15 @@ if TYPE_CHECKING:
     import pandas as pd
 
     from neptune_frames.frames.buckets import BucketedMetrics
+    from neptune_frames.frames.chosen_runs import Runs
     from neptune_frames.frames.metrics import MetricsResult
     from neptune_frames.frames.object_series import ObjectSeries
     from neptune_frames.frames.table import RunTable
     from neptune_frames.query.attribute_filters import BaseAttributeFilter
-    from neptune_frames.query.filters import Filter
     from neptune_frames.sources.base import Source
     from neptune_frames.types import File
 
-    Runs = str | list[str] | Filter | None
-    Attributes = str | list[str] | BaseAttributeFilter | None
+    Attributes = str | Iterable[str] | BaseAttributeFilter | None
     StepRange = tuple[float | None, float | None]
     AnySource = Source | str | PathLike[str] | None
 
@@ -104,10 +106,10 @@ def list_attributes(
         >>> nf.list_attributes(experiments=["vit-1"], attributes="^train/ | ^config/")
         ['config/lr', 'train/accuracy', 'train/loss']
     """
-    kind, chosen = (ContainerKind.RUN, None) if experiments is runs is None else choose_kind(experiments, runs)
+    everything = experiments is runs is None
+    containers = runs_of(None, ContainerKind.RUN) if everything else chosen_runs(experiments, runs)
     project = resolve_project(project)
-    containers = questions.Containers.of(chosen, kind, f"{kind.value}s")
-    selector = resolve_attributes(attributes, None, "attributes")
+    selector = resolve_attributes(listed(attributes), None, "attributes")
     return questions.list_attributes(open_source(source), project, containers, selector)
 
 
@@ -159,12 +161,12 @@ def fetch_metrics(
         │ resnet-2   ┆ 4.0  ┆ 0.9            ┆ 0.25       │
         └────────────┴──────┴────────────────┴────────────┘
     """
-    kind, chosen = choose_kind(experiments, runs)
+    chosen = chosen_runs(experiments, runs)
     question = questions.series_question(
-        kind,
+        chosen.kind,
         project=project,
         runs=chosen,
-        attributes=attributes,
+        attributes=listed(attributes),
         types=FLOAT_SERIES,
         include_time=include_time,
         step_range=step_range,
@@ -197,12 +199,12 @@ def fetch_series(
     """
     from neptune_frames.frames.object_series import fetch_object_series
 
-    kind, chosen = choose_kind(experiments, runs)
+    chosen = chosen_runs(experiments, runs)
     question = questions.series_question(
-        kind,
+        chosen.kind,
         project=project,
         runs=chosen,
-        attributes=attributes,
+        attributes=listed(attributes),
         types=OBJECT_SERIES,
         include_time=include_time,
         step_range=step_range,
@@ -237,12 +239,12 @@ def fetch_buckets(
     from neptune_frames.frames import buckets
     from neptune_frames.query.arguments import check_bucket_limit
 
-    kind, chosen = choose_kind(experiments, runs)
+    chosen = chosen_runs(experiments, runs)
     question = questions.series_question(
-        kind,
+        chosen.kind,
         project=project,
         runs=chosen,
-        attributes=attributes,
+        attributes=listed(attributes),
         types=FLOAT_SERIES,
         lineage=lineage_to_the_root,
         previews=include_point_previews,
@@ -265,6 +267,8 @@ def fetch_table(
 ) -> RunTable:
     """A row per experiment or run, a column per attribute (all of them by default), last values in the cells.
 
+    Polars and Arrow frames have the columns ``project`` and ``experiment`` or ``run`` before these.
+
     Args:
         project: ``workspace/name``; None takes the one in NEPTUNE_PROJECT.
         experiments: Which rows, one per experiment: text is an extended regular expression on names (``""`` is all), a
@@ -277,23 +281,25 @@ def fetch_table(
         limit: Only the first so many rows.
         source: What `open_source` gives or takes; None is the one that the environment names.
 
+    Where a name has several types among the runs, ``.collect()`` and ``.to_pandas()`` raise
+    `ConflictingAttributeTypes`; with ``type_suffix=True`` they name columns ``config/lr:float``.
+
     Example:
         >>> nf.fetch_table(experiments="resnet", attributes=["config/lr", "train/loss"]).collect().rows()
-        [('resnet-2', 0.01, 0.25), ('resnet-1', 0.1, 0.4)]
+        [('team/vision', 'resnet-2', 0.01, 0.25), ('team/vision', 'resnet-1', 0.1, 0.4)]
     """
     from neptune_frames.frames.table import TableQuestion, fetch_run_table
     from neptune_frames.query.arguments import check_limit, check_sort_direction, resolve_sort
 
-    kind, chosen = choose_kind(experiments, runs)
     question = TableQuestion(
         project=resolve_project(project),
-        containers=questions.Containers.of(chosen, kind, f"{kind.value}s"),
-        attributes=resolve_attributes(attributes, None, "attributes"),
+        containers=chosen_runs(experiments, runs),
+        attributes=resolve_attributes(listed(attributes), None, "attributes"),
         sort_by=resolve_sort(sort_by),
         limit=check_limit(limit),
         descending=check_sort_direction(sort_direction),
     )
-    return fetch_run_table(open_source(source), question)
+    return replace(fetch_run_table(open_source(source), question), suffix_parameter="type_suffix")
 
 
 @public_call("download_files")
@@ -325,6 +331,5 @@ def download_files(
 
 
 def _labels(kind: ContainerKind, project: str | None, chosen: Runs, source: AnySource) -> list[str]:
-    project = resolve_project(project)
-    containers = questions.Containers.of(chosen, kind, f"{kind.value}s")
-    return questions.list_labels(open_source(source), project, containers)
+    containers = runs_of(chosen, kind)
+    return questions.list_labels(open_source(source), resolve_project(project), containers)

@@ -120,11 +120,13 @@ class AttributeTypeInferenceError(NeptuneError):
 
 
 class ConflictingAttributeTypes(NeptuneError):
-    def __init__(self, attribute_names: Iterable[str]) -> None:
+    """``parameter`` is what the caller calls the switch that gives each type a column of its own."""
+
+    def __init__(self, attribute_names: Iterable[str], parameter: str = "type_suffix_in_column_names") -> None:
         self.attribute_names = list(attribute_names)
         super().__init__(
             f"{_quoted(self.attribute_names)} have several types across the selected runs. Pass "
-            "type_suffix_in_column_names=True for one column per type, or narrow the types with "
+            f"{parameter}=True for one column per type, or narrow the types with "
             'AttributeFilter(name=..., type="...").'
         )
 

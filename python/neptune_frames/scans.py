@@ -6,7 +6,8 @@ unused columns, rows after ``head``, runs, attributes, steps and values that its
 source understands them; all conditions are applied to what arrived. `explain` and ``LazyFrame.explain`` say what a
 source will be asked for, and the logger ``neptune_frames`` what it is asked for (level INFO).
 
-Names are text. Every query asks anew. Errors are those of `neptune_frames.errors`, in every engine and sink.
+A lazy frame of labels as ``experiments`` or ``runs`` is collected when the scan is, and narrows its question, as no
+join does. Names are text. Every query asks anew. Errors are those of `neptune_frames.errors`, in every engine and sink.
 """
 
 from __future__ import annotations
@@ -16,7 +17,8 @@ from typing import TYPE_CHECKING, Any
 
 from neptune_frames.api import FLOAT_SERIES, OBJECT_SERIES
 from neptune_frames.frames import questions
-from neptune_frames.query.arguments import choose_kind, resolve_attributes, resolve_project
+from neptune_frames.frames.chosen_runs import chosen_runs
+from neptune_frames.query.arguments import listed, resolve_attributes, resolve_project
 from neptune_frames.query.attributes import Attribute
 from neptune_frames.sources.choose import open_source
 from neptune_frames.sources.public_call import public_call
@@ -24,7 +26,8 @@ from neptune_frames.sources.public_call import public_call
 if TYPE_CHECKING:
     import polars as pl
 
-    from neptune_frames.api import AnySource, Attributes, Runs, StepRange
+    from neptune_frames.api import AnySource, Attributes, StepRange
+    from neptune_frames.frames.chosen_runs import Runs
 
 __all__ = [
     "explain",
@@ -52,8 +55,7 @@ def scan_runs(
     """
     from neptune_frames.frames import lazy_runs
 
-    kind, chosen = choose_kind(experiments, runs)
-    question = lazy_runs.RunsQuestion(resolve_project(project), questions.Containers.of(chosen, kind, f"{kind.value}s"))
+    question = lazy_runs.RunsQuestion(resolve_project(project), chosen_runs(experiments, runs, later=True))
     return lazy_runs.scan_runs(open_source(source), question)
 
 
@@ -69,7 +71,8 @@ def scan_table(
     type_suffix: bool = False,
     source: AnySource = None,
 ) -> pl.LazyFrame:
-    """A row per experiment or run, a column per attribute with its last value, as `fetch_table` gives them.
+    """A row per experiment or run: ``project``, ``experiment`` or ``run``, and a column per attribute with its last
+    value, as `fetch_table` gives them.
 
     Which columns there are is asked for now, values when a query is collected, and then only those of the columns
     used. Conditions on columns become part of the search: ``pl.col("config/lr") < 0.01`` is NQL for a server.
@@ -91,21 +94,18 @@ def scan_table(
     Example:
         >>> table = nf.scan_table(experiments="", attributes=["config/lr", "train/loss"])
         >>> table.filter(pl.col("config/lr") < 0.05).collect().rows()
-        [('vit-1', 0.001, 1.0), ('resnet-2', 0.01, 0.25)]
+        [('team/vision', 'vit-1', 0.001, 1.0), ('team/vision', 'resnet-2', 0.01, 0.25)]
     """
-    from neptune_frames.frames import lazy_table
-    from neptune_frames.frames.table import TableQuestion
-    from neptune_frames.query.arguments import check_sort_direction, resolve_sort
-
-    kind, chosen = choose_kind(experiments, runs)
-    question = TableQuestion(
-        project=resolve_project(project),
-        containers=questions.Containers.of(chosen, kind, f"{kind.value}s"),
-        attributes=resolve_attributes(attributes, None, "attributes"),
-        sort_by=resolve_sort(sort_by),
-        descending=check_sort_direction(sort_direction),
+    return _scan_table(
+        project=project,
+        experiments=experiments,
+        runs=runs,
+        attributes=attributes,
+        sort_by=sort_by,
+        sort_direction=sort_direction,
+        type_suffix=bool(type_suffix),
+        source=source,
     )
-    return lazy_table.scan_table(open_source(source), question, type_suffix=type_suffix)
 
 
 @public_call("scan_attributes")
@@ -131,11 +131,10 @@ def scan_attributes(
     """
     from neptune_frames.frames import lazy_attributes
 
-    kind, chosen = choose_kind(experiments, runs)
     question = lazy_attributes.AttributesQuestion(
         resolve_project(project),
-        questions.Containers.of(chosen, kind, f"{kind.value}s"),
-        resolve_attributes(attributes, None, "attributes"),
+        chosen_runs(experiments, runs, later=True),
+        resolve_attributes(listed(attributes), None, "attributes"),
     )
     return lazy_attributes.scan_attributes(open_source(source), question)
 
@@ -168,12 +167,12 @@ def scan_metrics(
     """
     from neptune_frames.frames import lazy_metrics
 
-    kind, chosen = choose_kind(experiments, runs)
+    chosen = chosen_runs(experiments, runs, later=True)
     question = questions.series_question(
-        kind,
+        chosen.kind,
         project=project,
         runs=chosen,
-        attributes=attributes,
+        attributes=listed(attributes),
         types=FLOAT_SERIES,
         include_time=include_time,
         step_range=step_range,
@@ -209,12 +208,12 @@ def scan_series(
     """
     from neptune_frames.frames import lazy_series
 
-    kind, chosen = choose_kind(experiments, runs)
+    chosen = chosen_runs(experiments, runs, later=True)
     question = questions.series_question(
-        kind,
+        chosen.kind,
         project=project,
         runs=chosen,
-        attributes=attributes,
+        attributes=listed(attributes),
         types=OBJECT_SERIES,
         include_time=include_time,
         step_range=step_range,
@@ -249,12 +248,12 @@ def scan_buckets(
     from neptune_frames.frames import lazy_buckets
     from neptune_frames.query.arguments import check_bucket_limit
 
-    kind, chosen = choose_kind(experiments, runs)
+    chosen = chosen_runs(experiments, runs, later=True)
     question = questions.series_question(
-        kind,
+        chosen.kind,
         project=project,
         runs=chosen,
-        attributes=attributes,
+        attributes=listed(attributes),
         types=FLOAT_SERIES,
         lineage=lineage_to_the_root,
         previews=include_point_previews,
@@ -276,7 +275,8 @@ def sql(
 
     Tables: ``metrics``, ``series``, ``buckets``, ``attributes``, ``runs`` and ``"table"`` (in double quotes, as the
     word means something in SQL), each the scan of that name. Only those that the query names are set up. Names
-    with a slash are written in double quotes: ``"config/lr"``.
+    with a slash are written in double quotes: ``"config/lr"``. In ``"table"`` a name with several types among the
+    runs has a column for each: ``"config/lr:float"``, ``"config/lr:string"``.
 
     Args:
         query: The SELECT, in the dialect of Polars' ``SQLContext``.
@@ -304,13 +304,14 @@ def sql(
 
     if experiments is runs is None:
         runs = ""
+    # A generator gives its items once, and every table wants them.
     selection: dict[str, Any] = {
         "project": project,
-        "experiments": experiments,
-        "runs": runs,
+        "experiments": listed(experiments),
+        "runs": listed(runs),
         "source": open_source(source),
     }
-    of_attributes = {**selection, "attributes": attributes}
+    of_attributes = {**selection, "attributes": listed(attributes)}
     of_points = {**of_attributes, "include_time": include_time}
     return lazy_sql.query(
         query,
@@ -320,7 +321,8 @@ def sql(
             "buckets": partial(scan_buckets, **of_attributes),
             "attributes": partial(scan_attributes, **of_attributes),
             "runs": partial(scan_runs, **selection),
-            "table": partial(scan_table, **of_attributes),
+            # A name may have several types without the query caring for it.
+            "table": partial(_scan_table, **of_attributes),
         },
     )
 
@@ -341,3 +343,30 @@ def explain(lazy: pl.LazyFrame) -> str:
     from neptune_frames.frames import lazy_explain
 
     return lazy_explain.explain(lazy)
+
+
+@public_call("scan_table")
+def _scan_table(
+    *,
+    project: str | None,
+    experiments: Runs,
+    runs: Runs,
+    attributes: Attributes,
+    sort_by: str | Attribute = "sys/creation_time",
+    sort_direction: str = "desc",
+    type_suffix: bool | None = None,
+    source: AnySource,
+) -> pl.LazyFrame:
+    """`scan_table`; with None as ``type_suffix``, names with several types have a suffix and others have none."""
+    from neptune_frames.frames import lazy_table
+    from neptune_frames.frames.table import TableQuestion
+    from neptune_frames.query.arguments import check_sort_direction, resolve_sort
+
+    question = TableQuestion(
+        project=resolve_project(project),
+        containers=chosen_runs(experiments, runs),
+        attributes=resolve_attributes(listed(attributes), None, "attributes"),
+        sort_by=resolve_sort(sort_by),
+        descending=check_sort_direction(sort_direction),
+    )
+    return lazy_table.scan_table(open_source(source), question, type_suffix=type_suffix)

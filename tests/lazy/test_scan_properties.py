@@ -133,10 +133,8 @@ def truth(name: str, source: Any) -> pl.DataFrame:
         eager = nf.fetch_table(source=source, **TABLE, **ARGUMENTS).to_polars(type_suffix=True)
     elif name == "series":
         eager = nf.fetch_series(source=source, include_time="absolute", **ARGUMENTS).collect()
-        eager = eager.insert_column(0, pl.lit(PROJECT).alias("project"))
     elif name == "buckets":
         eager = nf.fetch_buckets(source=source, limit=3, **ARGUMENTS).collect()
-        eager = eager.insert_column(0, pl.lit(PROJECT).alias("project"))
     else:
         eager = SCANS[name](source).collect(engine="in-memory")
     return eager

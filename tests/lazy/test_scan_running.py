@@ -90,6 +90,7 @@ def test_errors_of_both_sources_are_ours(source: Any, tmp_path: Path) -> None:
     with pytest.raises(errors.ConflictingAttributeTypes, match="mixed") as conflict:
         nf.scan_table(project=PROJECT, runs="", source=source)
     assert conflict.value.attribute_names == ["mixed"]
+    assert "Pass type_suffix=True for" in str(conflict.value)
 
 
 def test_bad_arguments_are_refused_before_anything_is_asked() -> None:

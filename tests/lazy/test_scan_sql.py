@@ -65,6 +65,21 @@ def test_only_named_tables_are_set_up(sources: dict[str, Any], ledger: Ledger) -
     assert ledger.kinds() == ["search", "definitions"]
 
 
+def test_names_with_several_types_have_a_column_for_each(source: Any) -> None:
+    assert ask('select run, "config/width" from "table" where run = \'run-1\'', source).rows() == [("run-1", 16)]
+    both = ask('select run, "mixed:int", "mixed:float" from "table" order by run limit 2', source)
+    assert both.rows() == [("run-0", None, 0.0), ("run-1", 1, None)]
+    with pytest.raises(pl.exceptions.ColumnNotFoundError, match=r'"mixed".*valid columns.*"mixed:float", "mixed:int"'):
+        nf.sql('select mixed from "table"', project=PROJECT, source=source)
+
+
+def test_the_list_of_tables_asks_nothing(sources: dict[str, Any], ledger: Ledger) -> None:
+    tables = ["attributes", "buckets", "metrics", "runs", "series", "table"]
+    for query in ("SHOW TABLES", " show\ttables ;"):
+        assert ask(query, sources["server"])["name"].to_list() == tables
+    assert ledger.kinds() == []
+
+
 def test_mistakes(source: Any) -> None:
     with pytest.raises(pl.exceptions.SQLInterfaceError, match="relation 'points' was not found"):
         nf.sql("select * from points", project=PROJECT, source=source)

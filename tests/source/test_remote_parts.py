@@ -15,7 +15,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from neptune_frames.errors import InvalidApiTokenError, NeptuneApiTokenNotProvided
+from neptune_frames.errors import InvalidApiTokenError, NeptuneApiTokenNotProvided, NeptuneUserError
 from neptune_frames.query.selection import AttributeAlternative, AttributeSelector, NamePattern
 from neptune_frames.schemas import float_point
 from neptune_frames.sources import choose
@@ -217,3 +217,11 @@ def test_sources_are_shared_by_all_threads_and_keep_no_token_in_sight():
     assert text not in repr(choose._sources)
     source = RemoteSource(text)
     assert choose.open_source(source) is source
+
+
+def test_a_server_says_that_it_lists_no_projects() -> None:
+    source = RemoteSource(token(api_url="https://a"))
+    with pytest.raises(
+        NeptuneUserError, match=r"server https://a does not list its projects.*project='workspace/name'"
+    ):
+        source.projects()

@@ -125,7 +125,7 @@ def test_question_goes_by_definition_even_for_names() -> None:
 
 def test_polars_is_long_and_has_one_schema() -> None:
     frame = ask(MemorySource(RUNS), include_time="absolute").to_polars()
-    columns = ["experiment", "attribute", "step", "timestamp", "string", "histogram", "file"]
+    columns = ["project", "experiment", "attribute", "step", "timestamp", "string", "histogram", "file"]
     assert frame.columns == columns
     assert frame["attribute"].to_list() == ["h", "img", "log", "log"]
     assert frame["string"].to_list() == [None, None, "hi", "yo"]

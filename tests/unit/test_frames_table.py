@@ -144,6 +144,7 @@ def test_conflicting_types_are_named_or_told_apart() -> None:
     with pytest.raises(ConflictingAttributeTypes) as caught:
         conflicting.to_pandas()
     assert caught.value.attribute_names == ["x", "z"]
+    assert "Pass type_suffix_in_column_names=True for" in str(caught.value)
     with pytest.raises(ConflictingAttributeTypes):
         conflicting.to_polars()
     frame = conflicting.to_pandas(type_suffix=True)
@@ -184,7 +185,7 @@ def test_tables_across_projects_have_two_index_levels() -> None:
 
 def test_polars_columns_are_typed_and_nullable() -> None:
     frame = table(*MIXED).to_polars()
-    assert frame.columns == ["experiment", *sorted(frame.columns[1:])]
+    assert frame.columns == ["project", "experiment", *sorted(frame.columns[2:])]
     assert frame.schema["config/m"] == pl.Int64
     assert frame["config/m"].to_list() == [None, 2**60]  # exact, unlike in pandas
     assert frame.schema["flag"] == pl.Boolean
@@ -196,7 +197,7 @@ def test_polars_columns_are_typed_and_nullable() -> None:
 
 def test_results_stream_as_arrow() -> None:
     result = table(("int", [(0, "n", 1)]))
-    assert pa.table(result).column_names == ["experiment", "n"]
+    assert pa.table(result).column_names == ["project", "experiment", "n"]
     assert result.lazy().select("n").collect().height == 2
 
 

@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from fractions import Fraction
+from typing import Any
 
+import numpy as np
 import polars as pl
 import pytest
 
@@ -164,7 +167,7 @@ def test_only_frames_of_points_are_taken(function: Callable[..., object]) -> Non
         function({"run": []})
     with pytest.raises(ValueError, match=r"no column experiment or run.*its columns are \['a'\]"):
         function(pl.DataFrame({"a": [1]}))
-    with pytest.raises(ValueError, match="no column attribute, no column step"):
+    with pytest.raises(ValueError, match=r"no column attribute, no column step|no column \['step'\]"):
         function(pl.LazyFrame({"run": ["r"]}))
 
 
@@ -193,6 +196,12 @@ def test_arguments_that_cannot_be_used(source: MemorySource) -> None:
         with pytest.raises(error, match=message):
             nf.align(points, **arguments)
     assert source.calls == []
+
+
+@pytest.mark.parametrize("steps", [np.int64(2), np.float32(2.0), Fraction(2)])
+def test_align_takes_numbers_of_any_kind(steps: Any) -> None:
+    frame = pl.LazyFrame({"run": "r", "attribute": "loss", "step": [0.0, 4.0], "value": [1.0, 2.0]})
+    assert nf.align(frame, steps=steps).collect()["step"].to_list() == [0.0, 2.0, 4.0]
 
 
 def test_align_reads_a_scan_once(source: MemorySource) -> None:

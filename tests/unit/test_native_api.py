@@ -109,6 +109,7 @@ def test_names_need_no_definitions_and_run_ids_no_search(source: MemorySource) -
     ("arguments", "calls"),
     [
         ({"experiments": "", "attributes": []}, []),
+        ({"experiments": []}, []),
         ({"experiments": "nothing", "attributes": "loss"}, ["search"]),
         ({"experiments": "", "attributes": "nothing"}, ["search", "definitions"]),
     ],
@@ -124,7 +125,6 @@ def test_nothing_is_asked_about_nothing(source: MemorySource, arguments: dict[st
     [
         ({}, "neither was given"),
         ({"experiments": "", "runs": ""}, "both were given"),
-        ({"experiments": []}, "empty list"),
         ({"runs": "", "step_range": (2, 1)}, "step_range"),
         ({"runs": "", "step_range": [1, 2]}, "step_range"),
         ({"runs": "", "tail_limit": 0}, "tail_limit"),
@@ -193,3 +193,13 @@ def test_public_calls_are_named_for_the_source_even_on_polars_threads(source: Me
     for engine in ("in-memory", "streaming"):
         ask("scan_metrics", watching, runs="").collect(engine=engine)
     assert named == ["fetch_metrics", "scan_metrics", "scan_metrics"]
+
+
+def test_a_table_of_conflicting_types_says_what_to_pass() -> None:
+    source = MemorySource([MemoryRun("a", "e", {"x": ("int", 1)}), MemoryRun("b", "f", {"x": ("string", "t")})])
+    table = nf.fetch_table(project="ws/proj", runs="", attributes=["x"], source=source)
+    for shape in (table.collect, table.to_pandas, table.lazy, table.to_arrow):
+        with pytest.raises(nf.errors.ConflictingAttributeTypes, match="Pass type_suffix=True for one column per type"):
+            shape()
+    assert table.collect(type_suffix=True).columns[-2:] == ["x:int", "x:string"]
+    assert list(table.to_pandas(type_suffix=True).columns) == ["x:int", "x:string"]

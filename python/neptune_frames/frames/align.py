@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterable
 from functools import partial
+from numbers import Real
 from typing import TYPE_CHECKING, Literal, get_args
 
 import numpy as np
@@ -24,6 +25,7 @@ How = Literal["forward", "linear", "nearest"]
 _BEFORE, _AFTER, _VALUE_BEFORE, _VALUE_AFTER = "step before", "step after", "value before", "value after"
 _SERIES, _FIRST, _LAST = "number of series", "first multiple", "last multiple"
 
+_NO_STEPS = "steps must be None, a number or several numbers, got {!r}."
 _MOST_ROWS = 200_000_000
 
 
@@ -43,8 +45,9 @@ def align(
     before the first point of a series, and unless asked for, after its last one. Points whose value is null
     do not count; a NaN is a value.
 
-    The frame is read once. The result has series x steps rows, which can be many more than there are points; more
-    than 200 million are refused. Steps are taken to be finite, and each to be there once in a series.
+    The frame is read once, and whole: a value may come from a step that a condition on the result excludes. So say what
+    is not needed before it is aligned. The result has series x steps rows, which can be many more than there are
+    points; more than 200 million are refused. Steps are taken to be finite, and each to be there once in a series.
 
     Args:
         frame: The long frame.
@@ -108,15 +111,24 @@ def _grid(points: pl.LazyFrame, series: pl.LazyFrame, steps: Steps) -> pl.LazyFr
     step, count = pl.col(STEP.name), series.select(pl.len().alias(_SERIES))
     if steps is None:
         found, make = [step.unique().sort().implode()], _of_list
-    elif isinstance(steps, (int, float)):
-        if isinstance(steps, bool) or not 0 < steps < math.inf:
-            raise ValueError(f"steps must be greater than 0 to mean every so many steps, got {steps!r}.")
-        bounds = [(step.min() / steps).ceil().alias(_FIRST), (step.max() / steps).floor().alias(_LAST)]
-        found, make = bounds, partial(_of_multiples, size=float(steps))
+    elif not isinstance(steps, Iterable):
+        size = _size(steps)
+        bounds = [(step.min() / size).ceil().alias(_FIRST), (step.max() / size).floor().alias(_LAST)]
+        found, make = bounds, partial(_of_multiples, size=size)
     else:
         found, make = [pl.lit(_given(steps)).unique().sort().implode().alias(STEP.name)], _of_list
     both = count.join(points.select(found), how="cross")
     return both.map_batches(make, schema={STEP.name: pl.List(pl.Float64)})
+
+
+def _size(steps: object) -> float:
+    number = 0 if isinstance(steps, bool) else steps
+    if not isinstance(number, Real):  # which numbers of numpy are
+        raise TypeError(_NO_STEPS.format(steps))
+    size = float(number)
+    if not 0 < size < math.inf:
+        raise ValueError(f"steps must be greater than 0 to mean every so many steps, got {steps!r}.")
+    return size
 
 
 def _of_list(found: pl.DataFrame) -> pl.DataFrame:
@@ -144,7 +156,7 @@ def _given(steps: Iterable[float]) -> pl.Series:
     try:
         given = pl.Series(list(steps), dtype=pl.Float64)
     except (TypeError, pl.exceptions.PolarsError):
-        raise TypeError(f"steps must be None, a number or several numbers, got {steps!r}.") from None
+        raise TypeError(_NO_STEPS.format(steps)) from None
     if not given.is_finite().all() or given.null_count():
         raise ValueError("steps must be finite numbers: there is a null, a NaN or an infinity among them.")
     return given

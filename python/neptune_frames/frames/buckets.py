@@ -87,7 +87,7 @@ class BucketedMetrics(Exports):
     kind: ContainerKind
 
     def to_polars(self) -> pl.DataFrame:
-        """A row per bucket and series: the label (``experiment`` or ``run``), ``attribute``, the bucket
+        """A row per bucket and series: ``project``, the label (``experiment`` or ``run``), ``attribute``, the bucket
         ``(from_x, to_x]``, its first and last finite point and its statistics (`neptune_frames.schemas.BUCKETS`).
 
         Sorted by label, attribute and bucket. Buckets are as the server counts them: the first holds only
@@ -95,8 +95,10 @@ class BucketedMetrics(Exports):
         """
         import polars as pl
 
+        run = self.buckets.column("run")
         keys = {
-            self.kind.value: self._labels.take(self.buckets.column("run")),
+            "project": self.keys.runs.column("project").take(run),
+            self.kind.value: self._labels.take(run),
             "attribute": self.keys.attributes.take(self.buckets.column("attribute")),
         }
         rest = {

@@ -51,7 +51,7 @@ def buckets_schema(kind: ContainerKind) -> pl.Schema:
 def _plan(source: Source, question: MetricsQuestion, limit: int, wanted: Wanted) -> Plan:
     return Plan(
         partial(_frames, source, question, limit),
-        asked=("all series, since they share their buckets",),
+        asked=(*question.containers.words(), "all series, since they share their buckets"),
         after=Predicate(wanted.predicate).parts,
     )
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from dataclasses import replace
 
 import polars as pl
 import pyarrow as pa
@@ -40,11 +41,12 @@ def narrowed_containers(containers: Containers, predicate: Predicate) -> tuple[C
     kind = containers.kind
     also = predicate.run_filter(label_operand(kind))
     if also is None:
-        return containers, []
+        return containers, containers.words()
     labels, names = predicate.equal_texts(kind.value), containers.names
     if names is not None and labels is not None:
         names = tuple(name for name in names if name in labels)
-    return Containers(kind, both(containers.filter, also), names), [filter_words(also)]
+    narrower = replace(containers, filter=both(containers.filter, also), names=names)
+    return narrower, [*containers.words(), filter_words(also)]
 
 
 def narrowed_attributes(selector: AttributeSelector, predicate: Predicate) -> tuple[AttributeSelector, list[str]]:

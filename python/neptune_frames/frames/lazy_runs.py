@@ -53,7 +53,7 @@ def _plan(source: Source, question: RunsQuestion, wanted: Wanted) -> Plan:
     predicate = Predicate(wanted.predicate)
     also = predicate.run_filter(IDENTITIES)
     containers = replace(question.containers, filter=both(question.containers.filter, also))
-    words = [] if also is None else [filter_words(also)]
+    words = [*containers.words(), *([] if also is None else [filter_words(also)])]
     if wanted.rows is not None:
         words.append(f"the first {wanted.rows} runs")
     return Plan(
@@ -64,7 +64,10 @@ def _plan(source: Source, question: RunsQuestion, wanted: Wanted) -> Plan:
 
 
 def _frames(source: Source, question: RunsQuestion, rows: int | None) -> Iterator[pl.DataFrame]:
-    query = run_query(source, question.project, question.containers)
+    containers = question.containers.resolved()
+    if containers.names == ():
+        return
+    query = run_query(source, question.project, containers)
     runs = source.search(replace(query, limit=rows)).runs
-    columns = _columns(question.containers.kind)
+    columns = _columns(containers.kind)
     yield pl.DataFrame({name: pl.Series(runs.column(column), dtype=pl.String) for name, column in columns.items()})

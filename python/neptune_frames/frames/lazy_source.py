@@ -22,6 +22,8 @@ import polars as pl
 from polars.io.plugins import register_io_source
 from polars.lazyframe.resolver import FilterExpr, LazyFrameResolver
 
+from neptune_frames.sources.waiting import attend
+
 #: Rows in the frames handed to Polars: enough to be fast, few enough to bound what is in flight.
 _FEWEST_ROWS = 50_000
 MOST_ROWS = 200_000
@@ -173,6 +175,7 @@ def _wanted(columns: Sequence[str] | None, predicate: pl.Expr | None, rows: int 
 
 def _within(context: Context, frames: Callable[[], Iterable[pl.DataFrame]]) -> Iterator[pl.DataFrame]:
     """The frames, each made in the context; whoever makes them is told at once when no more are wanted."""
+    context.run(attend.set, _raise_interrupt)
     iterator = context.run(lambda: iter(frames()))
     try:
         while (frame := context.run(next, iterator, None)) is not None:
@@ -181,6 +184,14 @@ def _within(context: Context, frames: Callable[[], Iterable[pl.DataFrame]]) -> I
         close = getattr(iterator, "close", None)
         if close is not None:
             context.run(close)
+
+
+def _raise_interrupt() -> None:
+    """Raise `KeyboardInterrupt` if Polars took note of a Ctrl-C: any call of it does."""
+    _ANY_FRAME.slice(0, 1)
+
+
+_ANY_FRAME = pl.DataFrame({"any": [0]})
 
 
 def _even(frames: Iterable[pl.DataFrame]) -> Iterator[pl.DataFrame]:

@@ -7,9 +7,11 @@ from collections.abc import Callable, Mapping
 
 import polars as pl
 
+_SHOW_TABLES = re.compile(r"\s*show\s+tables\s*;?\s*", re.IGNORECASE)
+
 
 def query(text: str, tables: Mapping[str, Callable[[], pl.LazyFrame]]) -> pl.LazyFrame:
-    """The lazy frame that a SELECT stands for; of the tables, only those that the text names are set up.
+    """The lazy frame that a SELECT (or SHOW TABLES) stands for; of the tables, only those that it names are set up.
 
     Args:
         text: The query, in the dialect of `polars.SQLContext`.
@@ -22,6 +24,10 @@ def query(text: str, tables: Mapping[str, Callable[[], pl.LazyFrame]]) -> pl.Laz
     """
     if not isinstance(text, str):
         raise TypeError(f"nf.sql takes the text of a query, got {type(text).__name__}.")
+    if _SHOW_TABLES.fullmatch(text):
+        # A list of names: nothing is asked for it, which the columns of some tables need.
+        frames = {name: pl.LazyFrame() for name in tables}
+        return pl.SQLContext(frames, eager=False).execute(text)
     words = set(re.findall(r"\w+", text.lower()))
     frames = {name: make() for name, make in tables.items() if name in words}
     lazy = pl.SQLContext(frames, eager=False).execute(text)

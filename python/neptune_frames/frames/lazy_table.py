@@ -20,14 +20,14 @@ from neptune_frames.frames.polars_types import value_type
 from neptune_frames.frames.table import RunTable, TableQuestion
 from neptune_frames.query.attributes import KNOWN_TYPES
 from neptune_frames.query.expressions import Operand
-from neptune_frames.query.selection import AttributeAlternative, AttributeSelector, RunQuery
+from neptune_frames.query.selection import AttributeAlternative, AttributeSelector, ContainerKind, RunQuery
 
 if TYPE_CHECKING:
     from neptune_frames.sources.base import Source
 
 
-def scan_table(source: Source, question: TableQuestion, *, type_suffix: bool = False) -> pl.LazyFrame:
-    """A lazy frame with a row per run, in the order of the question, and a column per attribute.
+def scan_table(source: Source, question: TableQuestion, *, type_suffix: bool | None = False) -> pl.LazyFrame:
+    """A lazy frame with a row per run, in the order of the question: ``project``, the label, a column per attribute.
 
     Columns and their types are those that the selected runs have now: they are asked for here, values
     when a query is collected. What is not asked for:
@@ -37,14 +37,20 @@ def scan_table(source: Source, question: TableQuestion, *, type_suffix: bool = F
       (`neptune_frames.query.terms`);
     - with ``head`` on the scan itself, more than so many runs.
 
+    Args:
+        source: Whom to ask.
+        question: Which runs and attributes, and in which order.
+        type_suffix: Whether column names end in the type; None: those of names with several types do.
+
     Raises:
         ConflictingAttributeTypes: If a name has several types and ``type_suffix`` is False.
         NeptuneProjectInaccessible: If the project does not exist.
     """
+    if question.containers.names == ():
+        return pl.LazyFrame(schema=_keys(question.containers.kind))
     query = question.run_query(source)
     columns = _table_columns(source, query, question.attributes, type_suffix=type_suffix)
-    label = query.kind.value
-    schema = pl.Schema({label: pl.String()})
+    schema = pl.Schema(_keys(query.kind))
     schema.update({name: value_type(attribute.type) for name, attribute in columns.items()})
     return scan_frames(
         partial(_plan, _Table(source, query, columns, schema)),
@@ -52,6 +58,11 @@ def scan_table(source: Source, question: TableQuestion, *, type_suffix: bool = F
         name="TABLE",
         detail=f"project {query.project}",
     )
+
+
+def _keys(kind: ContainerKind) -> dict[str, pl.DataType]:
+    """The columns that say whose row it is. An attribute of such a name has its type as suffix."""
+    return dict.fromkeys(("project", kind.value), pl.String())
 
 
 @dataclass(frozen=True)
@@ -66,7 +77,7 @@ class _Column:
 
 @dataclass(frozen=True)
 class _Table:
-    """What is asked of whom, and the attribute in each column but the first."""
+    """What is asked of whom, and the attribute in each column but the keys."""
 
     source: Source
     query: RunQuery
@@ -75,7 +86,7 @@ class _Table:
 
 
 def _table_columns(
-    source: Source, query: RunQuery, selector: AttributeSelector, *, type_suffix: bool
+    source: Source, query: RunQuery, selector: AttributeSelector, *, type_suffix: bool | None
 ) -> dict[str, _Column]:
     """The columns of the table, by name, ascending."""
     if not selector.alternatives or selector.plain_names == () or query.project is None:
@@ -85,13 +96,12 @@ def _table_columns(
         return {}
     definitions = source.definitions([query.project], runs, selector)
     found = [_Column(*pair) for pair in zip(*(column.to_pylist() for column in definitions.columns), strict=True)]
-    types = Counter(column.attribute for column in found)
-    if not type_suffix and len(types) < len(found):
-        raise ConflictingAttributeTypes(sorted(name for name, count in types.items() if count > 1))
-    named = {
-        column.with_suffix if type_suffix or column.attribute == query.kind.value else column.attribute: column
-        for column in found
-    }
+    counts = Counter(column.attribute for column in found)
+    conflicts = {name for name, count in counts.items() if count > 1}
+    if type_suffix is False and conflicts:
+        raise ConflictingAttributeTypes(sorted(conflicts), "type_suffix")
+    suffixed = counts.keys() if type_suffix else {*conflicts, *_keys(query.kind)}
+    named = {column.with_suffix if column.attribute in suffixed else column.attribute: column for column in found}
     return {name: named[name] for name in sorted(named)}
 
 
@@ -117,10 +127,9 @@ def _plan(table: _Table, wanted: Wanted) -> Plan:
 
 def _frames(table: _Table) -> Iterator[pl.DataFrame]:
     runs, values = _answer(table)
-    label = table.query.kind.value
     found = RunTable(runs, values, table.query.kind).to_polars(type_suffix=True)
     present = set(found.columns)
-    columns = [pl.col(label).cast(pl.String)]
+    columns = [pl.col(*_keys(table.query.kind)).cast(pl.String)]
     for name, column in table.columns.items():
         value = pl.col(column.with_suffix) if column.with_suffix in present else pl.lit(None)
         columns.append(value.cast(table.schema[name]).alias(name))

@@ -74,8 +74,8 @@ class ObjectSeries(Exports):
         return cls(keys, FlatPoints.of(batches, time=include_time), kind, include_time)
 
     def to_polars(self) -> pl.DataFrame:
-        """A row per point: the label (``experiment`` or ``run``), ``attribute``, ``step``, the ``timestamp``
-        if time was asked for, and ``string``, ``histogram`` and ``file``, of which one is set.
+        """A row per point: ``project``, the label (``experiment`` or ``run``), ``attribute``, ``step``, the
+        ``timestamp`` if time was asked for, and ``string``, ``histogram`` and ``file``, of which one is set.
 
         Sorted by label, attribute and step.
         """
@@ -83,8 +83,10 @@ class ObjectSeries(Exports):
 
         flat = self.flat
         label, attribute = self.kind.value, "attribute"
+        run = pa.array(flat.run)
         columns = {
-            label: self._labels.take(pa.array(flat.run)),
+            "project": self.keys.runs.column("project").take(run),
+            label: self._labels.take(run),
             attribute: self.keys.attributes.take(pa.array(flat.attribute)),
             "step": flat.block.step,
             **({"timestamp": flat.column("timestamp")} if self.include_time else {}),

@@ -7,7 +7,7 @@ is decided here.
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
 import pyarrow as pa
@@ -22,6 +22,7 @@ from neptune_frames.query.arguments import (
     resolve_run_filter,
 )
 from neptune_frames.query.attributes import KNOWN_TYPES
+from neptune_frames.query.expressions import And, Or
 from neptune_frames.query.inference import infer_types
 from neptune_frames.query.selection import (
     AttributeAlternative,
@@ -35,6 +36,8 @@ from neptune_frames.sources.base import SeriesKeys
 from neptune_frames.sources.definitions import distinct_neighbours
 
 if TYPE_CHECKING:
+    import polars as pl
+
     from neptune_frames.query.attribute_filters import BaseAttributeFilter
     from neptune_frames.query.expressions import Expression
     from neptune_frames.query.filters import Filter
@@ -45,13 +48,18 @@ if TYPE_CHECKING:
 class Containers:
     """Which runs or experiments.
 
-    ``filter`` None selects all of them. ``names`` is set when the user gave a list of exact labels,
-    which some sources can answer for without a search.
+    Attributes:
+        kind: Which of the two they are.
+        filter: A condition on them; None selects all.
+        names: Exact labels, which some sources can answer for without a search; none of them selects nothing.
+            None if the user did not give any.
+        later: A lazy frame of one column of labels, to which the others are confined when runs are asked for.
     """
 
     kind: ContainerKind
     filter: Expression | None = None
     names: tuple[str, ...] | None = None
+    later: pl.LazyFrame | None = field(default=None, compare=False)
 
     @classmethod
     def of(cls, value: str | list[str] | Filter | None, kind: ContainerKind, parameter: str) -> Containers:
@@ -59,6 +67,28 @@ class Containers:
         expression = resolve_run_filter(value, kind, parameter)
         names = tuple(dict.fromkeys(map(str, value))) if isinstance(value, list) else None
         return cls(kind, expression, names)
+
+    @classmethod
+    def none(cls, kind: ContainerKind) -> Containers:
+        """No run at all. Its filter has no text, so that it can never become a search for everything."""
+        return cls(kind, Or(()), ())
+
+    def resolved(self) -> Containers:
+        """The same with the labels of the lazy frame, which is collected here."""
+        if self.later is None:
+            return self
+        labels = self.later.collect().to_series().to_list()
+        if self.names is not None:
+            named = set(self.names)
+            labels = [label for label in labels if label in named]
+        if not labels:
+            return Containers.none(self.kind)
+        exact = Containers.of(labels, self.kind, f"{self.kind.value}s")
+        return exact if self.filter is None else replace(exact, filter=And((self.filter, exact.filter or Or(()))))
+
+    def words(self) -> list[str]:
+        """What a plan says of the lazy frame, which it does not collect."""
+        return [] if self.later is None else [f"{self.kind.value}s of the lazy frame given"]
 
 
 @dataclass(frozen=True)
@@ -75,7 +105,7 @@ def series_question(
     kind: ContainerKind,
     *,
     project: str | None,
-    runs: str | list[str] | Filter | None,
+    runs: str | list[str] | Filter | Containers | None,
     attributes: str | list[str] | BaseAttributeFilter | None,
     types: Sequence[str],
     include_time: str | None = None,
@@ -89,7 +119,7 @@ def series_question(
     Args:
         kind: What ``runs`` are; messages call the parameter ``experiments`` or ``runs`` after it.
         project: ``workspace/name``; None takes the one in NEPTUNE_PROJECT.
-        runs: Extended regular expression on the label, list of labels, filter, or None for all.
+        runs: Extended regular expression on the label, list of labels, filter, or None for all; or what was made of it.
         attributes: Extended regular expression on the name, list of names, attribute filter, or None for all.
         types: Client types of the series that may be selected.
         include_time: ``"absolute"`` for timestamps.
@@ -104,7 +134,7 @@ def series_question(
         QuerySyntaxError: A regular expression that is not valid.
     """
     project = resolve_project(project)
-    containers = Containers.of(runs, kind, f"{kind.value}s")
+    containers = runs if isinstance(runs, Containers) else Containers.of(runs, kind, f"{kind.value}s")
     selector = resolve_attributes(attributes, types, "attributes")
     options = SeriesOptions(
         kind=kind,
@@ -159,7 +189,8 @@ def series_keys(source: Source, question: MetricsQuestion, narrowing: Narrowing 
     names = selector.plain_names
     if not selector.alternatives or names == ():
         return SeriesKeys(RUNS.empty_table(), _names(()))
-    if names is not None and containers.names is not None and containers.kind is ContainerKind.RUN:
+    containers = containers.resolved()
+    if names is not None and containers.names and containers.kind is ContainerKind.RUN:
         runs = source.resolve_custom_ids(question.project, containers.names)
     else:
         runs = find_runs(source, question.project, containers)
@@ -171,9 +202,15 @@ def series_keys(source: Source, question: MetricsQuestion, narrowing: Narrowing 
     return SeriesKeys(runs, narrowing.attributes(attributes))
 
 
-def find_runs(source: Source, project: str, containers: Containers) -> pa.Table:
-    """The RUNS table of the runs selected."""
-    return source.search(run_query(source, project, containers)).runs
+def find_runs(source: Source, project: str, containers: Containers, *, labels_only: bool = False) -> pa.Table:
+    """The RUNS table of the runs selected; columns other than that of the label may be null with ``labels_only``."""
+    containers = containers.resolved()
+    if containers.names == ():
+        return RUNS.empty_table()
+    query = run_query(source, project, containers)
+    if labels_only:
+        query = replace(query, identity=(containers.kind.label_column,))
+    return source.search(query).runs
 
 
 def run_query(source: Source, project: str, containers: Containers) -> RunQuery:
@@ -202,9 +239,8 @@ def attribute_names(source: Source, project: str, runs: pa.Table | None, selecto
 
 def list_labels(source: Source, project: str, containers: Containers) -> list[str]:
     """Names of the experiments, or ids of the runs, in ascending order."""
-    column = containers.kind.label_column
-    query = replace(run_query(source, project, containers), identity=(column,))
-    return sorted(source.search(query).runs.column(column).drop_null().to_pylist())
+    runs = find_runs(source, project, containers, labels_only=True)
+    return sorted(runs.column(containers.kind.label_column).drop_null().to_pylist())
 
 
 def list_attributes(source: Source, project: str, containers: Containers, selector: AttributeSelector) -> list[str]:

@@ -38,6 +38,7 @@ from neptune_frames.frames.table_grid import MISSING, TypeGrid, gather, table_gr
 from neptune_frames.query.attributes import KNOWN_TYPES, SYSTEM_ATTRIBUTE_TYPES
 from neptune_frames.query.inference import infer_sort, infer_types, require_sort, require_types
 from neptune_frames.query.selection import RunQuery
+from neptune_frames.schemas import RUNS
 
 if TYPE_CHECKING:
     import numpy.typing as npt
@@ -119,6 +120,8 @@ def fetch_run_table(source: Source, question: TableQuestion, *, statistics: bool
         NeptuneProjectInaccessible: If the project does not exist.
         AttributeTypeInferenceError: If an attribute of the filter has several types.
     """
+    if question.containers.names == ():
+        return RunTable(RUNS.empty_table(), {}, question.containers.kind)
     query, selector = replace(question.run_query(source), statistics=statistics), question.attributes
     names = selector.plain_names
     if names is not None and _travels(names, query):
@@ -175,12 +178,14 @@ class RunTable(Exports):
         values: VALUES tables by client type; ``run`` is a position in ``runs``.
         kind: Whether rows are experiments or runs; names the index.
         with_project: Whether the project is a level of the index (tables over all projects).
+        suffix_parameter: What the face that asked calls ``type_suffix``; part of an error.
     """
 
     runs: pa.Table
     values: dict[str, pa.Table]
     kind: ContainerKind
     with_project: bool = False
+    suffix_parameter: str = "type_suffix_in_column_names"
 
     @cached_property
     def grids(self) -> list[TypeGrid]:
@@ -188,7 +193,7 @@ class RunTable(Exports):
 
     @property
     def key_columns(self) -> dict[str, str]:
-        """Names of the row keys and the RUNS columns that hold them."""
+        """Names of the row keys of the documented frame and the RUNS columns that hold them."""
         project = {"project": "project"} if self.with_project else {}
         return {**project, self.kind.value: self.kind.label_column}
 
@@ -203,7 +208,7 @@ class RunTable(Exports):
         names = [name for grid in self.grids for name in grid.attributes]
         conflicts = [name for name, count in Counter(names).items() if count > 1]
         if conflicts:
-            raise ConflictingAttributeTypes(sorted(conflicts))
+            raise ConflictingAttributeTypes(sorted(conflicts), self.suffix_parameter)
         return names
 
     def to_pandas(self, *, type_suffix: bool = False) -> pd.DataFrame:
@@ -235,8 +240,12 @@ class RunTable(Exports):
         except ConflictingAttributeTypes:
             return self.to_polars(type_suffix=True)
 
+    def collect(self, *, type_suffix: bool = False) -> pl.DataFrame:
+        """The Polars frame: `to_polars`."""
+        return self.to_polars(type_suffix=type_suffix)
+
     def to_polars(self, *, type_suffix: bool = False) -> pl.DataFrame:
-        """A frame with typed, nullable columns; the keys (``experiment`` or ``run``) come first.
+        """A frame with typed, nullable columns; the keys come first: ``project``, and ``experiment`` or ``run``.
 
         Files and histograms are structs, string sets are lists. An attribute named like a key gets its
         type as suffix even without ``type_suffix``.
@@ -247,7 +256,8 @@ class RunTable(Exports):
         import polars as pl
 
         names = iter(self.column_names(type_suffix=type_suffix))
-        keys = {name: self.runs.column(column) for name, column in self.key_columns.items()}
+        named = {"project": "project", **self.key_columns}
+        keys = {name: self.runs.column(column) for name, column in named.items()}
         columns: dict[str, Any] = {}
         for grid in self.grids:
             cells = grid.arrow_cells()

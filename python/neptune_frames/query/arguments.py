@@ -7,7 +7,7 @@ with a message that says what is wrong, with which parameter, and what is accept
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from neptune_frames import config
@@ -41,10 +41,8 @@ def resolve_project(project: str | None) -> str:
     return resolved
 
 
-def choose_kind(
-    experiments: str | list[str] | Filter | None, runs: str | list[str] | Filter | None
-) -> tuple[ContainerKind, str | list[str] | Filter | None]:
-    """Whether rows are experiments or runs, and which: exactly one of the two is given.
+def choose_kind(experiments: object, runs: object) -> ContainerKind:
+    """Whether rows are experiments or runs: exactly one of the two is given.
 
     Raises:
         ValueError: neither or both are.
@@ -54,7 +52,23 @@ def choose_kind(
         raise ValueError(
             f'Give either experiments or runs, but {given}. experiments="" selects every experiment, runs="" every run.'
         )
-    return (ContainerKind.EXPERIMENT, experiments) if runs is None else (ContainerKind.RUN, runs)
+    return ContainerKind.EXPERIMENT if runs is None else ContainerKind.RUN
+
+
+def listed(value: Any) -> Any:
+    """What gives its items one by one (a tuple, a set, a column, a generator) as a list of them, texts as plain ones.
+
+    The native face takes these where it takes lists. Anything else is left as it is.
+
+    Example:
+        >>> listed(("a", "b")), listed({"a": 1}), listed("a.*")
+        (['a', 'b'], {'a': 1}, 'a.*')
+    """
+    # A frame gives the names of its columns, and a mapping its keys: nobody means these.
+    if not isinstance(value, Iterable) or isinstance(value, (str, bytes, Mapping)) or hasattr(value, "columns"):
+        return value
+    items = value.to_pylist() if hasattr(value, "to_pylist") else value  # items of Arrow are no texts
+    return [str.__str__(item) if isinstance(item, str) else item for item in items]
 
 
 def resolve_run_filter(

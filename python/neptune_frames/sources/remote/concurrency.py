@@ -2,6 +2,8 @@
 
 Only the consumer's thread hands out requests and waits for them; a request waits for nothing but its
 decoding, which waits for nothing. So the pools cannot lock up however many calls share them.
+
+A consumer that wants something done meanwhile (`neptune_frames.sources.waiting`) waits in slices.
 """
 
 from __future__ import annotations
@@ -14,10 +16,12 @@ import time
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Generic, TypeVar
 
 from neptune_frames import config
+from neptune_frames.sources.waiting import ATTENTION, attend
 
 T = TypeVar("T")
 
@@ -94,6 +98,15 @@ def fetch_ordered(tasks: Iterable[Task[T]], ahead: int | None = None) -> Iterato
             yield result
 
 
+def run_attended(task: Task[T]) -> T:
+    """Run a single request: here, or in the pool if the consumer wants something done while it waits."""
+    if attend.get() is None or _cancellation.get() is not None:
+        return task()
+    with _Work[T](1) as work:
+        work.submit(task)
+        return work.next_finished()
+
+
 class _Work(Generic[T]):
     """Tasks handed to the pool. Leaving it cancels what is not finished, and waits for nothing."""
 
@@ -101,6 +114,7 @@ class _Work(Generic[T]):
         self._ahead = ahead or config.MAX_WORKERS.get()
         self._finished: queue.SimpleQueue[Future[T]] = queue.SimpleQueue()
         self._cancellation = threading.Event()
+        self._attend = attend.get()
         self.running: deque[Future[T]] = deque()
 
     def __enter__(self) -> _Work[T]:
@@ -126,7 +140,7 @@ class _Work(Generic[T]):
         future.add_done_callback(self._finished.put)
 
     def next_finished(self) -> T:
-        future = self._finished.get()
+        future = self._wait()
         self.running.remove(future)
         return future.result()
 
@@ -134,10 +148,18 @@ class _Work(Generic[T]):
         """The result of the oldest task; an error of any other one is raised as soon as it is known."""
         oldest = self.running.popleft()
         while not (oldest.done() and self._finished.empty()):
-            finished = self._finished.get()
+            finished = self._wait()
             if finished.exception() is not None:
                 finished.result()
         return oldest.result()
+
+    def _wait(self) -> Future[T]:
+        """The next task that has finished."""
+        while self._attend is not None:
+            with suppress(queue.Empty):
+                return self._finished.get(timeout=ATTENTION)
+            self._attend()
+        return self._finished.get()
 
 
 def large_answers_ahead() -> int:

@@ -13,7 +13,7 @@ import httpx
 from neptune_frames import config
 from neptune_frames.sources.public_call import PublicCall, current_call
 from neptune_frames.sources.remote.bodies import BodyBudget, expected_size, read_body, read_error
-from neptune_frames.sources.remote.concurrency import cancellable_sleep, check_cancelled, compute
+from neptune_frames.sources.remote.concurrency import cancellable_sleep, check_cancelled, compute, run_attended
 from neptune_frames.sources.remote.connections import Connections, library_version
 from neptune_frames.sources.remote.credentials import ApiToken
 from neptune_frames.sources.remote.responses import check, refuses_accept
@@ -120,7 +120,8 @@ class Session:
                     body = read_body(response, check_cancelled)
                     return compute(partial(decode, body, _media_type(response, answers)), side_by_side=side_by_side)
 
-        return self._retry_policy.run(attempt, url=url, sleep=cancellable_sleep(self._retry_policy.sleep))
+        sleep = cancellable_sleep(self._retry_policy.sleep)
+        return run_attended(partial(self._retry_policy.run, attempt, url=url, sleep=sleep))
 
     def close(self) -> None:
         self.connections.close()

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NoReturn
 
 import pyarrow as pa
 
+from neptune_frames.errors import NeptuneUserError
 from neptune_frames.query.selection import AttributeSelector, RunQuery, SeriesOptions
 from neptune_frames.schemas import RUNS
 from neptune_frames.sources.base import FileRequest, SearchAnswer, SeriesKeys
@@ -97,6 +98,19 @@ class RemoteSource:
 
     def project_name(self, identifier: str) -> str:
         return fetch_project_name(self._session, identifier)
+
+    def projects(self) -> NoReturn:
+        """Archives list their projects, servers do not.
+
+        Raises
+        ------
+        NeptuneUserError
+            Always.
+        """
+        raise NeptuneUserError(
+            f"The server {self._address} does not list its projects; only archives do. Name one: "
+            "project='workspace/name', or the environment variable NEPTUNE_PROJECT."
+        )
 
     def close(self) -> None:
         self._downloads.close()

@@ -1,0 +1,71 @@
+"""Which runs a call of the native face is about: text, a filter, exact labels from anywhere, or those of a lazy frame.
+
+The drop-in faces take text, lists and filters only, as documented, and go to `questions.Containers` themselves.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import TYPE_CHECKING
+
+from neptune_frames.frames.questions import Containers
+from neptune_frames.query.arguments import choose_kind, listed
+from neptune_frames.query.selection import ContainerKind
+
+if TYPE_CHECKING:
+    from typing import TypeAlias
+
+    import polars as pl
+
+    from neptune_frames.query.filters import Filter
+
+    #: What users may pass as ``experiments`` or ``runs``.
+    Runs: TypeAlias = str | Iterable[str] | Filter | pl.LazyFrame | pl.DataFrame | None
+
+
+def chosen_runs(experiments: Runs, runs: Runs, *, later: bool = False) -> Containers:
+    """The experiments, or the runs, that exactly one of the two arguments chooses.
+
+    Args:
+        experiments: Whose rows go by experiment.
+        runs: Whose rows go by run id.
+        later: Whether a lazy frame of labels is collected when runs are asked for, instead of now.
+
+    Raises:
+        ValueError: Neither or both are given, or a value cannot be used.
+        TypeError: A label cannot be one.
+        QuerySyntaxError: A regular expression is not valid RE2.
+    """
+    kind = choose_kind(experiments, runs)
+    return runs_of(experiments if kind is ContainerKind.EXPERIMENT else runs, kind, later=later)
+
+
+def runs_of(value: Runs, kind: ContainerKind, *, later: bool = False) -> Containers:
+    """The runs or experiments of one argument; None is all of them, an empty list none."""
+    labels = _frame_of_labels(value, kind)
+    if labels is not None:
+        containers = Containers(kind, later=labels)
+        return containers if later else containers.resolved()
+    chosen = listed(value)
+    if isinstance(chosen, list) and not chosen:
+        return Containers.none(kind)
+    return Containers.of(chosen, kind, f"{kind.value}s")
+
+
+def _frame_of_labels(value: Runs, kind: ContainerKind) -> pl.LazyFrame | None:
+    """The column of labels of a Polars frame; None if it is something else."""
+    if value is None or isinstance(value, (str, list)):
+        return None
+    import polars as pl
+
+    if not isinstance(value, (pl.LazyFrame, pl.DataFrame)):
+        return None
+    lazy = value.lazy()
+    schema = lazy.collect_schema()
+    column = kind.value if kind.value in schema else next(iter(schema), None) if len(schema) == 1 else None
+    if column is None or not (schema[column] == pl.String or isinstance(schema[column], (pl.Categorical, pl.Enum))):
+        raise ValueError(
+            f"{kind.value}s: a frame of labels has a column of text called {kind.value!r}, or one column of text; the "
+            f"columns of this one are {dict(schema)}."
+        )
+    return lazy.select(pl.col(column).cast(pl.String).drop_nulls().unique(maintain_order=True))
