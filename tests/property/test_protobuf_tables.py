@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from neptune_frames.errors import WireDecodingError
 from neptune_frames.schemas import float_point
 from neptune_frames.wire.pages import FLOAT_SERIES_PAGE
-from neptune_frames.wire.protobuf import row_patterns, tables
+from neptune_frames.wire.protobuf import messages, row_patterns, tables
 from neptune_frames.wire.protobuf.float_series import decode_float_series, encode_float_series
 
 POINT = float_point(time=True, preview=True)
@@ -166,3 +166,12 @@ def test_every_byte_with_something_to_test_is_tested(mask: list[int], offset: in
             changed = content.copy()
             changed[offset + place] ^= 1 << bit
             assert verdict(changed) is not bool(mask[place] >> bit & 1)
+
+
+@pytest.mark.parametrize("padding", [b"\x78\x01", b"\x7a\x00"])
+def test_patterns_are_not_read_out_of_a_flood_of_fields(padding: bytes) -> None:
+    """Fields that nobody declared, before the points: their number must not become time."""
+    message = messages.FLOAT_SERIES_ANSWER
+    answer = b"\n\x010" + padding * 50
+    assert row_patterns.row_pattern(memoryview(answer), message) is not None
+    assert row_patterns.row_pattern(memoryview(answer + padding * 50), message) is None

@@ -21,6 +21,8 @@ from neptune_frames.wire.protobuf.headers import read_field
 _LONGEST_ITEM = 1024
 #: So many stretches of equal items are found: a first item without a step, the others, perhaps a last one.
 _MOST_STRETCHES = 6
+#: Messages with more fields around the items have no pattern: it is read field by field.
+_MOST_FIELDS = 64
 #: Bytes of the numbers that are compared.
 _WIDTHS = (1, 2, 4, WORD)
 
@@ -88,6 +90,7 @@ class _Reader:
         self._content = content
         self._region = 0
         self._mask = bytearray()
+        self._fields_left = _MOST_FIELDS
         self.pattern = RowPattern()
 
     def read(self, position: int, stop: int, message: Message, prefix: str) -> bool:
@@ -95,7 +98,8 @@ class _Reader:
         seen = set()
         while position < stop:
             header = read_field(self._content, position)
-            if header is None or header[2] > stop:
+            self._fields_left -= 1
+            if header is None or header[2] > stop or self._fields_left < 0:
                 return False
             tag, first, last = header
             declared = message.by_number.get(tag >> 3)
