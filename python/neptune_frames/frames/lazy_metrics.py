@@ -60,7 +60,7 @@ def _plan(source: Source, question: MetricsQuestion, wanted: Wanted) -> Plan:
     narrowing = NeededNames(question.containers.kind, predicate)
     return Plan(
         partial(_frames, source, asked, narrowing, wanted),
-        asked=tuple(words),
+        asked=(*words, *narrowing.words),
         after=predicate.unused(),
         attributes=partial(_attribute_names, source, asked, narrowing),
     )
