@@ -176,7 +176,7 @@ def test_columns_that_are_not_used_are_not_sent(server: dict[str, Any], ledger: 
         ledger.clear()
         assert points.select(column).collect().height == 148
         sent.append(ledger.bytes_of("series/float"))
-    # 16 bytes for step and value of a point, 8 for its time.
+    # A server sends steps and values in any case: 16 bytes for those of a point, 8 for its time.
     assert 16 * 148 < sent[0] < sent[1] - 8 * 148 + 1
 
 

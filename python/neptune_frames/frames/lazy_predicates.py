@@ -86,14 +86,16 @@ class Predicate:
 
     def time_range(self, column: str) -> TimeRange:
         """Bounds (inclusive) that the time in the column is within in every row satisfying the predicate; where there
-        is one, no such time is null.
+        is one, no such time is null. The parts do not count as used: not every source can be asked for times.
 
         Example:
             >>> from datetime import datetime, timezone
             >>> Predicate(pl.col("timestamp") > datetime(1970, 1, 2, tzinfo=timezone.utc)).time_range("timestamp")
             (86400000, None)
         """
+        used = set(self._used)
         low, high = self._bounds(column, milliseconds_within)
+        self._used = used
         return None if low is None else int(low), None if high is None else int(high)
 
     def equal_texts(self, column: str) -> frozenset[str] | None:

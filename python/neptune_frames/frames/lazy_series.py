@@ -33,7 +33,7 @@ def scan_series(source: Source, question: MetricsQuestion) -> pl.LazyFrame:
     """A lazy frame with a row per point: the names, ``step``, ``timestamp`` if time was asked for, and ``string``,
     ``histogram`` and ``file``, of which one is set.
 
-    What is left out is as for `neptune_frames.frames.lazy_metrics.scan_metrics`, except that sources send points
+    What is left out is as for `neptune_frames.frames.lazy_metrics.scan_metrics`, except that servers send points
     of these series whole, with their times. A condition that no null satisfies on one of the three narrows the types.
     """
     return scan_frames(
@@ -61,7 +61,8 @@ def _plan(source: Source, question: MetricsQuestion, wanted: Wanted) -> Plan:
     if types is not None:
         attributes = of_types(attributes, types)
         words.append(f"types {', '.join(sorted(types)) or 'none'}")
-    asked = replace(asked, attributes=attributes)
+    options = replace(asked.options, include_values=any(map(wanted.needs, _TYPES_WITH)))
+    asked = replace(asked, attributes=attributes, options=options)
     narrowing = NeededNames(question.containers.kind, predicate)
     columns = [name for name in series_schema(question.options) if wanted.needs(name)]
     return Plan(

@@ -86,6 +86,7 @@ class ExporterStore:
             ],
             predicate,
             steps=request.steps,
+            times=request.times,
         )
         numbers = _series_numbers(frame, series, inventory)
         grouped = group_rows(numbers, steps_of(frame["step"]), series.height)
