@@ -234,6 +234,16 @@ def test_head_zero_asks_nothing(server: dict[str, Any], ledger: Ledger) -> None:
     assert ledger.kinds() == []
 
 
+def test_an_empty_list_asks_nothing(server: dict[str, Any], ledger: Ledger) -> None:
+    """As the first of two queries may give: Polars makes the condition a constant."""
+    for scan in (nf.scan_metrics, nf.scan_series, nf.scan_buckets, nf.scan_attributes, nf.scan_runs):
+        query = scan(runs="", **server).filter(run.is_in([]))
+        assert said(query) == ["asked of the source: nothing", "filtered after: nothing"]
+        assert query.collect().schema == query.collect_schema()
+    assert nf.pivot(nf.scan_metrics(runs="", **server).filter(run.is_in([]))).collect().height == 0
+    assert ledger.kinds() == []
+
+
 def test_schemas_are_known_without_points(server: dict[str, Any], ledger: Ledger) -> None:
     everything = {"runs": "", **server}
     scans = [nf.scan_metrics(**everything), nf.scan_series(**everything), nf.scan_buckets(**everything)]

@@ -16,6 +16,7 @@ from neptune_frames.frames.lazy_narrowing import (
     narrowed_attributes,
     narrowed_containers,
     no_names,
+    nothing,
     of_types,
 )
 from neptune_frames.frames.lazy_predicates import Predicate
@@ -99,6 +100,8 @@ def attributes_schema(kind: ContainerKind) -> pl.Schema:
 
 def _plan(source: Source, question: AttributesQuestion, wanted: Wanted) -> Plan:
     predicate = Predicate(wanted.predicate)
+    if predicate.holds_nowhere():
+        return nothing()
     containers, of_runs = narrowed_containers(question.containers, predicate)
     attributes, of_names = narrowed_attributes(question.attributes, predicate)
     narrowing = NeededNames(question.containers.kind, predicate, attributes=False)

@@ -15,6 +15,7 @@ from neptune_frames.frames.lazy_narrowing import (
     growing_parts,
     narrowed_attributes,
     narrowed_containers,
+    nothing,
     selects_nothing,
 )
 from neptune_frames.frames.lazy_predicates import Predicate
@@ -56,6 +57,8 @@ def scan_metrics(source: Source, question: MetricsQuestion) -> pl.LazyFrame:
 
 def _plan(source: Source, question: MetricsQuestion, wanted: Wanted) -> Plan:
     predicate = Predicate(wanted.predicate)
+    if predicate.holds_nowhere():
+        return nothing()
     asked, words = narrowed_question(question, predicate, wanted)
     options = replace(asked.options, include_values=wanted.needs("value"))
     asked = replace(asked, attributes=_known_by_name(asked.attributes), options=options)

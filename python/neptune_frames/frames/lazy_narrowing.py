@@ -9,6 +9,7 @@ import polars as pl
 import pyarrow as pa
 
 from neptune_frames.frames.lazy_predicates import ColumnConditions, Predicate
+from neptune_frames.frames.lazy_source import Plan
 from neptune_frames.frames.questions import Containers, MetricsQuestion, Narrowing
 from neptune_frames.query.expressions import And, Expression, Operand
 from neptune_frames.query.rendering import render, shortened
@@ -71,6 +72,11 @@ def of_types(selector: AttributeSelector, types: Collection[str]) -> AttributeSe
 def filter_words(expression: Expression) -> str:
     """A filter that travels with the search, in words."""
     return f"runs where {shortened(render(expression))}"
+
+
+def nothing() -> Plan:
+    """What is asked for a query that no row can satisfy."""
+    return Plan(tuple, asked=("nothing",), attributes=tuple)
 
 
 def selects_nothing(question: MetricsQuestion) -> bool:

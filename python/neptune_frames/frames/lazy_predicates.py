@@ -60,6 +60,17 @@ class Predicate:
         """The parts that say more than what was made of them."""
         return tuple(part for place, part in enumerate(self.parts) if place not in self._used)
 
+    def holds_nowhere(self) -> bool:
+        """Whether some part is the constant false, or null: so Polars writes ``is_in([])``.
+
+        Example:
+            >>> Predicate((pl.col("step") > 3) & pl.lit(False)).holds_nowhere()
+            True
+        """
+        constants = [pl.select(part).to_series() for part in self.parts if part.meta.is_literal()]
+        # A column of truth values is no constant.
+        return any(len(constant) == 1 and constant.item() is not True for constant in constants)
+
     def columns(self) -> set[str]:
         """Names of the columns that some part depends on."""
         return {name for condition in self._conditions for name in condition.columns}

@@ -12,7 +12,7 @@ import polars as pl
 import pyarrow as pa
 
 from neptune_frames.frames.lazy_metrics import narrowed_question, parts_of
-from neptune_frames.frames.lazy_narrowing import NeededNames, of_types, selects_nothing
+from neptune_frames.frames.lazy_narrowing import NeededNames, nothing, of_types, selects_nothing
 from neptune_frames.frames.lazy_predicates import Predicate
 from neptune_frames.frames.lazy_source import Plan, Wanted, scan_frames
 from neptune_frames.frames.metrics_long import name_columns
@@ -54,6 +54,8 @@ def series_schema(options: SeriesOptions) -> pl.Schema:
 
 def _plan(source: Source, question: MetricsQuestion, wanted: Wanted) -> Plan:
     predicate = Predicate(wanted.predicate)
+    if predicate.holds_nowhere():
+        return nothing()
     asked, words = narrowed_question(question, predicate, wanted)
     # By definition, not by plain name: a name may belong to a series of numbers.
     attributes = replace(asked.attributes, plain_names=None)
