@@ -97,9 +97,11 @@ POINT_PREVIEW = (
 )
 
 
-def float_point(*, time: bool = False, preview: bool = False) -> pa.StructType:
+def float_point(*, time: bool = False, preview: bool = False, value: bool = True) -> pa.StructType:
     """The struct of one float point. Columns that were not asked for do not exist."""
-    fields = [STEP, pa.field("value", pa.float64(), nullable=False)]
+    fields = [STEP]
+    if value:
+        fields.append(pa.field("value", pa.float64(), nullable=False))
     if time:
         fields.append(POINT_TIME)
     if preview:

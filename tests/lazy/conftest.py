@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from neptune_frames.archives.converting import convert
 from neptune_frames.sources.archive import ArchiveSource
 from neptune_frames.sources.remote import RemoteSource
 from scan_data import Ledger, noting_server, write_archive
@@ -27,10 +28,14 @@ def _served(archive: Path) -> Iterator[tuple[str, Ledger]]:
 
 
 @pytest.fixture(scope="session")
-def sources(archive: Path, _served: tuple[str, Ledger]) -> Iterator[dict[str, Any]]:
-    """Both sources, by name."""
+def sources(
+    archive: Path, _served: tuple[str, Ledger], tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[dict[str, Any]]:
+    """Both sources, by name; of archives, both layouts."""
     remote = RemoteSource(_served[0])
-    yield {"archive": ArchiveSource(archive), "server": remote}
+    batches = tmp_path_factory.mktemp("batches")
+    convert(archive, batches, progress_bar=False)
+    yield {"archive": ArchiveSource(archive), "batches": ArchiveSource(batches), "server": remote}
     remote.close()
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from datetime import datetime, timedelta, timezone
 from functools import cache
 from typing import Any
 
@@ -14,6 +13,7 @@ from hypothesis import strategies as st
 
 import neptune_frames as nf
 from scan_data import PROJECT
+from scan_predicates import predicates
 
 FEW, MANY = (
     settings(
@@ -24,78 +24,6 @@ FEW, MANY = (
     for examples in (4, 15)
 )
 ENGINES = ("in-memory", "streaming")
-#: Texts that appear in the archive, that almost do, and that mean something to a regular expression.
-TEXTS = ["run-1", "run-4", "exp 0", "exp 3", "train/loss", "val/loss", "log", "Adam", "a.b|c", 'say "hi"', "sgd\\w"]
-PARTS = ["", "run-", "exp", "train/", "loss", "a", "A", ".", "|", '"', "\\", "ss", "Ä", "1", " "]
-PATTERNS = ["^run-[0-3]$", "loss$", "^(train|val)/", "a.b", "A|a", r"\d", "(?i)ADAM", "", r"\.", "x*", "[^a]", "e?x"]
-NUMBERS = [-3, 0, 1, 3, 5, 8, 16, 0.001, 0.01, 0.1, 0.5, -0.0, 1.75, 2.5, 2**53, 2**53 + 1, float("nan"), float("inf")]
-TIMES = [datetime(2026, 1, 1, tzinfo=timezone.utc) + timedelta(hours=h, seconds=s) for h in (0, 1, 5) for s in (0, 3)]
-
-
-def conditions(name: str, dtype: pl.DataType) -> st.SearchStrategy[pl.Expr]:
-    """Simple conditions on a column, understood by a source or not."""
-    column = pl.col(name)
-    shared = st.sampled_from([column.is_null(), column.is_not_null()])
-    if dtype == pl.String:
-        return shared | st.one_of(
-            st.sampled_from(TEXTS).map(lambda text: column == text),
-            st.sampled_from(TEXTS).map(lambda text: column != text),
-            st.sampled_from(TEXTS).map(lambda text: column > text),
-            st.lists(st.sampled_from(TEXTS), max_size=3).map(lambda texts: column.is_in(texts)),
-            st.sampled_from(PARTS).map(lambda text: column.str.starts_with(text)),
-            st.sampled_from(PARTS).map(lambda text: column.str.ends_with(text)),
-            st.sampled_from(PARTS).map(lambda text: column.str.contains(text, literal=True)),
-            st.sampled_from(PATTERNS).map(lambda pattern: column.str.contains(pattern)),
-            st.just(column.str.len_chars() > 5),
-        )
-    if dtype == pl.Boolean:
-        return shared | st.sampled_from([column, ~column, column == True, column != False])  # noqa: E712
-    if dtype == pl.List(pl.String):
-        return shared | st.sampled_from(["red", "re", "re d"]).map(lambda text: column.list.contains(text))
-    values = st.sampled_from(TIMES if isinstance(dtype, pl.Datetime) else NUMBERS)
-    comparisons: list[Callable[[Any], pl.Expr]] = [
-        lambda value: column < value,
-        lambda value: column <= value,
-        lambda value: pl.lit(value) < column,
-        lambda value: column >= value,
-        lambda value: column == value,
-        lambda value: column != value,
-    ]
-    return shared | st.one_of(
-        st.tuples(st.sampled_from(comparisons), values).map(lambda drawn: drawn[0](drawn[1])),
-        st.tuples(values, values, st.sampled_from(["both", "left", "none"])).map(
-            lambda drawn: column.is_between(drawn[0], drawn[1], closed=drawn[2])
-        ),
-        *(
-            []
-            if isinstance(dtype, pl.Datetime)
-            else [st.lists(values).map(lambda found: column.is_in(_of(dtype, found)))]
-        ),
-        *([] if isinstance(dtype, pl.Datetime) else [values.map(lambda value: column * 2 - 1 > value)]),
-    )
-
-
-def _of(dtype: pl.DataType, values: list[Any]) -> pl.Series:
-    return pl.Series(values, dtype=pl.Float64).cast(dtype, strict=False).drop_nulls()
-
-
-@cache
-def predicates(columns: tuple[tuple[str, pl.DataType], ...]) -> st.SearchStrategy[pl.Expr]:
-    """Trees of conditions on the columns of a frame."""
-    usable = [(name, dtype) for name, dtype in columns if not isinstance(dtype, pl.Struct)]
-    leaves = st.one_of([conditions(name, dtype) for name, dtype in usable])
-    return st.recursive(
-        leaves,
-        lambda inner: st.one_of(
-            st.tuples(inner, inner).map(lambda pair: pair[0] & pair[1]),
-            st.tuples(inner, inner).map(lambda pair: pair[0] & pair[1]),
-            st.tuples(inner, inner).map(lambda pair: pair[0] | pair[1]),
-            inner.map(lambda one: ~one),
-        ),
-        max_leaves=5,
-    )
-
-
 ARGUMENTS = {"project": PROJECT, "runs": ""}
 TABLE = {"attributes": "config|flag|when|labels|mixed|loss"}
 SCANS: dict[str, Callable[[Any], pl.LazyFrame]] = {

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import logging
 import pickle
+from functools import reduce
+from operator import or_
 from typing import Any
 
 import polars as pl
@@ -55,6 +57,8 @@ def names_asked(ledger: Ledger) -> set[str]:
         (run.str.contains(r"\d"), ""),
         ((run == "run-1") | (run == "run-2"), "OR"),
         ((run == "run-1") | (step > 2), ""),
+        (((run == "run-1") & (step > 2)) | ((run == "run-2") & (step > 4)), "OR"),
+        (run == pl.concat_str(pl.lit("run"), pl.lit("-1")), '`sys/custom_run_id`:string == "run-1"'),
     ],
 )
 def test_conditions_on_labels_are_part_of_the_search(
@@ -75,12 +79,50 @@ def test_names_are_asked_for_without_definitions(server: dict[str, Any], ledger:
     assert series["series"]["attribute"] == "train/loss"
 
 
+def test_names_of_alternatives_are_asked_for_without_definitions(server: dict[str, Any], ledger: Ledger) -> None:
+    """An OR of conjunctions asks for what its alternatives have in common."""
+    points = nf.scan_metrics(runs="", **server)
+    late = ((attribute == "val/loss") & (step > 3)) | ((attribute == "train/acc") & (step > 2) & (run == "run-1"))
+    assert points.filter(late).collect().height == 8 * 2 + 2
+    assert ledger.kinds() == ["search", "floats"]
+    assert names_asked(ledger) == {"val/loss", "train/acc"}
+    assert [body["stepRange"]["from"] for body in ledger.asked("series/float")] == [2.0]
+
+
+@pytest.mark.parametrize(
+    ("condition", "names"),
+    [
+        (attribute.str.contains(r"^val/\w+$"), {"val/loss"}),
+        (
+            attribute.str.contains(r"^val/\w+$") & (step > 3) | (attribute.str.ends_with("acc")),
+            {"val/loss", "train/acc"},
+        ),
+        ((attribute != "val/loss") & (step > 3) | (attribute.str.len_chars() > 8), {"train/loss", "train/acc"}),
+        ((attribute == "val/loss") | (step > 3), {"val/loss", "train/loss", "train/acc"}),
+    ],
+)
+def test_conditions_on_names_that_only_polars_understands(
+    server: dict[str, Any], ledger: Ledger, condition: pl.Expr, names: set[str]
+) -> None:
+    assert nf.scan_metrics(runs="", **server).filter(condition).collect().height
+    assert names_asked(ledger) == names
+
+
+def test_a_long_chain_of_alternatives(server: dict[str, Any], ledger: Ledger) -> None:
+    """Longer than what the reader of its JSON can nest."""
+    chain = reduce(or_, [(attribute == f"none {place}") & (step >= place) for place in range(600)])
+    found = nf.scan_metrics(runs="", **server).filter(chain | ((attribute == "train/acc") & (step >= 4))).collect()
+    assert found.height == 4
+    assert len(names_asked(ledger)) == 601
+
+
 @pytest.mark.parametrize(
     ("condition", "regexes"),
     [
         (attribute.str.starts_with("val/"), ["^val/"]),
         (attribute.str.contains("^(val)/"), ["^(val)/"]),
         (attribute.str.ends_with("l/loss"), ["l/loss$"]),
+        (attribute.str.ends_with("l/loss") | attribute.str.starts_with("val/"), ["(?:l/loss$)|(?:^val/)"]),
     ],
 )
 def test_patterns_of_names_are_part_of_the_definitions(
@@ -102,6 +144,11 @@ def test_patterns_of_names_are_part_of_the_definitions(
         (step.is_in([4.0, 7.0]), (4.0, 7.0)),
         ((step > 2) & (pl.col("value") > 1), (2.0, None)),
         ((step > 2) | (pl.col("value") > 1), (None, None)),
+        ((step == 3) | (step == 5), (3.0, 5.0)),
+        ((step < 3) | (step > 5), (None, None)),
+        (((step > 2) & (pl.col("value") > 1)) | ((step > 4) & (step < 9)), (2.0, None)),
+        (((step > 2) & (step < 4)) | ((step > 4) & (step < 9)), (2.0, 9.0)),
+        (step > -pl.lit([-6.0]).list.first(), (6.0, None)),
         (step * 2 > 4, (None, None)),
     ],
 )
@@ -129,7 +176,7 @@ def test_columns_that_are_not_used_are_not_sent(server: dict[str, Any], ledger: 
         ledger.clear()
         assert points.select(column).collect().height == 148
         sent.append(ledger.bytes_of("series/float"))
-    # 16 bytes for step and value of a point, 8 for its time.
+    # A server sends steps and values in any case: 16 bytes for those of a point, 8 for its time.
     assert 16 * 148 < sent[0] < sent[1] - 8 * 148 + 1
 
 
@@ -187,6 +234,16 @@ def test_head_zero_asks_nothing(server: dict[str, Any], ledger: Ledger) -> None:
     assert ledger.kinds() == []
 
 
+def test_an_empty_list_asks_nothing(server: dict[str, Any], ledger: Ledger) -> None:
+    """As the first of two queries may give: Polars makes the condition a constant."""
+    for scan in (nf.scan_metrics, nf.scan_series, nf.scan_buckets, nf.scan_attributes, nf.scan_runs):
+        query = scan(runs="", **server).filter(run.is_in([]))
+        assert said(query) == ["asked of the source: nothing", "filtered after: nothing"]
+        assert query.collect().schema == query.collect_schema()
+    assert nf.pivot(nf.scan_metrics(runs="", **server).filter(run.is_in([]))).collect().height == 0
+    assert ledger.kinds() == []
+
+
 def test_schemas_are_known_without_points(server: dict[str, Any], ledger: Ledger) -> None:
     everything = {"runs": "", **server}
     scans = [nf.scan_metrics(**everything), nf.scan_series(**everything), nf.scan_buckets(**everything)]
@@ -213,6 +270,12 @@ def test_schemas_are_known_without_points(server: dict[str, Any], ledger: Ledger
         (~pl.col("flag"), '`flag`:bool == "False"', ["run-7", "run-5", "run-1"]),
         (pl.col("labels").list.contains("blue"), '`labels`:stringSet CONTAINS "blue"', ["run-4", "run-1"]),
         (pl.col("when").is_not_null() & (run < "run-2"), "`when`:datetime EXISTS", ["run-1"]),
+        (pl.col("when") > pl.datetime(2026, 1, 1, 6, time_zone="UTC"), '`when`:datetime > "2026-01-01T06:', ["run-7"]),
+        (
+            pl.col("when") > pl.lit("2026-01-01 06:00").str.to_datetime(time_zone="UTC"),
+            '`when`:datetime > "2026-01-01T06:',
+            ["run-7"],
+        ),
         (pl.col("train/loss") > 2.3, "`train/loss`:floatSeries <= ", ["run-1", "run-0"]),
         (pl.col("config/lr").is_null(), "", ["run-3", "run-2"]),
     ],
@@ -249,6 +312,68 @@ def test_types_of_values_narrow_attributes(server: dict[str, Any], ledger: Ledge
     assert "sys/custom_run_id" in queries(ledger)[0]
     (asked,) = ledger.asked("leaderboard/attributes/query")
     assert [each["attributeType"] for each in asked["attributeFilter"]] == ["float"]
+
+
+@pytest.mark.parametrize(
+    ("condition", "types"),
+    [
+        (pl.col("string").is_not_null(), {"stringSeries"}),
+        (pl.col("string") == "line", {"stringSeries"}),
+        (pl.col("histogram").is_not_null() & (step > 0), {"histogramSeries"}),
+        (pl.col("string").is_not_null() | pl.col("histogram").is_not_null(), {"stringSeries", "histogramSeries"}),
+        (pl.col("string").is_null(), {"stringSeries", "histogramSeries", "fileRefSeries"}),
+    ],
+)
+def test_conditions_on_values_narrow_the_types_of_series(
+    server: dict[str, Any], ledger: Ledger, condition: pl.Expr, types: set[str]
+) -> None:
+    assert nf.scan_series(runs="", **server).filter(condition).collect().height
+    (asked,) = ledger.asked("definitions/query")
+    assert {each["attributeType"] for each in asked["attributeFilter"]} == types
+    both = pl.col("string").is_not_null() & pl.col("histogram").is_not_null()
+    ledger.clear()
+    assert nf.scan_series(runs="", **server).filter(both).collect().height == 0
+    assert ledger.kinds() == []
+
+
+def said(query: pl.LazyFrame) -> list[str]:
+    """What is said about the only scan of a query."""
+    return [line.strip() for line in nf.explain(query).split("\n\n")[0].splitlines()[1:]]
+
+
+@pytest.mark.parametrize(
+    ("condition", "asked"),
+    [
+        (attribute.str.contains(r"^val/\w+$"), r'names where col("attribute").str.contains(["^val/\w+$"])'),
+        (attribute != "a", 'names where [(col("attribute")) != ("a")]'),
+        (pl.col("project") == "other", 'names where [(col("project")) == ("other")]'),
+        (run.is_in([f"run-{place}" for place in range(2000)]), 'names where col("run").is_in([["run-0", "run-1", '),
+        (attribute.is_in([f"{place:04}" for place in range(2000)]), "attributes '0000', '0001', "),
+        ((attribute == "b") | (attribute == "a"), "attributes 'a', 'b'"),
+    ],
+)
+def test_every_condition_on_names_is_said(server: dict[str, Any], condition: pl.Expr, asked: str) -> None:
+    first, after = said(nf.scan_metrics(runs="", **server).filter(condition))
+    assert first.startswith(f"asked of the source: {asked}")
+    assert after == "filtered after: nothing"
+
+
+def test_what_polars_keeps_is_said(server: dict[str, Any], ledger: Ledger) -> None:
+    points = nf.scan_metrics(runs="", **server)
+    query = points.filter(step.cast(pl.Int64) > 10, run == "run-1")
+    assert said(query) == [
+        'asked of the source: runs where `sys/custom_run_id`:string == "run-1"',
+        "filtered after: nothing",
+        'kept by Polars: col("step").strict_cast(Int64) > 10',
+    ]
+    assert query.collect().height == 1
+    assert ledger.asked("series/float")[0]["stepRange"]["from"] is None
+    joined = nf.scan_runs(runs="", **server).join(points.filter(step.cast(pl.Int64) > 10).filter(step > 3), on="run")
+    told = [line.strip() for line in nf.explain(joined).splitlines()]
+    told = [line for line in told if line.startswith(("RUNS", "METRICS", "kept"))]
+    assert told[0] == "RUNS (project ws/scans)"
+    assert told[1] == "METRICS (project ws/scans)"
+    assert told[2].startswith("kept by Polars")
 
 
 def test_what_is_pushed_is_said(server: dict[str, Any], caplog: pytest.LogCaptureFixture) -> None:

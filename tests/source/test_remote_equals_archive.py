@@ -158,7 +158,7 @@ def test_custom_run_ids_agree(pair):
 @pytest.mark.parametrize("tail", [None, 2])
 def test_object_points_agree(pair, wire_format, attribute_type, tail):
     keys = pair.keys(pair.runs(), attribute_type)
-    options = SeriesOptions(tail_limit=tail)
+    options = SeriesOptions(tail_limit=tail, include_time=True)
     assert points(pair.remote.object_points(keys, options)) == points(pair.archive.object_points(keys, options))
 
 

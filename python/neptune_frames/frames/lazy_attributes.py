@@ -16,6 +16,8 @@ from neptune_frames.frames.lazy_narrowing import (
     narrowed_attributes,
     narrowed_containers,
     no_names,
+    nothing,
+    of_types,
 )
 from neptune_frames.frames.lazy_predicates import Predicate
 from neptune_frames.frames.lazy_source import Plan, Wanted, scan_frames
@@ -24,7 +26,7 @@ from neptune_frames.frames.polars_types import value_type
 from neptune_frames.frames.questions import Containers, find_runs
 from neptune_frames.query.attributes import KNOWN_TYPES
 from neptune_frames.query.selection import AttributeSelector, ContainerKind
-from neptune_frames.schemas import FLOAT_SERIES_STATISTICS
+from neptune_frames.schemas import FLOAT_SERIES_STATISTICS, SERIES_TYPES
 
 if TYPE_CHECKING:
     from neptune_frames.sources.base import Source
@@ -46,6 +48,16 @@ VALUE_COLUMNS: dict[str, str] = {
 
 #: Columns about series; the statistics are those of float series.
 _SERIES_COLUMNS = ("last_step", *FLOAT_SERIES_STATISTICS)
+
+#: By column, the types whose values may have something in it.
+_TYPES_WITH: dict[str, frozenset[str]] = {
+    **{
+        column: frozenset(kind for kind, held in VALUE_COLUMNS.items() if held == column)
+        for column in VALUE_COLUMNS.values()
+    },
+    **dict.fromkeys(FLOAT_SERIES_STATISTICS, frozenset(["float_series"])),
+    "last_step": frozenset(SERIES_TYPES),
+}
 
 
 @dataclass(frozen=True)
@@ -88,41 +100,27 @@ def attributes_schema(kind: ContainerKind) -> pl.Schema:
 
 def _plan(source: Source, question: AttributesQuestion, wanted: Wanted) -> Plan:
     predicate = Predicate(wanted.predicate)
+    if predicate.holds_nowhere():
+        return nothing()
     containers, of_runs = narrowed_containers(question.containers, predicate)
     attributes, of_names = narrowed_attributes(question.attributes, predicate)
     narrowing = NeededNames(question.containers.kind, predicate, attributes=False)
     types = _needed_types(predicate)
-    words = [*of_runs, *of_names]
+    words = [*of_runs, *of_names, *narrowing.words]
     if len(types) < len(KNOWN_TYPES):
         words.append(f"types {', '.join(types) or 'none'}")
     if wanted.rows is not None:
         words.append(f"the first {wanted.rows} values")
-    asked = replace(question, containers=containers, attributes=_of_types(attributes, types))
+    asked = replace(question, containers=containers, attributes=of_types(attributes, types))
     return Plan(partial(_frames, source, asked, narrowing, wanted), asked=tuple(words), after=predicate.unused())
 
 
 def _needed_types(predicate: Predicate) -> list[str]:
     """Types of which some value may satisfy the predicate."""
     types = pl.DataFrame({"type": KNOWN_TYPES}, schema={"type": pl.String})
-    kept = predicate.on_names(["type"]).keep(types)["type"].to_list()
-    columns = predicate.not_null([*VALUE_COLUMNS.values(), *_SERIES_COLUMNS])
-    return [kind for kind in kept if all(_has(kind, column) for column in columns)]
-
-
-def _has(attribute_type: str, column: str) -> bool:
-    """Whether values of the type may have something in the column."""
-    if column in FLOAT_SERIES_STATISTICS:
-        return attribute_type == "float_series"
-    if column == "last_step":
-        return attribute_type.endswith("_series")
-    return VALUE_COLUMNS[attribute_type] == column
-
-
-def _of_types(selector: AttributeSelector, types: list[str]) -> AttributeSelector:
-    alternatives = tuple(
-        replace(each, types=tuple(kind for kind in each.types if kind in types)) for each in selector.alternatives
-    )
-    return replace(selector, alternatives=tuple(each for each in alternatives if each.types))
+    kept = predicate.about(["type"]).keep(types)["type"].to_list()
+    possible = predicate.kinds(_TYPES_WITH)
+    return [kind for kind in kept if possible is None or kind in possible]
 
 
 def _frames(

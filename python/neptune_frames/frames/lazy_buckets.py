@@ -10,6 +10,7 @@ import polars as pl
 import pyarrow as pa
 
 from neptune_frames.frames.buckets import fetch_buckets
+from neptune_frames.frames.lazy_narrowing import nothing
 from neptune_frames.frames.lazy_predicates import Predicate
 from neptune_frames.frames.lazy_source import Plan, Wanted, scan_frames
 from neptune_frames.frames.metrics_long import name_columns
@@ -49,10 +50,13 @@ def buckets_schema(kind: ContainerKind) -> pl.Schema:
 
 
 def _plan(source: Source, question: MetricsQuestion, limit: int, wanted: Wanted) -> Plan:
+    predicate = Predicate(wanted.predicate)
+    if predicate.holds_nowhere():
+        return nothing()
     return Plan(
         partial(_frames, source, question, limit),
         asked=(*question.containers.words(), "all series, since they share their buckets"),
-        after=Predicate(wanted.predicate).parts,
+        after=predicate.parts,
     )
 
 

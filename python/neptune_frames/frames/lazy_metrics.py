@@ -15,6 +15,7 @@ from neptune_frames.frames.lazy_narrowing import (
     growing_parts,
     narrowed_attributes,
     narrowed_containers,
+    nothing,
     selects_nothing,
 )
 from neptune_frames.frames.lazy_predicates import Predicate
@@ -40,7 +41,8 @@ def scan_metrics(source: Source, question: MetricsQuestion) -> pl.LazyFrame:
     - runs and attributes that a condition on ``project``, ``experiment``/``run`` or ``attribute`` excludes
       (any condition on these columns; those of `neptune_frames.query.terms` are part of the search itself);
     - steps that a comparison of ``step`` with numbers excludes;
-    - timestamps, if the column is not used;
+    - in an archive, points at times that a comparison of ``timestamp`` excludes;
+    - timestamps, if the column is not used, and in an archive values;
     - what comes after the last row needed (``head``).
 
     Everything else is filtered after it arrived. Steps are taken not to be NaN.
@@ -55,12 +57,15 @@ def scan_metrics(source: Source, question: MetricsQuestion) -> pl.LazyFrame:
 
 def _plan(source: Source, question: MetricsQuestion, wanted: Wanted) -> Plan:
     predicate = Predicate(wanted.predicate)
+    if predicate.holds_nowhere():
+        return nothing()
     asked, words = narrowed_question(question, predicate, wanted)
-    asked = replace(asked, attributes=_known_by_name(asked.attributes))
+    options = replace(asked.options, include_values=wanted.needs("value"))
+    asked = replace(asked, attributes=_known_by_name(asked.attributes), options=options)
     narrowing = NeededNames(question.containers.kind, predicate)
     return Plan(
         partial(_frames, source, asked, narrowing, wanted),
-        asked=tuple(words),
+        asked=(*words, *narrowing.words),
         after=predicate.unused(),
         attributes=partial(_attribute_names, source, asked, narrowing),
     )
@@ -115,7 +120,8 @@ def narrowed_options(options: SeriesOptions, predicate: Predicate, wanted: Wante
     """The options, without points and timestamps that the query does not need, and that in words.
 
     With a tail limit only the lower bound of a condition on steps is used: the last n points at or after
-    a step are those of the last n points that are at or after it, but before a step there are others.
+    a step are those of the last n points that are at or after it, but before a step there are others. A condition
+    on times is not used then: time may run against the steps.
     """
     low, high = predicate.step_range()
     if options.tail_limit is not None:
@@ -124,14 +130,22 @@ def narrowed_options(options: SeriesOptions, predicate: Predicate, wanted: Wante
     start = max((bound for bound in (start, low) if bound is not None), default=None)
     end = min((bound for bound in (end, high) if bound is not None), default=None)
     time = options.include_time and wanted.needs(POINT_TIME.name)
+    times = predicate.time_range(POINT_TIME.name) if time and options.tail_limit is None else options.time_range
     words = []
     if (low, high) != (None, None):
         words.append(f"steps {'...' if start is None else start} to {'...' if end is None else end}")
+    if times != (None, None):
+        words.append(f"times {_instant(times[0])} to {_instant(times[1])} (in archives)")
     if options.include_time and not time:
         words.append("no timestamps")
     if wanted.rows is not None:
         words.append(f"the first {wanted.rows} points")
-    return replace(options, step_range=(start, end), include_time=time, head_limit=wanted.rows), words
+    narrowed = replace(options, step_range=(start, end), include_time=time, time_range=times, head_limit=wanted.rows)
+    return narrowed, words
+
+
+def _instant(milliseconds: int | None) -> str:
+    return "..." if milliseconds is None else str(pl.select(pl.lit(milliseconds).cast(pl.Datetime("ms"))).item())
 
 
 def _known_by_name(selector: AttributeSelector) -> AttributeSelector:

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import replace
 
 import polars as pl
 import pyarrow as pa
 
-from neptune_frames.frames.lazy_predicates import NameConditions, Predicate
+from neptune_frames.frames.lazy_predicates import ColumnConditions, Predicate
+from neptune_frames.frames.lazy_source import Plan
 from neptune_frames.frames.questions import Containers, MetricsQuestion, Narrowing
 from neptune_frames.query.expressions import And, Expression, Operand
 from neptune_frames.query.rendering import render, shortened
@@ -52,18 +53,31 @@ def narrowed_containers(containers: Containers, predicate: Predicate) -> tuple[C
 def narrowed_attributes(selector: AttributeSelector, predicate: Predicate) -> tuple[AttributeSelector, list[str]]:
     """The attributes that conditions on their names leave, as far as a source can be asked, and that in words."""
     names, patterns = predicate.equal_texts("attribute"), predicate.patterns("attribute")
+    words = [] if names is None else [f"attributes {shortened(', '.join(map(repr, sorted(names)))) or 'none'}"]
+    words += [f"attributes matching {shortened(pattern)!r}" for pattern in patterns]
     if names is not None and len(names) > MOST_ALTERNATIVES:
         names = None
     if names is None and not patterns:
-        return selector, []
-    words = [] if names is None else [f"attributes {shortened(', '.join(map(repr, sorted(names))))}"]
-    words += [f"attributes matching {shortened(pattern)!r}" for pattern in patterns]
+        return selector, words
     return narrowed(selector, names, patterns), words
+
+
+def of_types(selector: AttributeSelector, types: Collection[str]) -> AttributeSelector:
+    """What the selector selects of some types."""
+    alternatives = tuple(
+        replace(each, types=tuple(kind for kind in each.types if kind in types)) for each in selector.alternatives
+    )
+    return replace(selector, alternatives=tuple(each for each in alternatives if each.types))
 
 
 def filter_words(expression: Expression) -> str:
     """A filter that travels with the search, in words."""
     return f"runs where {shortened(render(expression))}"
+
+
+def nothing() -> Plan:
+    """What is asked for a query that no row can satisfy."""
+    return Plan(tuple, asked=("nothing",), attributes=tuple)
 
 
 def selects_nothing(question: MetricsQuestion) -> bool:
@@ -92,8 +106,12 @@ class NeededNames(Narrowing):
 
     def __init__(self, kind: ContainerKind, predicate: Predicate, *, attributes: bool = True) -> None:
         self._kind = kind
-        self._of_runs = predicate.on_names(("project", kind.value))
-        self._of_attributes = predicate.on_names(("attribute",)) if attributes else NameConditions(())
+        self._of_runs = predicate.about(("project", kind.value))
+        self._of_attributes = predicate.about(("attribute",)) if attributes else ColumnConditions()
+        #: What nothing else was made of, in words.
+        self.words = tuple(
+            f"names where {shortened(str(part))}" for part in (*self._of_runs.unsaid, *self._of_attributes.unsaid)
+        )
 
     def runs(self, runs: pa.Table) -> pa.Table:
         names = {"project": "project", self._kind.value: self._kind.label_column}
@@ -104,7 +122,7 @@ class NeededNames(Narrowing):
         return names.take(_kept(self._of_attributes, pl.DataFrame([_texts("attribute", names)])))
 
 
-def _kept(conditions: NameConditions, candidates: pl.DataFrame) -> pa.Array:
+def _kept(conditions: ColumnConditions, candidates: pl.DataFrame) -> pa.Array:
     kept = conditions.keep(candidates.with_row_index("place of the candidate"))
     return pa.array(kept["place of the candidate"].to_numpy())
 

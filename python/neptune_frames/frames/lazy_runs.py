@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 import polars as pl
 
-from neptune_frames.frames.lazy_narrowing import IDENTITIES, both, filter_words
+from neptune_frames.frames.lazy_narrowing import IDENTITIES, both, filter_words, nothing
 from neptune_frames.frames.lazy_predicates import Predicate
 from neptune_frames.frames.lazy_source import Plan, Wanted, scan_frames
 from neptune_frames.frames.questions import Containers, run_query
@@ -51,6 +51,8 @@ def _columns(kind: ContainerKind) -> dict[str, str]:
 
 def _plan(source: Source, question: RunsQuestion, wanted: Wanted) -> Plan:
     predicate = Predicate(wanted.predicate)
+    if predicate.holds_nowhere():
+        return nothing()
     also = predicate.run_filter(IDENTITIES)
     containers = replace(question.containers, filter=both(question.containers.filter, also))
     words = [*containers.words(), *([] if also is None else [filter_words(also)])]

@@ -12,7 +12,7 @@ import polars as pl
 import pyarrow as pa
 
 from neptune_frames.frames.lazy_metrics import narrowed_question, parts_of
-from neptune_frames.frames.lazy_narrowing import NeededNames, selects_nothing
+from neptune_frames.frames.lazy_narrowing import NeededNames, nothing, of_types, selects_nothing
 from neptune_frames.frames.lazy_predicates import Predicate
 from neptune_frames.frames.lazy_source import Plan, Wanted, scan_frames
 from neptune_frames.frames.metrics_long import name_columns
@@ -25,12 +25,16 @@ if TYPE_CHECKING:
     from neptune_frames.sources.base import Source
 
 
+#: By column, the types whose points have something in it.
+_TYPES_WITH = {name: frozenset([f"{name}_series"]) for name in ("string", "histogram", "file")}
+
+
 def scan_series(source: Source, question: MetricsQuestion) -> pl.LazyFrame:
     """A lazy frame with a row per point: the names, ``step``, ``timestamp`` if time was asked for, and ``string``,
     ``histogram`` and ``file``, of which one is set.
 
-    What is left out is as for `neptune_frames.frames.lazy_metrics.scan_metrics`, except that sources send points
-    of these series whole, with their times.
+    What is left out is as for `neptune_frames.frames.lazy_metrics.scan_metrics`, except that servers send points
+    of these series whole, with their times. A condition that no null satisfies on one of the three narrows the types.
     """
     return scan_frames(
         partial(_plan, source, question),
@@ -50,13 +54,23 @@ def series_schema(options: SeriesOptions) -> pl.Schema:
 
 def _plan(source: Source, question: MetricsQuestion, wanted: Wanted) -> Plan:
     predicate = Predicate(wanted.predicate)
+    if predicate.holds_nowhere():
+        return nothing()
     asked, words = narrowed_question(question, predicate, wanted)
     # By definition, not by plain name: a name may belong to a series of numbers.
-    asked = replace(asked, attributes=replace(asked.attributes, plain_names=None))
+    attributes = replace(asked.attributes, plain_names=None)
+    types = predicate.kinds(_TYPES_WITH)
+    if types is not None:
+        attributes = of_types(attributes, types)
+        words.append(f"types {', '.join(sorted(types)) or 'none'}")
+    options = replace(asked.options, include_values=any(map(wanted.needs, _TYPES_WITH)))
+    asked = replace(asked, attributes=attributes, options=options)
     narrowing = NeededNames(question.containers.kind, predicate)
     columns = [name for name in series_schema(question.options) if wanted.needs(name)]
     return Plan(
-        partial(_frames, source, asked, narrowing, columns, wanted.rows), asked=tuple(words), after=predicate.unused()
+        partial(_frames, source, asked, narrowing, columns, wanted.rows),
+        asked=(*words, *narrowing.words),
+        after=predicate.unused(),
     )
 
 

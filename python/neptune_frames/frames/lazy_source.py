@@ -22,6 +22,7 @@ import polars as pl
 from polars.io.plugins import register_io_source
 from polars.lazyframe.resolver import FilterExpr, LazyFrameResolver
 
+from neptune_frames.query.rendering import shortened
 from neptune_frames.sources.waiting import attend
 
 #: Rows in the frames handed to Polars: enough to be fast, few enough to bound what is in flight.
@@ -71,7 +72,7 @@ class Plan:
     def __str__(self) -> str:
         """One line, for plans and logs."""
         asked = "; ".join(self.asked) or "everything"
-        after = "; ".join(map(str, self.after)) or "nothing"
+        after = "; ".join(shortened(str(part)) for part in self.after) or "nothing"
         return f"{ASKED}{asked}{AFTER}{after}".replace("\n", " ")
 
 

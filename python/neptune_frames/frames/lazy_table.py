@@ -13,7 +13,7 @@ import pyarrow as pa
 
 from neptune_frames import config
 from neptune_frames.errors import ConflictingAttributeTypes
-from neptune_frames.frames.lazy_narrowing import both, filter_words, label_operand
+from neptune_frames.frames.lazy_narrowing import both, filter_words, label_operand, nothing
 from neptune_frames.frames.lazy_predicates import Predicate
 from neptune_frames.frames.lazy_source import Plan, Wanted, scan_frames
 from neptune_frames.frames.polars_types import value_type
@@ -107,11 +107,13 @@ def _table_columns(
 
 def _plan(table: _Table, wanted: Wanted) -> Plan:
     predicate = Predicate(wanted.predicate)
+    if predicate.holds_nowhere():
+        return nothing()
     columns = table.columns
     used = predicate.columns() & columns.keys()
     operands = {name: Operand(columns[name].attribute, columns[name].type) for name in used}
     also = predicate.run_filter({**operands, **label_operand(table.query.kind)})
-    query = replace(table.query, filter=both(table.query.filter, also), limit=wanted.rows)
+    query = replace(table.query, filter=both(table.query.filter, also), limit=wanted.rows, statistics=False)
     needed = columns
     if wanted.columns is not None:
         needed = {name: columns[name] for name in wanted.columns if name in columns}

@@ -1,13 +1,14 @@
-"""Polars expressions as terms: a column, an operator, literal values.
+"""Polars expressions as trees of AND and OR over terms: a column, an operator, constant values.
 
-They are read from the JSON form of an expression, whose layout Polars does not promise: a layout that is not known
+Terms are read from the JSON form of an expression, whose layout Polars does not promise: a layout that is not known
 gives no term. Whoever uses terms still applies the whole predicate to the rows.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from typing import Any
+from collections.abc import Callable, Iterator, Sequence
+from functools import cached_property
+from typing import Any, TypeVar
 
 import msgspec
 import polars as pl
@@ -15,10 +16,87 @@ import polars as pl
 from neptune_frames.query.terms import Term
 
 _MIRRORED = {"Gt": "Lt", "Lt": "Gt", "GtEq": "LtEq", "LtEq": "GtEq", "Eq": "Eq", "NotEq": "NotEq"}
-_NOT_UNDERSTOOD = (pl.exceptions.PolarsError, msgspec.MsgspecError, ValueError, TypeError, KeyError, AttributeError)
+_NOT_UNDERSTOOD = (
+    pl.exceptions.PolarsError, msgspec.MsgspecError, ValueError, TypeError, KeyError, AttributeError, RecursionError,
+)  # fmt: skip
 
 #: Integers up to here are floats too, so that comparing as floats changes nothing.
 _EXACT_INTEGERS = 2**53
+
+#: Trees that are deeper than this are not looked into: nobody writes them, and Python has its limit.
+_MOST_LEVELS = 50
+
+#: Kinds of nodes that constants are made of, and functions among them whose results Polars does not know either.
+_CONSTANT_NODES = frozenset(("Literal", "Alias", "Cast", "BinaryExpr", "Ternary", "Function"))
+_OPAQUE_FUNCTIONS = frozenset(("FfiPlugin", "Random"))
+
+Known = TypeVar("Known")
+
+
+class Condition:
+    """A predicate as a tree of AND and OR.
+
+    Attributes:
+        expression: The whole predicate.
+        operator: ``And``, ``Or``, or None where it is neither.
+        parts: The operands, from left to right.
+    """
+
+    def __init__(self, expression: pl.Expr, levels: int = _MOST_LEVELS) -> None:
+        self.expression = expression
+        self.operator: str | None = None
+        self.parts: tuple[Condition, ...] = ()
+        for operator in ("And", "Or") if levels else ():
+            operands = tuple(split(expression, operator))
+            if len(operands) > 1:
+                self.operator, self.parts = operator, tuple(Condition(each, levels - 1) for each in operands)
+
+    @cached_property
+    def columns(self) -> frozenset[str]:
+        """Names of the columns it depends on."""
+        return frozenset(self.expression.meta.root_names())
+
+    @cached_property
+    def term(self) -> Term | None:
+        """See `term`; None where there are parts."""
+        return term(self.expression) if self.operator is None else None
+
+    @cached_property
+    def is_row_separable(self) -> bool:
+        """Whether it tells of each row by itself."""
+        try:
+            return self.expression.meta.is_row_separable()
+        except pl.exceptions.PolarsError:  # a Python function, whose result only a frame can tell
+            return False
+
+    def known(
+        self,
+        of: Callable[[Condition], Known | None],
+        all_of: Callable[[Sequence[Known]], Known],
+        any_of: Callable[[Sequence[Known]], Known | None],
+    ) -> Known | None:
+        """What is known of the rows that satisfy it; None is nothing.
+
+        Args:
+            of: What a condition says of the rows that satisfy it, without a look into its parts.
+            all_of: What is known where all of several things are.
+            any_of: What is known where one of them is, and nobody knows which; None where that is nothing.
+
+        Example:
+            >>> condition = Condition(((pl.col("a") == 1) & pl.col("b")) | (pl.col("a") == 3))
+            >>> equal = lambda each: {each.term.values[0]} if each.term and each.term.operator == "Eq" else None
+            >>> sorted(condition.known(equal, lambda sets: set.intersection(*sets), lambda sets: set.union(*sets)))
+            [1, 3]
+        """
+        told = of(self)
+        if told is not None or self.operator is None:
+            return told
+        found = [part.known(of, all_of, any_of) for part in self.parts]
+        understood = [each for each in found if each is not None]
+        # One alternative that says nothing lets every row through.
+        if not understood or (self.operator == "Or" and len(understood) < len(found)):
+            return None
+        return all_of(understood) if self.operator == "And" else any_of(understood)
 
 
 def term(expression: pl.Expr) -> Term | None:
@@ -58,25 +136,52 @@ def split(expression: pl.Expr, operator: str) -> Iterator[pl.Expr]:
 
 
 def _is_binary(expression: pl.Expr, operator: str) -> bool:
+    # Put together again and compared: the JSON of every node of a long chain would hold all below it.
+    operands = expression.meta.pop()
+    if len(operands) != 2:
+        return False
+    right, left = operands
     try:
-        # Not worth its JSON, which may hold a long list: no operand of AND and OR is a literal.
-        if any(each.meta.is_literal() for each in expression.meta.pop()):
-            return False
-        kind, body = _node(expression)
-        return kind == "BinaryExpr" and body.op == operator
-    except _NOT_UNDERSTOOD:
+        return expression.meta.eq(left & right if operator == "And" else left | right)
+    except pl.exceptions.PolarsError:
         return False
 
 
 def _comparison(operator: str, expression: pl.Expr) -> Term | None:
     right, left = expression.meta.pop()
-    if left.meta.is_literal():
+    if not left.meta.root_names():
         left, right, operator = right, left, _MIRRORED[operator]
-    if not right.meta.is_literal():
+    if not _is_constant(right):
         return None
-    value = pl.select(right).item()
+    value = _value(right)
     column = left if left.meta.is_column() else _uncast(left, value)
     return None if column is None or value is None else Term(column.meta.output_name(), operator, (value,))
+
+
+def _is_constant(expression: pl.Expr) -> bool:
+    """Whether an expression has one value, whatever the rows are. Polars does not fold all of them."""
+    if expression.meta.is_literal():
+        return True
+    return not expression.meta.root_names() and expression.meta.is_row_separable() and _is_plain(expression)
+
+
+def _is_plain(expression: pl.Expr) -> bool:
+    """Whether an expression is made of what Polars itself computes."""
+    kind, body = _node(expression)
+    if kind not in _CONSTANT_NODES or (isinstance(body.function, dict) and _OPAQUE_FUNCTIONS & body.function.keys()):
+        return False
+    return all(map(_is_plain, expression.meta.pop()))
+
+
+def _value(constant: pl.Expr) -> Any:
+    """Its value; raises `ValueError` where there are several, or Python cannot hold it."""
+    found = pl.select(constant).to_series()
+    if isinstance(found.dtype, pl.Datetime) and found.dtype.time_unit == "ns":
+        coarse = found.dt.cast_time_unit("us")
+        if not coarse.dt.cast_time_unit("ns").equals(found):
+            raise ValueError("a time with nanoseconds")
+        found = coarse
+    return found.item()
 
 
 def _uncast(expression: pl.Expr, value: Any) -> pl.Expr | None:
@@ -90,14 +195,14 @@ def _uncast(expression: pl.Expr, value: Any) -> pl.Expr | None:
 
 
 def _function(function: dict[str, Any], expression: pl.Expr) -> Term | None:
-    *literals, column = expression.meta.pop()
-    if not column.meta.is_column() or not all(literal.meta.is_literal() for literal in literals):
+    *constants, column = expression.meta.pop()
+    if not column.meta.is_column() or not all(map(_is_constant, constants)):
         return None
     ((family, detail),) = function.items()
     operator = _operator(family, detail)
     if operator is None:
         return None
-    values = tuple(pl.select(literal).item() for literal in reversed(literals))
+    values = tuple(map(_value, reversed(constants)))
     if operator == "IsIn":
         values = tuple(values[0].to_list())
     return None if None in values else Term(column.meta.output_name(), operator, values)

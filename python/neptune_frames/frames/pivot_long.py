@@ -153,11 +153,9 @@ class _Wide:
     def plan(self, wanted: Wanted) -> Plan:
         """What becomes of a query: its conditions on rows are conditions on the long frame too."""
         predicate = Predicate(wanted.predicate)
-        on_rows = predicate.about((*self.keys, STEP.name))
-        for place, _ in on_rows:
-            predicate.use(place)
+        on_rows = predicate.about((*self.keys, STEP.name)).parts
         shown = [name for name in self.columns if wanted.needs(name)]
-        points = self._points([condition for _, condition in on_rows], self.values if shown else ())
+        points = self._points(on_rows, self.values if shown else ())
         return Plan(lambda: self._frames(points, shown), tuple(asked_of_sources(points)), predicate.unused())
 
     def _points(self, conditions: Sequence[pl.Expr], values: Sequence[str]) -> pl.LazyFrame:

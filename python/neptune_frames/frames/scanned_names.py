@@ -16,8 +16,9 @@ import polars as pl
 from neptune_frames.frames.lazy_source import Plan, Reader
 from neptune_frames.frames.long_frame import ATTRIBUTE
 
-#: Places in a plan that leave a column as it is: conditions, and lists of columns (to select, group or sort by).
-_UNCHANGED = re.compile(rf"^\s*(?:SELECTION|FILTER):? .*$|(?<=[\[ ])col\(\"{ATTRIBUTE}\"\)(?=[,\]])", re.MULTILINE)
+#: Places in a plan that leave a column as it is: conditions, what our scans say of them, and lists of columns (to
+#: select, group or sort by).
+_UNCHANGED = re.compile(rf"^\s*(?:SELECTION|FILTER|INFO):? .*$|(?<=[\[ ])col\(\"{ATTRIBUTE}\"\)(?=[,\]])", re.MULTILINE)
 #: Places that make something of it.
 _CHANGED = (f'col("{ATTRIBUTE}")', f'alias("{ATTRIBUTE}")')
 

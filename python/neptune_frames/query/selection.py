@@ -101,6 +101,10 @@ class SeriesOptions:
     series after the range and the lineage were applied. ``lineage`` False means own points only
     (for experiments: points of the runs that carry the experiment's name). ``head_limit`` says that
     only the first n points of each series are needed; a source may give more of them.
+
+    ``time_range`` says that only points of these times are needed (milliseconds since 1970, inclusive, None is open;
+    where a bound is set, none without a time), and ``include_values`` whether their values are: a source may give
+    others, and values, all the same. A time range does not change which points the rest selects.
     """
 
     kind: ContainerKind = ContainerKind.RUN
@@ -110,3 +114,5 @@ class SeriesOptions:
     include_time: bool = False
     include_previews: bool = False
     head_limit: int | None = None
+    time_range: tuple[int | None, int | None] = (None, None)
+    include_values: bool = True

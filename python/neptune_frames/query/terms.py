@@ -11,9 +11,9 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from datetime import datetime, timezone
+from datetime import datetime, timedelta, timezone
 from typing import Any
 
 from neptune_frames.errors import QuerySyntaxError
@@ -133,6 +133,22 @@ def _instants(term: Term, operand: Operand) -> Expression | None:
     return _compare(term, operand, [value.astimezone(timezone.utc).isoformat() for value in term.values])
 
 
+_EPOCH = datetime(1970, 1, 1, tzinfo=timezone.utc)
+
+
+def milliseconds_within(value: Any) -> tuple[int, int] | None:
+    """The milliseconds since 1970 that a point in time lies between, both included; None for everything else.
+
+    Example:
+        >>> milliseconds_within(datetime(1970, 1, 1, 0, 0, 1, 500, tzinfo=timezone.utc))
+        (1000, 1001)
+    """
+    if not isinstance(value, datetime) or value.tzinfo is None:
+        return None
+    whole, rest = divmod(value - _EPOCH, timedelta(milliseconds=1))
+    return whole, whole + bool(rest)
+
+
 def _texts(term: Term, operand: Operand) -> Expression | None:
     if not all(isinstance(value, str) and value and value.isprintable() for value in term.values):
         return None
@@ -158,6 +174,16 @@ def pattern_of(term: Term) -> str | None:
         return None
     write = _PATTERNS.get(term.operator)
     return None if write is None else write(term.values[0])
+
+
+def any_pattern(patterns: Sequence[str]) -> str:
+    """A search that finds what any of several finds.
+
+    Example:
+        >>> any_pattern(["^val/", "loss$"])
+        '(?:^val/)|(?:loss$)'
+    """
+    return "|".join(f"(?:{pattern})" for pattern in dict.fromkeys(patterns))
 
 
 _PORTABLE = re.compile(

@@ -97,7 +97,9 @@ class Source(Protocol):
         ...
 
     def object_points(self, keys: SeriesKeys, options: SeriesOptions) -> Iterator[pa.RecordBatch]:
-        """SERIES_POINTS batches with OBJECT_POINT points, for string, histogram and file series."""
+        """SERIES_POINTS batches with OBJECT_POINT points, for string, histogram and file series.
+
+        Times and values that the options do not ask for may be null."""
         ...
 
     def buckets(self, keys: SeriesKeys, options: SeriesOptions, limit: int, *, statistics: bool = True) -> pa.Table:

@@ -19,8 +19,8 @@ from neptune_frames.errors import DamagedFileError
 from neptune_frames.sources.archive.batch_layout import Manifest, part_name
 from neptune_frames.sources.archive.grouping import Grouped, Indices, group_rows, offsets_of, ranges
 from neptune_frames.sources.archive.object_path import Location
-from neptune_frames.sources.archive.parquet_files import ParquetFiles
-from neptune_frames.sources.archive.scan import StepRange
+from neptune_frames.sources.archive.parquet_files import Footer, ParquetFiles
+from neptune_frames.sources.archive.scan import ANY_TIME, TimeRange, are_within
 from neptune_frames.sources.archive.store import StoredPoints, StretchRequest
 
 #: Finds a batch by its number in the inventory: its directory and manifest.
@@ -49,6 +49,7 @@ def read_stretches(request: StretchRequest, find: FindBatch, files: ParquetFiles
         if not _agree(some, lengths, table["step"].to_numpy()):
             path = batch / part_name(request.attribute_type, int(part[start]))
             raise DamagedFileError(str(path), "its points are not those that the table of series describes")
+        table, lengths = _within(table, lengths, request.times)
         tables.append(table)
         counts.append(lengths)
     table = pa.concat_tables(tables)
@@ -85,9 +86,12 @@ def _read_file(
     row, count = (stretches[name].to_numpy().astype(np.int64) for name in ("row", "count"))
     if len(row) and int((row + count).max()) > int(footer.rows[-1]):
         raise DamagedFileError(str(batch / path), "it has fewer rows than the table of series says")
-    slices = _overlaps(row, count, footer.rows, *footer.steps, request.steps)
+    slices = _overlaps(row, count, footer.rows, _needed_groups(footer, request))
     groups = np.unique(np.searchsorted(footer.rows, slices.start, side="right") - 1)
-    table = files.read(batch / path, entry, ["step", *request.columns], groups.tolist())
+    columns = list(request.columns)
+    if request.times != ANY_TIME and "timestamp" not in columns:
+        columns.append("timestamp")
+    table = files.read(batch / path, entry, ["step", *columns], groups.tolist())
     return _rows(table, footer.rows, groups, slices), np.bincount(
         slices.owner, weights=slices.length, minlength=len(row)
     ).astype(np.int64)
@@ -100,15 +104,28 @@ def _agree(stretches: pl.DataFrame, lengths: Indices, steps: npt.NDArray[np.floa
     return bool((steps[np.cumsum(lengths)[whole] - 1] == last[whole]).all())
 
 
-def _overlaps(
-    row: Indices,
-    count: Indices,
-    bounds: Indices,
-    low: npt.NDArray[np.float64],
-    high: npt.NDArray[np.float64],
-    steps: StepRange,
-) -> _Slices:
-    """The parts of stretches in each row group, leaving out row groups without a step in the range."""
+def _needed_groups(footer: Footer, request: StretchRequest) -> npt.NDArray[np.bool_]:
+    """The row groups that may hold a step, and a time, in the ranges."""
+    low, high = footer.steps
+    needed: npt.NDArray[np.bool_] = (high >= request.steps[0]) & (low <= request.steps[1])
+    if request.times != ANY_TIME:
+        (start, end), (early, late) = request.times, footer.times
+        needed &= (late >= (-np.inf if start is None else start)) & (early <= (np.inf if end is None else end))
+    return needed
+
+
+def _within(table: pa.Table, lengths: Indices, times: TimeRange) -> tuple[pa.Table, Indices]:
+    """The rows whose times are in the range, and how many of each stretch they are."""
+    if times == ANY_TIME:
+        return table, lengths
+    kept = are_within(pl.Series(table["timestamp"]), times)
+    ends = np.cumsum(lengths)
+    before = offsets_of(kept.astype(np.int8))
+    return table.filter(pa.array(kept)), before[ends] - before[ends - lengths]
+
+
+def _overlaps(row: Indices, count: Indices, bounds: Indices, needed: npt.NDArray[np.bool_]) -> _Slices:
+    """The parts of stretches in each row group that is needed."""
     first = np.searchsorted(bounds, row, side="right") - 1
     last = np.searchsorted(bounds, row + count, side="left") - 1
     pieces = np.maximum(last - first + 1, 0)
@@ -116,7 +133,7 @@ def _overlaps(
     group = ranges(first, pieces)
     start = np.maximum(row[owner], bounds[group])
     stop = np.minimum((row + count)[owner], bounds[group + 1])
-    kept = (high[group] >= steps[0]) & (low[group] <= steps[1]) & (stop > start)
+    kept = needed[group] & (stop > start)
     return _Slices(owner[kept], start[kept], (stop - start)[kept])
 
 

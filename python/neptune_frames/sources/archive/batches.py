@@ -20,14 +20,14 @@ from neptune_frames.sources.archive.series import SeriesPoints
 def point_type(attribute_type: str, options: SeriesOptions) -> pa.StructType:
     """The struct of a point of such a series."""
     if attribute_type == FLOAT_SERIES:
-        return float_point(time=options.include_time, preview=options.include_previews)
+        return float_point(time=options.include_time, preview=options.include_previews, value=options.include_values)
     return OBJECT_POINT
 
 
 def stored_columns(attribute_type: str, options: SeriesOptions) -> list[str]:
     """The columns that the points need beside the step."""
-    timed = attribute_type != FLOAT_SERIES or options.include_time
-    return ["value", *(["timestamp"] if timed else [])]
+    timed = options.include_time or options.time_range != (None, None)
+    return [*(["value"] if options.include_values else []), *(["timestamp"] if timed else [])]
 
 
 def points_batch(
@@ -48,12 +48,14 @@ def point_structs(
     """All points, in the order of the series, as `point_type`."""
     if attribute_type == FLOAT_SERIES:
         return _float_points(points, options)
-    return _object_points(catalog, points, attribute_type)
+    return _object_points(catalog, points, attribute_type, options)
 
 
 def _float_points(points: SeriesPoints, options: SeriesOptions) -> pa.StructArray:
-    values = points.column("value")
-    columns: list[Any] = [points.steps, (values.fill_null(np.nan) if values.null_count() else values).to_numpy()]
+    columns: list[Any] = [points.steps]
+    if options.include_values:
+        values = points.column("value")
+        columns.append((values.fill_null(np.nan) if values.null_count() else values).to_numpy())
     if options.include_time:
         columns.append(_times(points))
     if options.include_previews:
@@ -67,21 +69,26 @@ def _float_points(points: SeriesPoints, options: SeriesOptions) -> pa.StructArra
     return pa.StructArray.from_arrays(arrays, fields=fields)
 
 
-def _object_points(catalog: Catalog, points: SeriesPoints, attribute_type: str) -> pa.StructArray:
-    stored = points.column("value")
+def _object_points(
+    catalog: Catalog, points: SeriesPoints, attribute_type: str, options: SeriesOptions
+) -> pa.StructArray:
+    """Columns that were not asked for hold nothing but null: sources give these points as they are stored."""
     count = len(points.steps)
+    times = _times(points) if options.include_time else pa.nulls(count, TIMESTAMP)
     objects: dict[str, pa.Array] = {
         "string": pa.nulls(count, pa.string()),
         "histogram": pa.nulls(count, HISTOGRAM),
         "file": pa.nulls(count, FILE),
     }
-    if attribute_type == "string_series":
-        objects["string"] = stored.to_arrow().cast(pa.string())
+    if not options.include_values:
+        pass
+    elif attribute_type == "string_series":
+        objects["string"] = points.column("value").to_arrow().cast(pa.string())
     elif attribute_type == "histogram_series":
-        objects["histogram"] = stored.to_arrow().cast(HISTOGRAM)
+        objects["histogram"] = points.column("value").to_arrow().cast(HISTOGRAM)
     else:
-        objects["file"] = describe(catalog.payloads, stored)
-    arrays = [pa.array(points.steps), _times(points), *objects.values()]
+        objects["file"] = describe(catalog.payloads, points.column("value"))
+    arrays = [pa.array(points.steps), times, *objects.values()]
     return pa.StructArray.from_arrays(arrays, fields=list(OBJECT_POINT))
 
 

@@ -30,7 +30,7 @@ from neptune_frames.sources.archive.layout import FileState, encoded_name
 from neptune_frames.sources.archive.object_path import Location
 
 #: Raise the number whenever `Inventory`, or how it is made, changes its meaning.
-_FORMAT = b"neptune-frames archive catalog 3\n"
+_FORMAT = b"neptune-frames archive catalog 4\n"
 _SEPARATORS = re.compile(r"[\\/]" if os.sep == "\\" else "/")
 _PREFIX = struct.Struct("<IQ")  # checksum of all that follows it, length of the header
 _SUFFIX = ".catalog"

@@ -29,6 +29,8 @@ from neptune_frames.sources.archive.store import StorageFacts, StoredPoints, Str
 
 #: Largest table of series numbers that is laid out in full.
 _DENSE_LOOKUP = 1 << 24
+#: Where so many of the points are wanted, comparing all names costs more than reading the others.
+_NEARLY_ALL = 0.8
 
 
 class ExporterStore:
@@ -65,10 +67,11 @@ class ExporterStore:
     def read_points(self, inventory: Inventory, request: StretchRequest) -> StoredPoints:
         series = request.stretches.select("run", "attribute").unique().sort("run", "attribute")
         names = inventory.attributes.gather(series["attribute"].unique().sort())
-        path = pl.col("attribute_path")
-        predicate = (pl.col("attribute_type") == request.attribute_type) & (
-            path == names[0] if len(names) == 1 else path.is_in(names.to_list())
-        )
+        path, predicate = pl.col("attribute_path"), pl.col("attribute_type") == request.attribute_type
+        if len(names) == 1:
+            predicate &= path == names[0]
+        elif _wanted_share(inventory, request) < _NEARLY_ALL:
+            predicate &= path.is_in(names.to_list())
         value = pl.col(VALUE_COLUMNS[request.attribute_type]).alias("value")
         if request.attribute_type != FLOAT_SERIES:
             # A null there is padding; in a float series it is NaN.
@@ -86,6 +89,7 @@ class ExporterStore:
             ],
             predicate,
             steps=request.steps,
+            times=request.times,
         )
         numbers = _series_numbers(frame, series, inventory)
         grouped = group_rows(numbers, steps_of(frame["step"]), series.height)
@@ -103,6 +107,16 @@ class ExporterStore:
             sum(payloads),
             *joined_span(times),
         )
+
+
+def _wanted_share(inventory: Inventory, request: StretchRequest) -> float:
+    """Which part of the points of the type that the files hold is asked for."""
+    wanted, held = request.stretches, inventory.tables[request.attribute_type]
+    files = np.zeros(len(inventory.files), dtype=bool)
+    files[wanted["file"].to_numpy()] = True
+    count = held["count"].to_numpy()
+    once = wanted.select("attribute", "run", "file", "count").unique()
+    return float(once["count"].sum() / max(1, count[files[held["file"].to_numpy()]].sum()))
 
 
 def _time_span(path: str) -> TimeSpan:

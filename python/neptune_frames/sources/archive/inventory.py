@@ -18,7 +18,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from neptune_frames.errors import ArchiveError
-from neptune_frames.sources.archive.grouping import Indices, dense_codes, group_rows, offsets_of, ranges
+from neptune_frames.sources.archive.grouping import Grouped, Indices, Steps, dense_codes, group_rows, offsets_of, ranges
 from neptune_frames.sources.archive.layout import (
     FLOAT_SERIES,
     NEPTUNE2_COLUMNS,
@@ -51,7 +51,8 @@ class Inventory:
     ``attribute`` and ``file`` of the tables are positions in them. ``owners`` has a row for each file
     and run with rows in it. ``tables`` has one table per attribute type, sorted by attribute and run:
     parameters with a ``value``, series with their statistics (``bytes`` of an object series is about what
-    its values take in memory). ``ignored_types`` are attribute types that
+    its values take in memory; ``once`` says, where it is there, whether the file holds no step of the series
+    twice). ``ignored_types`` are attribute types that
     were found but are unknown.
     """
 
@@ -219,16 +220,19 @@ def _parameters(rows: pl.DataFrame, attribute_type: str, column: str) -> pl.Data
 
 def _float_series(rows: pl.DataFrame) -> pl.DataFrame:
     keys, series = _series_keys(rows)
-    grouped = group_rows(series, steps_of(rows["step"]), len(keys))
+    steps = steps_of(rows["step"])
+    grouped = group_rows(series, steps, len(keys))
     values = cast("npt.NDArray[np.float64]", grouped.take(rows["float_value"].fill_null(np.nan).to_numpy()))
-    return _with_points(keys, grouped.offsets, series_statistics(_nonempty(grouped.offsets), grouped.steps, values))
+    statistics = series_statistics(_nonempty(grouped.offsets), grouped.steps, values)
+    return _with_points(keys, grouped.offsets, {**statistics, "once": _held_once(series, steps, grouped)})
 
 
 def _object_series(rows: pl.DataFrame, attribute_type: str, column: str) -> pl.DataFrame:
     present = pl.col(column) if column == "histogram_value" else pl.col(column).is_not_null()
     rows = rows.filter(pl.col("attribute_type") == attribute_type, present)
     keys, series = _series_keys(rows)
-    grouped = group_rows(series, steps_of(rows["step"]), len(keys))
+    steps = steps_of(rows["step"])
+    grouped = group_rows(series, steps, len(keys))
     offsets = _nonempty(grouped.offsets)
     statistics = series_statistics(offsets, grouped.steps, grouped.steps)
     if attribute_type in _POINT_BYTES:
@@ -236,8 +240,9 @@ def _object_series(rows: pl.DataFrame, attribute_type: str, column: str) -> pl.D
     else:
         lengths = cast("Indices", grouped.take(rows[column].str.len_bytes().cast(pl.Int64).to_numpy()))
         size = np.diff(offsets_of(lengths)[offsets])
+    once = _held_once(series, steps, grouped)
     return _with_points(
-        keys, grouped.offsets, {**{name: statistics[name] for name in _OBJECT_STATISTICS}, "bytes": size}
+        keys, grouped.offsets, {**{name: statistics[name] for name in _OBJECT_STATISTICS}, "bytes": size, "once": once}
     )
 
 
@@ -251,6 +256,14 @@ def _series_keys(rows: pl.DataFrame) -> tuple[pl.DataFrame, Indices]:
     held = owners[distinct % count] if len(owners) else distinct
     keys = {"attribute": distinct // count, "run": held % max(runs, 1), "file": held // max(runs, 1)}
     return pl.DataFrame(keys).cast(_KEYS), series  # type: ignore[arg-type]
+
+
+def _held_once(series: Indices, steps: Steps, grouped: Grouped) -> npt.NDArray[np.bool_]:
+    """For each series that has points, whether no two of its rows have the same step."""
+    rows = np.bincount(series[~np.isnan(steps)], minlength=len(grouped.offsets) - 1)
+    points = np.diff(grouped.offsets)
+    once: npt.NDArray[np.bool_] = (rows == points)[points > 0]
+    return once
 
 
 def _nonempty(offsets: Indices) -> Indices:

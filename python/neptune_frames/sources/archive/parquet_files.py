@@ -7,7 +7,7 @@ from collections import OrderedDict
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta, timezone
 from functools import cached_property
 from typing import Any
 
@@ -56,12 +56,28 @@ class Footer:
         found = [(-np.inf, np.inf) if one is None else one for one in self.bounds("step")]
         return np.array([low for low, _ in found]), np.array([high for _, high in found])
 
+    @cached_property
+    def times(self) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.float64]]:
+        """The earliest and the latest time by row group, in milliseconds since 1970; infinite where not known."""
+        found = [
+            (-np.inf, np.inf) if one is None else (_milliseconds(one[0]), _milliseconds(one[1]))
+            for one in self.bounds("timestamp")
+        ]
+        return np.array([low for low, _ in found]), np.array([high for _, high in found])
+
     def constants(self, column: str) -> dict[str | None, list[int]]:
         """Row groups by the only text that a column has in them, in order; None: by several, or not known."""
         found: dict[str | None, list[int]] = {}
         for number, one in enumerate(self.bounds(column)):
             found.setdefault(one[0] if one is not None and one[0] == one[1] else None, []).append(number)
         return found
+
+
+_EPOCH = datetime(1970, 1, 1, tzinfo=timezone.utc)
+
+
+def _milliseconds(time: datetime) -> int:
+    return (time - _EPOCH) // timedelta(milliseconds=1)
 
 
 #: The earliest and the latest time, None where there is none.

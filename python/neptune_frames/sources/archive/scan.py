@@ -33,6 +33,20 @@ _UNREADABLE = (pl.exceptions.PolarsError, pl.exceptions.PanicException, OSError)
 #: Lowest and highest step, both included; infinite where open.
 StepRange = tuple[float, float]
 ANY_STEP: StepRange = (-math.inf, math.inf)
+#: Earliest and latest time in milliseconds since 1970, both included; None where open.
+TimeRange = tuple[int | None, int | None]
+ANY_TIME: TimeRange = (None, None)
+
+
+def are_within(stamps: pl.Series, times: TimeRange) -> npt.NDArray[np.bool_]:
+    """Which of the stamps are in a range with a bound; null is in none.
+
+    >>> stamps = pl.Series([1, None, 3]).cast(pl.Datetime("ms", "UTC"))
+    >>> are_within(stamps, (2, None)).tolist()
+    [False, False, True]
+    """
+    low, high = (-math.inf if times[0] is None else times[0]), (math.inf if times[1] is None else times[1])
+    return stamps.dt.epoch("ms").is_between(low, high).fill_null(False).to_numpy()
 
 
 @dataclass(frozen=True)
@@ -40,6 +54,7 @@ class _Request:
     columns: Sequence[str | pl.Expr]
     predicate: pl.Expr
     steps: StepRange
+    times: TimeRange
     with_file: bool
 
 
@@ -49,6 +64,7 @@ def read_rows(
     predicate: pl.Expr,
     *,
     steps: StepRange = ANY_STEP,
+    times: TimeRange = ANY_TIME,
     with_file: bool = False,
 ) -> pl.DataFrame:
     """The rows of ``files`` that satisfy ``predicate``, file by file, in the order they are stored.
@@ -59,13 +75,14 @@ def read_rows(
         predicate: A condition on columns of `EXPORT_SCHEMA`; narrow ones on the attribute's type, path
             let Polars skip row groups.
         steps: Narrows the rows to those whose step can lie in this range, some millionths more or less.
+        times: Narrows the rows to those of these times; where it is bounded, no time is null.
         with_file: Whether to add the column `FILE_COLUMN`, the path of each row's file.
 
     ``step`` keeps its stored type, see `steps_of`. Raises `DamagedFileError`.
     """
     if not files:
         return pl.DataFrame(schema=_DTYPES).select(*columns)
-    request = _Request(columns, predicate, steps, with_file)
+    request = _Request(columns, predicate, steps, times, with_file)
     try:
         return _read_alike(files, request)
     except _UNREADABLE:
@@ -111,7 +128,9 @@ def _read_alike(files: Sequence[str], request: _Request) -> pl.DataFrame:
     odd = {name: _canonical(name, stored.get(name)) for name in _DTYPES if not _is_canonical(name, stored.get(name))}
     if odd:
         rows = rows.with_columns(**odd)
-    rows = rows.filter(request.predicate, *_step_conditions(request.steps, stored.get("step")))
+    rows = rows.filter(
+        request.predicate, *_step_conditions(request.steps, stored.get("step")), *_time_conditions(request.times)
+    )
     return rows.select(*request.columns, *([added] if added else [])).collect()
 
 
@@ -132,6 +151,12 @@ def _step_conditions(steps: StepRange, dtype: pl.DataType | None) -> list[pl.Exp
         *([] if low is None else [pl.col("step") >= low]),
         *([] if high is None else [pl.col("step") <= high]),
     ]
+
+
+def _time_conditions(times: TimeRange) -> list[pl.Expr]:
+    column = pl.col("timestamp")
+    low, high = (None if time is None else pl.lit(time).cast(_DTYPES["timestamp"]) for time in times)
+    return [*([] if low is None else [column >= low]), *([] if high is None else [column <= high])]
 
 
 def _is_canonical(name: str, dtype: pl.DataType | None) -> bool:

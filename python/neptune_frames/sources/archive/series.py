@@ -20,7 +20,7 @@ from neptune_frames.sources.archive.grouping import (
     offsets_of,
     ranges,
 )
-from neptune_frames.sources.archive.scan import StepRange
+from neptune_frames.sources.archive.scan import ANY_TIME, StepRange, are_within
 from neptune_frames.sources.archive.store import StoredPoints, StretchRequest
 
 #: Points read at once: bounds the memory of a read, and keeps series numbers within 16 bits mostly.
@@ -199,8 +199,43 @@ def _read(request: SeriesRequest, wanted: pl.DataFrame, columns: Sequence[str]) 
     low, high = steps_between(request.options)
     high = min(high, float(wanted["limit"].max()))  # type: ignore[arg-type]
     catalog = request.catalog
-    asked = StretchRequest(request.attribute_type, wanted, columns, (low, high))
-    return _stitched(wanted, catalog.store.read_points(catalog.inventory, asked), request.options)
+    all_count = request.options.tail_limit is None and _holds_once(wanted)
+    times = request.options.time_range if all_count else ANY_TIME
+    asked = StretchRequest(request.attribute_type, wanted, columns, (low, high), times)
+    return _at_times(_stitched(wanted, catalog.store.read_points(catalog.inventory, asked), request.options), request)
+
+
+def _holds_once(wanted: pl.DataFrame) -> bool:
+    """Whether it is certain that no step of a series is in two rows of the stretches. Otherwise a row must not be left
+    out for its time before it is known which of them counts."""
+    if "once" in wanted.columns and not wanted["once"].all():
+        return False
+    keys, first = _keys(wanted["target"], wanted["attribute"]), wanted["first_step"].to_numpy()
+    last = np.minimum(wanted["last_step"].to_numpy(), wanted["limit"].to_numpy())
+    order = np.lexsort((first, keys))
+    again = keys[order][1:] == keys[order][:-1]
+    return bool((first[order][1:] > last[order][:-1])[again].all())
+
+
+def _at_times(points: SeriesPoints, request: SeriesRequest) -> SeriesPoints:
+    """The points whose times are needed."""
+    times = request.options.time_range
+    if times == ANY_TIME or not len(points.steps):
+        return points
+    needed = are_within(points.column("timestamp"), times)
+    if needed.all():
+        return points
+    lengths: Indices = np.diff(offsets_of(needed.astype(np.int8))[points.offsets])
+    filled = lengths > 0
+    rows = np.flatnonzero(needed)
+    return SeriesPoints(
+        points.target[filled],
+        points.attribute[filled],
+        offsets_of(lengths[filled]),
+        points.steps[rows],
+        points.frame,
+        rows if points.order is None else points.order[rows],
+    )
 
 
 def _stitched(wanted: pl.DataFrame, stored: StoredPoints, options: SeriesOptions) -> SeriesPoints:
@@ -236,7 +271,7 @@ def _stitched(wanted: pl.DataFrame, stored: StoredPoints, options: SeriesOptions
         rows, steps = rows[tail], steps[tail]
     filled = lengths > 0
     order = rows if grouped.order is None else grouped.order[rows]
-    whole = len(order) == frame.height and bool((order == np.arange(len(order))).all())
+    whole = not frame.width or (len(order) == frame.height and bool((order == np.arange(len(order))).all()))
     first = np.flatnonzero(new)[filled]
     return SeriesPoints(
         target[first], attribute[first], offsets_of(lengths[filled]), steps, frame, None if whole else order

@@ -17,7 +17,7 @@ from neptune_frames.sources.archive.grouping import Grouped
 from neptune_frames.sources.archive.inventory import Inventory
 from neptune_frames.sources.archive.layout import FileState, Listing
 from neptune_frames.sources.archive.object_path import Location
-from neptune_frames.sources.archive.scan import StepRange
+from neptune_frames.sources.archive.scan import ANY_TIME, StepRange, TimeRange
 
 
 @dataclass(frozen=True)
@@ -26,13 +26,14 @@ class StretchRequest:
 
     ``stretches`` are rows of an inventory's table (columns ``run``, ``attribute``, ``file`` and what the
     layout added), possibly repeated. ``columns`` are those wanted beside the step: ``value``, ``timestamp``.
-    Points outside ``steps`` need not be read.
+    Points outside ``steps`` and ``times`` need not be read.
     """
 
     attribute_type: str
     stretches: pl.DataFrame
     columns: Sequence[str]
     steps: StepRange
+    times: TimeRange = ANY_TIME
 
 
 @dataclass(frozen=True)
