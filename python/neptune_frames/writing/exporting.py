@@ -181,7 +181,8 @@ def _export_project(
 def _warn_of_missing_files(written: Written) -> None:
     missing = "1 file is" if written.files_missing == 1 else f"{written.files_missing:,} files are"
     warn(
-        f"{written.project}: {missing} missing in the source, so the archive has the name and not the content. If "
-        "payloads of an archive lie elsewhere, say where (--files, NEPTUNE_ARCHIVE_FILES) and write to a new directory.",
+        f"{written.project}: {missing} missing in the source, so the archive has the name and not the content. "
+        "If payloads of an archive lie elsewhere, say where (--files, NEPTUNE_ARCHIVE_FILES), and write to a new "
+        "directory.",
         NeptuneWarning,
     )
