@@ -138,6 +138,7 @@ def _listings() -> list[Case]:
         Case("list(speedrun.fetch_read_only_runs(with_ids=[], custom_ids=[]))"),
         Case("list(lineage.fetch_read_only_experiments())"),
         Case("[run.with_id for run in speedrun.fetch_read_only_experiments(['2025-01-16_Sub3Min/1d3bd93b', 'none'])]"),
+        Case("lineage.fetch_runs_df(sort_by='mixed/value', trashed=None)"),
         Case("speedrun.project_identifier"),
         Case("speedrun.fetch_runs_df(columns=['sys/id', 'sys/state'], limit=3)", "state"),
         Case("run(speedrun, '1d3bd93b-a69e-4118-aeb8-8184239d7566')['sys/state'].fetch()", "state"),

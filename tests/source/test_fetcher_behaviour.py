@@ -11,6 +11,8 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from archive_layout_small import PROJECT as SMALL_PROJECT
+from archive_layout_small import write_small_run
 from fetcher_archive import PROJECT, write_example
 from neptune_fetcher import ReadOnlyProject, ReadOnlyRun
 from neptune_fetcher.util import NeptuneException, NeptuneWarning
@@ -100,6 +102,16 @@ def test_dtypes_with_and_without_gaps(project: ReadOnlyProject) -> None:
     assert np.isnan(failed[1])
     model = project.fetch_runs_df(["model"], with_ids=["EX-3"])["model"]
     assert (model.dtype, model[0]) == (object, None)
+
+
+def test_numbers_of_both_kinds_are_floats_unless_beside_something_else(tmp_path: Path) -> None:
+    for number, (twofold, threefold) in enumerate([(7, 7), (0.5, 0.5), (2, "text")]):
+        write_small_run(tmp_path, number, points=1, twofold=twofold, threefold=threefold)
+    frame = ReadOnlyProject(SMALL_PROJECT, source=tmp_path).fetch_runs_df(["twofold", "threefold"])
+    frame = frame.sort_values("sys/custom_run_id")
+    assert frame["twofold"].dtype == float
+    assert frame["threefold"].to_list() == [7, 0.5, "text"]
+    assert [type(cell) for cell in frame["threefold"]] == [int, float, str]
 
 
 def test_column_order(project: ReadOnlyProject) -> None:
