@@ -30,5 +30,5 @@ def test_an_empty_switch_is_unset(text: str, monkeypatch: pytest.MonkeyPatch) ->
 @pytest.mark.parametrize("text", ["maybe", "tru", "2", "disabled", "-"])
 def test_other_words_turn_nothing_off(text: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("NEPTUNE_VERIFY_SSL", text)
-    with pytest.raises(InvalidSettingError, match="NEPTUNE_VERIFY_SSL=.*it must be true, 1, yes or on"):
+    with pytest.raises(InvalidSettingError, match=r"NEPTUNE_VERIFY_SSL=.*it must be true, 1, yes or on"):
         Connections()._open("https")
