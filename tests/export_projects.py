@@ -78,7 +78,7 @@ def write_one(
     samples = [f"{run}/sample {step:g}.txt" for step in axis[:2]]
     rows.append(object_series_rows({"samples": (axis[:2], samples, times[:2])}, "file_series"))
     write_payload(root / "files", project, f"{run}/model.bin", run.encode() * 10)
-    for sample in samples[:1]:
+    for sample in samples:
         write_payload(root / "files", project, sample, sample.encode())
     write_run(root / "data", project, run, rows)
 

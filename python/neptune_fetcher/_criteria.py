@@ -9,13 +9,9 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from neptune_frames.query.expressions import Expression
 
-MAX_ROWS = 5000
 MAX_ELEMENTS = 5000
 MAX_CHARACTERS = 100_000
 MAX_QUERY_LENGTH = 250_000
-
-#: One text or several.
-Texts = "str | Iterable[str] | None"
 
 
 class UnknownState(ValueError):
@@ -98,50 +94,6 @@ class Criteria:
             yield Matches(custom_id, self.custom_id_regex)
         if self.query is not None:
             yield _parsed(self.query)
-
-
-def listed(value: Any, parameter: str) -> list[str]:
-    """A parameter that takes a list of texts, as a list; a single text stands for a list of one."""
-    if value is None:
-        return []
-    if isinstance(value, str):
-        return [value]
-    items = list(value)
-    for item in items:
-        if not isinstance(item, str):
-            raise TypeError(f"{parameter} takes a list of texts; one of them is {item!r} ({type(item).__name__})")
-    return items
-
-
-def listed_not_empty(value: Any, parameter: str) -> list[str]:
-    """As `listed`, for parameters that must not be empty if they are given."""
-    if value == "":
-        raise ValueError(f"{parameter} cannot be an empty string; leave it out to select every name")
-    items = listed(value, parameter)
-    if value is not None and not items:
-        raise ValueError(f"{parameter}: the list of patterns cannot be empty; leave it out to select every name")
-    if "" in items:
-        raise ValueError(f"{parameter}: the list contains empty strings; leave them out")
-    return items
-
-
-def check_limit(limit: Any) -> int | None:
-    """The number of rows, 1 to `MAX_ROWS`, or None for all."""
-    if limit is None:
-        return None
-    if not isinstance(limit, (int, float)) or limit != int(limit):
-        raise TypeError(f"limit must be an integer or None, got {limit!r} ({type(limit).__name__})")
-    if limit <= 0:
-        raise ValueError(f"limit must be greater than 0, got {limit!r}")
-    if limit > MAX_ROWS:
-        raise ValueError(f"limit can't be higher than {MAX_ROWS}, got {limit!r}; without a limit all rows are fetched")
-    return int(limit)
-
-
-def check_text(value: Any, parameter: str) -> str | None:
-    if value is not None and not isinstance(value, str):
-        raise TypeError(f"{parameter} must be text or None, got {value!r} ({type(value).__name__})")
-    return value
 
 
 def _check_size(parameter: str, values: Sequence[str]) -> None:

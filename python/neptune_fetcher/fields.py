@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from neptune_fetcher._arguments import check_step_range
 from neptune_fetcher.util import public
 from neptune_frames.query.attributes import TYPES_WITHOUT_PLAIN_VALUE
 
@@ -104,7 +105,7 @@ class FloatSeries(Field):
             self._path,
             timestamp=bool(include_timestamp),
             inherited=include_inherited,
-            step_range=step_range,
+            step_range=check_step_range(step_range),
             previews=bool(include_point_previews),
         )
 

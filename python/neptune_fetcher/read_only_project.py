@@ -6,8 +6,15 @@ import os
 from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING, Any
 
-from neptune_fetcher import _criteria
-from neptune_fetcher._criteria import Criteria, listed, listed_not_empty
+from neptune_fetcher._arguments import (
+    check_limit,
+    check_text,
+    check_token,
+    listed,
+    listed_not_empty,
+    required_text,
+)
+from neptune_fetcher._criteria import Criteria
 from neptune_fetcher.read_only_run import ReadOnlyRun
 from neptune_fetcher.util import public, warn, warn_of_unsupported_types
 from neptune_frames.query.selection import ContainerKind, RunQuery, SortKey
@@ -68,6 +75,7 @@ class ReadOnlyProject:
     ) -> None:
         from neptune_frames.errors import NeptuneApiTokenNotProvided, NeptuneProjectNotProvided
 
+        check_token(api_token)
         try:
             self._open(project, api_token, proxies, source)
         except (NeptuneProjectNotProvided, NeptuneApiTokenNotProvided) as error:
@@ -197,8 +205,8 @@ class ReadOnlyProject:
                 owners=listed(owners, "owners"),
                 tags=listed(tags, "tags"),
                 names_regex=listed(names_regex, "names_regex"),
-                custom_id_regex=_criteria.check_text(custom_id_regex, "custom_id_regex"),
-                query=_criteria.check_text(query, "query"),
+                custom_id_regex=check_text(custom_id_regex, "custom_id_regex"),
+                query=check_text(query, "query"),
             ),
             columns,
             columns_regex,
@@ -255,8 +263,8 @@ class ReadOnlyProject:
                 tags=listed(tags, "tags"),
                 names_regex=listed_not_empty(names_regex, "names_regex"),
                 names_exclude_regex=listed_not_empty(names_exclude_regex, "names_exclude_regex"),
-                custom_id_regex=_criteria.check_text(custom_id_regex, "custom_id_regex"),
-                query=_criteria.check_text(query, "query"),
+                custom_id_regex=check_text(custom_id_regex, "custom_id_regex"),
+                query=check_text(query, "query"),
             ),
             columns,
             columns_regex,
@@ -318,6 +326,9 @@ class ReadOnlyProject:
         """The run of one identifier, as RUNS with one row."""
         if sum(identifier is not None for identifier in (with_id, custom_id, experiment_name)) != 1:
             raise ValueError("Give exactly one of the parameters with_id, custom_id and experiment_name.")
+        check_text(with_id, "with_id")
+        check_text(custom_id, "custom_id")
+        check_text(experiment_name, "experiment_name")
         if experiment_name is not None:
             kind, criteria, said = EXPERIMENT, Criteria(names=[experiment_name]), f"name {experiment_name!r}"
         elif custom_id is not None:
@@ -362,10 +373,10 @@ class ReadOnlyProject:
     ) -> pd.DataFrame:
         from neptune_frames.frames.runs_table import RunsQuestion, fetch_runs_table
 
-        row_limit = _criteria.check_limit(limit)
+        row_limit = check_limit(limit)
         criteria.check()
-        names = (*listed(columns, "columns"), sort_by, *_ALWAYS)
-        pattern = _criteria.check_text(columns_regex, "columns_regex")
+        names = (*listed(columns, "columns"), required_text(sort_by, "sort_by"), *_ALWAYS)
+        pattern = check_text(columns_regex, "columns_regex")
 
         @public(f"ReadOnlyProject.{call}")
         def fetch() -> pd.DataFrame:

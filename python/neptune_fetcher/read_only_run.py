@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator
 from typing import TYPE_CHECKING
 
+from neptune_fetcher._arguments import check_step_range, listed, required_text
 from neptune_fetcher.fields import FIELD_CLASSES, Field
 from neptune_fetcher.util import public, warn_of_unsupported_types
 
@@ -98,7 +99,9 @@ class ReadOnlyRun:
 
         Raises:
             KeyError: If the run does not have it. The next look-up asks again.
+            TypeError: If ``path`` is not text.
         """
+        path = required_text(path, "The name of a field")
         field_type = self._fields.types.get(path) or self._look_up(path)
         return FIELD_CLASSES.get(field_type, Field)(self._fields, path, field_type)
 
@@ -124,7 +127,7 @@ class ReadOnlyRun:
         self._fields.forget_value(path)
 
     @public("ReadOnlyRun.prefetch")
-    def prefetch(self, paths: Sequence[str]) -> None:
+    def prefetch(self, paths: Iterable[str]) -> None:
         """Fetch the values of these fields into the cache, of series the last value.
 
         Values that are there already are not fetched again; names that the run does not have are passed over.
@@ -141,12 +144,12 @@ class ReadOnlyRun:
             >>> run["sys/owner"].fetch()
             'ada'
         """
-        self._fields.prefetch(paths)
+        self._fields.prefetch(listed(paths, "paths"))
 
     @public("ReadOnlyRun.prefetch_series_values")
     def prefetch_series_values(
         self,
-        paths: Sequence[str],
+        paths: Iterable[str],
         use_threads: bool = False,
         progress_bar: bool = True,
         include_inherited: bool = True,
@@ -176,5 +179,8 @@ class ReadOnlyRun:
             1   4.0   0.25
         """
         self._fields.prefetch_series(
-            paths, inherited=include_inherited, step_range=step_range, show_progress=bool(progress_bar)
+            listed(paths, "paths"),
+            inherited=include_inherited,
+            step_range=check_step_range(step_range),
+            show_progress=bool(progress_bar),
         )

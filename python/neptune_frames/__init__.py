@@ -12,6 +12,9 @@ from __future__ import annotations
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
+# What happens at a fork has to be watched from the start: archives tell a child that Polars' threads are gone.
+from neptune_frames.sources import forks as _forks  # noqa: F401
+
 if TYPE_CHECKING:
     from neptune_frames import errors as errors
     from neptune_frames import types as types

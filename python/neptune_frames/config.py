@@ -59,7 +59,12 @@ def _seconds(text: str) -> float:
 
 
 def _flag(text: str) -> bool:
-    return text.lower() in ("true", "1", "yes", "on")
+    # No other word is taken for "no": it would turn off what keeps connections safe.
+    if text.lower() in ("true", "1", "yes", "on"):
+        return True
+    if text.lower() in ("false", "0", "no", "off"):
+        return False
+    raise ValueError("it must be true, 1, yes or on, or else false, 0, no or off")
 
 
 UNLIMITED = float("inf")

@@ -20,7 +20,8 @@
        ├─ NeptuneFileDownloadError
        ├─ WireDecodingError                   (also ValueError) bytes that are not the message they claim
        └─ ArchiveError
-          └─ DamagedFileError
+          ├─ DamagedFileError
+          └─ ForkedProcessError                an archive, in a process forked from one that uses Polars
 
 The classes that `neptune_query.exceptions` documents keep their constructors. Each message says what
 happened, to what, and what to do next; the parts are attributes too, and every error pickles.
@@ -215,6 +216,17 @@ class DamagedFileError(ArchiveError):
         self.path = path
         self.reason = reason
         super().__init__(f"{path} is damaged: {reason}. Restore the file, or move it away to read the rest.")
+
+
+class ForkedProcessError(ArchiveError):
+    """An archive is to be read in a process that was forked from one in which Polars was running."""
+
+    def __init__(self) -> None:
+        super().__init__(
+            "An archive cannot be read in this process: it was forked from one that had used Polars, whose threads do "
+            'not survive a fork. Start processes afresh: multiprocessing.get_context("spawn") (or "forkserver"), or '
+            'ProcessPoolExecutor(mp_context=...) with it; joblib\'s "loky" does so by itself. Threads work too.'
+        )
 
 
 class NeptuneWarning(Warning):

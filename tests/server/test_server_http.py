@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import shutil
 from collections.abc import Iterator
 from pathlib import Path
@@ -608,6 +609,36 @@ def test_hostile_bodies_are_final_refusals(client: httpx.Client, path: str, body
     assert answer.status_code != 429
     if answer.status_code != 200:
         refused(answer, answer.status_code)
+
+
+@pytest.mark.parametrize("number", [2**63, 2**70, -1])
+@pytest.mark.parametrize(
+    ("path", "body", "key"),
+    [
+        (SEARCH + f"?projectIdentifier={PROJECT}", {"pagination": {"limit": 0}}, "pagination.limit"),
+        (SEARCH + f"?projectIdentifier={PROJECT}", {"pagination": {"offset": 0}}, "pagination.offset"),
+        (GLOBAL_SEARCH, {"pagination": {"limit": 5, "offset": 0}}, "pagination.offset"),
+        (DEFINITIONS, {"projectIdentifiers": [PROJECT], "nextPage": {"limit": 0}}, "nextPage.limit"),
+        (VALUES + f"?projectIdentifier={PROJECT}", {"nextPage": {"limit": 0}}, "nextPage.limit"),
+    ],
+)
+def test_counts_beyond_64_bits_are_refused(
+    client: httpx.Client, path: str, body: dict[str, Any], key: str, number: int
+) -> None:
+    *outer, last = key.split(".")
+    body = copy.deepcopy(body)
+    (body[outer[0]] if outer else body)[last] = number
+    assert f"{key} is {number}" in refused(client.post(path, json=body), 400)["message"]
+    (body[outer[0]] if outer else body)[last] = 2**63 - 1
+    good(client.post(path, json=body))
+
+
+@pytest.mark.parametrize("beside", [True, False])
+def test_unknown_aggregations_are_refused(client: httpx.Client, beside: bool) -> None:
+    sorting: dict[str, Any] = {"sortBy": {"name": "loss", "type": "floatSeries"}}
+    (sorting if beside else sorting["sortBy"])["aggregationMode"] = "median"
+    answer = client.post(SEARCH, params={"projectIdentifier": PROJECT}, json={"sorting": sorting})
+    assert "aggregationMode is 'median'; it can be last, min" in refused(answer, 400)["message"]
 
 
 @pytest.mark.parametrize("path", POSTS)

@@ -52,6 +52,12 @@ def runs_of(source: ArchiveSource, kind: ContainerKind = ContainerKind.RUN, **qu
     return source.search(RunQuery(PROJECT, kind, **query)).runs
 
 
+def test_a_limit_may_be_any_number(tmp_path: Path) -> None:
+    write(tmp_path, "a", {})
+    assert runs_of(ArchiveSource(tmp_path), limit=2**70).num_rows == 1
+    assert runs_of(ArchiveSource(tmp_path), offset=2**70).num_rows == 0
+
+
 def points_of(
     source: ArchiveSource, names: list[str], options: SeriesOptions | None = None
 ) -> dict[tuple[str, str], Any]:

@@ -11,10 +11,13 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from archive_layout_small import PROJECT as SMALL_PROJECT
+from archive_layout_small import write_small_run
 from fetcher_archive import PROJECT, write_example
 from neptune_fetcher import ReadOnlyProject, ReadOnlyRun
 from neptune_fetcher.util import NeptuneException, NeptuneWarning
 from neptune_frames.errors import InvalidApiTokenError
+from pandas_dtypes import TEXT_DTYPE, TIME_DTYPE
 
 pytest.importorskip("starlette")
 from neptune_frames.server.testing import RunningServer, serve_in_thread
@@ -91,14 +94,24 @@ def test_the_frame_of_the_reference(project: ReadOnlyProject) -> None:
 def test_dtypes_with_and_without_gaps(project: ReadOnlyProject) -> None:
     columns = ["sys/failed", "params/lr", "params/batch", "params/opt", "sys/creation_time"]
     full = project.fetch_runs_df(columns, with_ids=["EX-1", "EX-2"])
-    assert [str(full[name].dtype) for name in columns] == ["bool", "float64", "int64", "str", "datetime64[us, UTC]"]
+    assert [str(full[name].dtype) for name in columns] == ["bool", "float64", "int64", TEXT_DTYPE, TIME_DTYPE]
     gaps = project.fetch_runs_df(columns, with_ids=["EX-1", "EX-4"])
-    assert [str(gaps[name].dtype) for name in columns] == ["object", "float64", "float64", "str", "datetime64[us, UTC]"]
+    assert [str(gaps[name].dtype) for name in columns] == ["object", "float64", "float64", TEXT_DTYPE, TIME_DTYPE]
     failed = gaps["sys/failed"].to_list()
     assert failed[0] is False
     assert np.isnan(failed[1])
     model = project.fetch_runs_df(["model"], with_ids=["EX-3"])["model"]
     assert (model.dtype, model[0]) == (object, None)
+
+
+def test_numbers_of_both_kinds_are_floats_unless_beside_something_else(tmp_path: Path) -> None:
+    for number, (twofold, threefold) in enumerate([(7, 7), (0.5, 0.5), (2, "text")]):
+        write_small_run(tmp_path, number, points=1, twofold=twofold, threefold=threefold)
+    frame = ReadOnlyProject(SMALL_PROJECT, source=tmp_path).fetch_runs_df(["twofold", "threefold"])
+    frame = frame.sort_values("sys/custom_run_id")
+    assert frame["twofold"].dtype == float
+    assert frame["threefold"].to_list() == [7, 0.5, "text"]
+    assert [type(cell) for cell in frame["threefold"]] == [int, float, str]
 
 
 def test_column_order(project: ReadOnlyProject) -> None:
@@ -301,9 +314,7 @@ def test_series(project: ReadOnlyProject, prefetched: bool) -> None:
         run.prefetch_series_values(["metrics/loss", "metrics/loss", "sys/id", "nope"], use_threads=True)
     series = run["metrics/loss"]
     times = pd.to_datetime(["2024-05-01 00:00:00", "2024-05-01 00:00:01", "2024-05-01 00:00:02"], utc=True)
-    whole = pd.DataFrame(
-        {"step": [1.0, 2.0, 3.0], "value": [1.0, 0.5, 0.25], "timestamp": times.astype("datetime64[us, UTC]")}
-    )
+    whole = pd.DataFrame({"step": [1.0, 2.0, 3.0], "value": [1.0, 0.5, 0.25], "timestamp": times.astype(TIME_DTYPE)})
     whole.index = pd.Index([0, 1, 2])
     pd.testing.assert_frame_equal(series.fetch_values(), whole)  # type: ignore[attr-defined]
     pd.testing.assert_frame_equal(series.fetch_values(include_timestamp=False), whole[["step", "value"]])  # type: ignore[attr-defined]

@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import socket
+import sys
 import threading
+import traceback
 from collections.abc import Iterator
 from http.client import HTTPConnection
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
 from urllib.parse import urlsplit
 
 import pytest
@@ -15,6 +18,7 @@ import neptune_query as nq
 from fetcher_archive import PROJECT, write_example
 from neptune_fetcher import ReadOnlyProject, ReadOnlyRun
 from neptune_fetcher.util import NeptuneException
+from neptune_frames.errors import MissingDependencyError
 from neptune_frames.server.testing import RunningServer, serve_in_thread
 from neptune_frames.sources.choose import close_sources
 
@@ -125,6 +129,56 @@ def test_proxies_of_a_project(server: RunningServer, proxy: Proxy, key: str) -> 
     # Another project with the same token and other routes has connections of its own.
     ReadOnlyProject(PROJECT, server.api_token, proxies={})
     assert len(proxy.seen) == before
+
+
+def test_proxies_as_requests_takes_them(server: RunningServer, proxy: Proxy) -> None:
+    """Without a scheme, and with hosts that are reached directly."""
+    bare = proxy.url.removeprefix("http://")
+    ReadOnlyProject(PROJECT, server.api_token, proxies={"http": bare})
+    asked = len(proxy.seen)
+    assert asked > 0
+    ReadOnlyProject(PROJECT, server.api_token, proxies={"http": bare, "no_proxy": "localhost, 127.0.0.1"})
+    ReadOnlyProject(PROJECT, server.api_token, proxies={"http": bare, "no": "*"})
+    ReadOnlyProject(PROJECT, server.api_token, proxies={"http": ""})
+    assert len(proxy.seen) == asked
+    ReadOnlyProject(PROJECT, server.api_token, proxies={"http": bare, "no_proxy": "elsewhere.example.org"})
+    assert len(proxy.seen) > asked
+
+
+def test_everything_direct_outranks_the_environment(
+    server: RunningServer, proxy: Proxy, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("HTTP_PROXY", proxy.url)
+    ReadOnlyProject(PROJECT, server.api_token, proxies={"no_proxy": "*"})
+    assert proxy.seen == []
+
+
+@pytest.mark.parametrize("on_archive", [True, False])
+def test_proxies_that_are_no_dictionary(
+    on_archive: bool, server: RunningServer, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setenv("NEPTUNE_ARCHIVE", str(tmp_path))
+    with pytest.raises(TypeError, match=r"proxies must be a dictionary .*got str\.$"):
+        ReadOnlyProject(PROJECT, None if on_archive else server.api_token, "http://user:secret@proxy")  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize("named_by", ["proxies", "environment"])
+def test_socks_needs_an_extra(named_by: str, server: RunningServer, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "socksio", None)
+    close_sources()
+    if named_by == "environment":
+        monkeypatch.setenv("HTTP_PROXY", "socks5://127.0.0.1:9")
+    proxies = {"http": "socks5://127.0.0.1:9"} if named_by == "proxies" else None
+    with pytest.raises(MissingDependencyError, match=r"A SOCKS proxy needs socksio.*neptune-frames\[socks\]"):
+        ReadOnlyProject(PROJECT, server.api_token, proxies)
+
+
+def test_an_address_that_cannot_be_used_is_not_shown(server: RunningServer, monkeypatch: pytest.MonkeyPatch) -> None:
+    close_sources()
+    monkeypatch.setenv("HTTP_PROXY", "ftp://user:secret@proxy:1")
+    with pytest.raises(NeptuneException, match="A proxy has an address that cannot be used") as caught:
+        ReadOnlyProject(PROJECT, server.api_token)
+    assert "secret" not in "".join(traceback.format_exception(caught.value))
 
 
 def test_https_goes_through_a_tunnel(proxy: Proxy, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -19,6 +19,7 @@ from neptune_frames.frames.questions import series_question
 from neptune_frames.query.selection import ContainerKind
 from neptune_frames.schemas import BUCKETS, RUNS
 from neptune_frames.sources.base import SeriesKeys
+from pandas_dtypes import TEXT_DTYPE
 
 EXPERIMENT, RUN = ContainerKind.EXPERIMENT, ContainerKind.RUN
 NONE = (None, None)
@@ -128,7 +129,7 @@ def test_empty_result_as_documented() -> None:
     assert frame.shape == (0, 0)
     pd.testing.assert_index_equal(frame.index, pd.Index([], dtype=object))
     assert frame.columns.names == ["experiment", "metric", "bucket"]
-    assert [str(level.dtype) for level in frame.columns.levels] == ["object", "object", "str"]
+    assert [str(level.dtype) for level in frame.columns.levels] == ["object", "object", TEXT_DTYPE]
 
 
 def test_polars_has_every_statistic() -> None:

@@ -21,6 +21,7 @@ from neptune_frames.frames.files_paths import target_paths
 from neptune_frames.query.selection import ContainerKind
 from neptune_frames.sources.base import FileRequest
 from neptune_frames.types import File
+from pandas_dtypes import TEXT_DTYPE
 
 EXPERIMENT, RUN = ContainerKind.EXPERIMENT, ContainerKind.RUN
 DATA = Path("/data")
@@ -216,8 +217,8 @@ def test_documented_frame(tmp_path: Path) -> None:
     frame = download_files(source, files, tmp_path, EXPERIMENT)
     index = pd.MultiIndex.from_tuples([("exp-b", 1.0), ("exp-b", 2.0), ("exp-b", np.nan)], names=["experiment", "step"])
     pd.testing.assert_index_equal(frame.index, index)
-    pd.testing.assert_index_equal(frame.columns, pd.Index(["art", "img", "lost"], dtype="str", name="attribute"))
-    assert all(str(dtype) == "str" for dtype in frame.dtypes)
+    pd.testing.assert_index_equal(frame.columns, pd.Index(["art", "img", "lost"], dtype=TEXT_DTYPE, name="attribute"))
+    assert all(str(dtype) == TEXT_DTYPE for dtype in frame.dtypes)
     assert frame.loc[("exp-b", None), "art"] == str(tmp_path / "exp-b" / "art.txt")
     assert Path(frame.loc[("exp-b", 1.0), "img"]).read_text() == "data"
     assert frame["lost"].isna().all()
@@ -230,7 +231,7 @@ def test_nothing_downloaded() -> None:
     frame = paths_frame([file()], [None], EXPERIMENT)
     assert frame["art"].tolist() == [None]
     assert frame["art"].dtype == object
-    assert [str(level.dtype) for level in frame.index.levels] == ["str", "object"]
+    assert [str(level.dtype) for level in frame.index.levels] == [TEXT_DTYPE, "object"]
 
 
 def test_no_files_as_documented(tmp_path: Path) -> None:

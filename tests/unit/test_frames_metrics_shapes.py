@@ -17,6 +17,7 @@ from neptune_frames.frames.questions import Containers, MetricsQuestion, fetch_m
 from neptune_frames.query.arguments import resolve_attributes
 from neptune_frames.query.selection import ContainerKind, SeriesOptions
 from neptune_frames.sources.base import SeriesKeys
+from pandas_dtypes import TEXT_DTYPE, TIME_DTYPE
 
 T0 = 1_700_000_000_000
 RUNS = [
@@ -51,8 +52,8 @@ def test_flat_frame_is_the_documented_one() -> None:
         {"acc": [np.nan, 0.9], "loss": [np.inf, 0.5]}, index=row_index([("exp-a", 2.0), ("exp-b", 1.0)])
     )
     pd.testing.assert_frame_equal(frame, expected)
-    assert [level.dtype for level in frame.index.levels] == ["str", "float64"]
-    assert frame.columns.dtype == "str"
+    assert [level.dtype for level in frame.index.levels] == [TEXT_DTYPE, "float64"]
+    assert frame.columns.dtype == TEXT_DTYPE
     assert frame.columns.name is None
 
 
@@ -69,14 +70,14 @@ def test_time_and_previews_make_two_column_levels() -> None:
     expected = pd.DataFrame(
         {
             (name, "value"): [np.inf, 0.5, 0.25],
-            (name, "absolute_time"): times.as_unit("us"),
+            (name, "absolute_time"): times.astype(TIME_DTYPE),
             (name, "is_preview"): [False, False, True],
             (name, "preview_completion"): [1.0, 1.0, 0.5],
         },
         index=row_index([("exp-a", 2.0), ("exp-b", 1.0), ("exp-b", 2.0)]),
     )
     pd.testing.assert_frame_equal(frame, expected)
-    assert [str(dtype) for dtype in frame.dtypes] == ["float64", "datetime64[us, UTC]", "bool", "float64"]
+    assert [str(dtype) for dtype in frame.dtypes] == ["float64", TIME_DTYPE, "bool", "float64"]
     assert list(frame.columns.names) == [None, None]
 
 
@@ -88,7 +89,7 @@ def test_is_preview_is_object_for_all_attributes_once_one_cell_is_missing() -> N
     assert frame[("acc", "is_preview")].tolist()[1] is False
     assert pd.isna(frame[("acc", "is_preview")].tolist()[0])
     assert pd.isna(frame[("acc", "absolute_time")].iloc[0])
-    assert frame[("acc", "absolute_time")].dtype == "datetime64[us, UTC]"
+    assert frame[("acc", "absolute_time")].dtype == TIME_DTYPE
 
 
 @pytest.mark.parametrize("options", [{}, {"include_time": True}, {"include_previews": True}, BOTH])
@@ -96,13 +97,13 @@ def test_empty_frames(options: dict[str, bool]) -> None:
     frame = ask(attributes=["absent"], **options).to_pandas()
     assert frame.shape == (0, 0)
     assert list(frame.index.names) == ["experiment", "step"]
-    assert [level.dtype for level in frame.index.levels] == ["str", "float64"]
+    assert [level.dtype for level in frame.index.levels] == [TEXT_DTYPE, "float64"]
     if options:
         assert list(frame.columns.names) == [None, None]
-        assert [level.dtype for level in frame.columns.levels] == ["str", "str"]
+        assert [level.dtype for level in frame.columns.levels] == [TEXT_DTYPE, TEXT_DTYPE]
     else:
         assert type(frame.columns) is pd.Index
-        assert frame.columns.dtype == "str"
+        assert frame.columns.dtype == TEXT_DTYPE
 
 
 def test_the_frame_is_the_pivot_itself_not_a_copy(monkeypatch: pytest.MonkeyPatch) -> None:

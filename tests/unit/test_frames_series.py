@@ -16,6 +16,7 @@ from neptune_frames.frames.object_series import ObjectSeries, fetch_object_serie
 from neptune_frames.frames.questions import series_question
 from neptune_frames.query.selection import ContainerKind
 from neptune_frames.types import File, Histogram
+from pandas_dtypes import TEXT_DTYPE, TIME_DTYPE
 
 EXPERIMENT, RUN = ContainerKind.EXPERIMENT, ContainerKind.RUN
 TYPES = ("string_series", "histogram_series", "file_series")
@@ -54,7 +55,7 @@ def test_documented_frame() -> None:
     frame = ask(MemorySource(RUNS)).to_pandas()
     index = pd.MultiIndex.from_tuples([("exp-a", 3.0), ("exp-b", 1.0), ("exp-b", 2.0)], names=["experiment", "step"])
     pd.testing.assert_index_equal(frame.index, index)
-    pd.testing.assert_index_equal(frame.columns, pd.Index(["h", "img", "log"], dtype="str"))
+    pd.testing.assert_index_equal(frame.columns, pd.Index(["h", "img", "log"], dtype=TEXT_DTYPE))
     assert [str(dtype) for dtype in frame.dtypes] == ["object"] * 3
     assert frame.loc[("exp-a", 3.0), "h"] == Histogram("COUNTING", [0.0, 1.0, 2.0], [5.0, 7.0])
     assert frame.loc[("exp-a", 3.0), "img"] == File("ws/proj", "exp-a", None, "img", 3.0, "key", 2048, "image/png")
@@ -66,7 +67,7 @@ def test_text_alone_has_the_text_dtype() -> None:
     frame = ask(MemorySource(RUNS), ["log", "loss", "unknown"], kind=RUN).to_pandas()
     assert frame.index.names == ["run", "step"]
     assert frame.columns.tolist() == ["log"]
-    assert str(frame["log"].dtype) == "str"
+    assert str(frame["log"].dtype) == TEXT_DTYPE
 
 
 def test_time_is_a_second_column_level() -> None:
@@ -76,7 +77,7 @@ def test_time_is_a_second_column_level() -> None:
     ]
     assert list(frame.columns.names) == [None, None]
     times = frame["log", "absolute_time"]
-    assert str(times.dtype) == "datetime64[us, UTC]"
+    assert str(times.dtype) == TIME_DTYPE
     assert times.tolist() == [pd.NaT, *[pd.Timestamp(TIME, unit="ms", tz="UTC")] * 2]
 
 
@@ -106,11 +107,11 @@ def test_empty_results_as_documented(include_time: str | None) -> None:
     frame = ask(MemorySource([]), include_time=include_time).to_pandas()
     assert frame.shape == (0, 0)
     assert frame.index.names == ["experiment", "step"]
-    assert [str(level.dtype) for level in frame.index.levels] == ["str", "float64"]
+    assert [str(level.dtype) for level in frame.index.levels] == [TEXT_DTYPE, "float64"]
     if include_time is None:
-        pd.testing.assert_index_equal(frame.columns, pd.Index([], dtype="str"))
+        pd.testing.assert_index_equal(frame.columns, pd.Index([], dtype=TEXT_DTYPE))
     else:
-        assert [str(level.dtype) for level in frame.columns.levels] == ["str", "str"]
+        assert [str(level.dtype) for level in frame.columns.levels] == [TEXT_DTYPE, TEXT_DTYPE]
         assert list(frame.columns.names) == [None, None]
 
 

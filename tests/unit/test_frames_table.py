@@ -22,6 +22,7 @@ from neptune_frames.query.filters import AttributeFilter, Filter
 from neptune_frames.query.selection import ContainerKind
 from neptune_frames.schemas import RUNS, SERIES_TYPES, values_schema
 from neptune_frames.types import File, Histogram
+from pandas_dtypes import TEXT_DTYPE, TIME_DTYPE
 
 EXPERIMENT, RUN = ContainerKind.EXPERIMENT, ContainerKind.RUN
 FILE = {"path": "key", "size_bytes": 10, "mime_type": "text/plain"}
@@ -77,16 +78,16 @@ def test_documented_dtypes_index_and_columns() -> None:
         "art": "object",
         "config/m": "float64",
         "config/n": "int64",
-        "config/opt": "str",
+        "config/opt": TEXT_DTYPE,
         "flag": "object",
         "h": "object",
         "img": "object",
         "loss": "float64",
-        "sys/creation_time": "datetime64[us, UTC]",
+        "sys/creation_time": TIME_DTYPE,
         "sys/tags": "object",
     }
-    pd.testing.assert_index_equal(frame.index, pd.Index(["exp-b", "exp-a"], dtype="str", name="experiment"))
-    pd.testing.assert_index_equal(frame.columns, pd.Index(sorted(frame.columns), dtype="str", name="attribute"))
+    pd.testing.assert_index_equal(frame.index, pd.Index(["exp-b", "exp-a"], dtype=TEXT_DTYPE, name="experiment"))
+    pd.testing.assert_index_equal(frame.columns, pd.Index(sorted(frame.columns), dtype=TEXT_DTYPE, name="attribute"))
 
 
 def test_cells() -> None:
@@ -168,8 +169,8 @@ def test_empty_results_as_documented() -> None:
     pd.testing.assert_index_equal(none.columns, pd.Index([], dtype=object, name="attribute"))
     no_columns = RunTable(run_rows("a", "b"), {}, EXPERIMENT).to_pandas()
     assert no_columns.shape == (2, 0)
-    pd.testing.assert_index_equal(no_columns.index, pd.Index(["exp-a", "exp-b"], dtype="str", name="experiment"))
-    pd.testing.assert_index_equal(no_columns.columns, pd.Index([], dtype="str", name="attribute"))
+    pd.testing.assert_index_equal(no_columns.index, pd.Index(["exp-a", "exp-b"], dtype=TEXT_DTYPE, name="experiment"))
+    pd.testing.assert_index_equal(no_columns.columns, pd.Index([], dtype=TEXT_DTYPE, name="attribute"))
     across = RunTable(run_rows(), {}, EXPERIMENT, with_project=True).to_pandas()
     assert across.index.names == ["project", "experiment"]
     assert [level.dtype for level in across.index.levels] == [object, object]

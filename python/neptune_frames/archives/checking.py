@@ -6,7 +6,6 @@ import hashlib
 import os
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
-from pathlib import Path
 
 import numpy as np
 import polars as pl
@@ -33,7 +32,7 @@ from neptune_frames.sources.archive.batch_layout import (
     read_manifest,
 )
 from neptune_frames.sources.archive.batch_store import BatchStore
-from neptune_frames.sources.archive.discovery import find_projects
+from neptune_frames.sources.archive.discovery import find_projects, payload_root
 from neptune_frames.sources.archive.layout import FLOAT_SERIES
 from neptune_frames.sources.archive.object_path import Location, ObjectPath, open_location
 from neptune_frames.sources.archive.parquet_files import ParquetFiles
@@ -57,6 +56,8 @@ class CheckReport:
     rows: int = 0
     bytes: int = 0
     payloads: int = 0
+    #: Files that attributes name and that the source of the archive had no content of; no fault of the archive.
+    payloads_never_there: int = 0
 
     @property
     def is_whole(self) -> bool:
@@ -74,10 +75,10 @@ def check_archive(
         files: Where payloads of the exporter's layout lie, if not beside the data.
         checksums: Whether files are read to compare their SHA-256. Rows are checked in any case.
 
-    Raises `ArchiveError` only where there is no archive at all.
+    Raises `ArchiveError` only where there is no archive at all, or no directory of payloads where one was named.
     """
     report = CheckReport()
-    for found in find_projects(open_location(archive), None if files is None else Path(files)):
+    for found in find_projects(open_location(archive), payload_root(files)):
         report.projects += 1
         store = found.open()
         if isinstance(store, BatchStore):
@@ -218,6 +219,8 @@ class _BatchCheck:
         if table is None:
             return
         self._count(PAYLOADS_FILE, "payloads", table.height, self.manifest.payloads)
+        if self.manifest.selection.get("files") != "no":
+            self.report.payloads_never_there += table["bytes"].null_count()
         for path, size, digest in table.filter(pl.col("bytes").is_not_null()).iter_rows():
             self.report.payloads += 1
             found = locate(directory, path)

@@ -109,7 +109,9 @@ def run_verify(arguments: argparse.Namespace) -> int:
         print(problem)
     print(
         f"{arguments.archive}: {_plural(report.projects, 'project')}, {_plural(report.files, 'file')}, "
-        f"{report.rows:,} rows, {_plural(report.payloads, 'payload')}: "
+        f"{report.rows:,} rows, {_plural(report.payloads, 'payload')}"
+        + (f" ({report.payloads_never_there:,} more named without payload)" if report.payloads_never_there else "")
+        + ": "
         + ("whole" if report.is_whole else _plural(len(report.problems), "problem"))
     )
     if arguments.against is None or not report.is_whole:
@@ -118,14 +120,11 @@ def run_verify(arguments: argparse.Namespace) -> int:
 
 
 def _compare(arguments: argparse.Namespace) -> int:
-    from pathlib import Path
-
     from neptune_frames.archives.comparing import compare
     from neptune_frames.sources.archive import ArchiveSource
 
-    files = None if arguments.files is None else Path(arguments.files)
     found = compare(
-        ArchiveSource(arguments.archive, files),
+        ArchiveSource(arguments.archive, arguments.files),
         _source(arguments.against),
         subset=arguments.subset,
         payloads=arguments.payloads,

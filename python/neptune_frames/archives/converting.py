@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 from collections.abc import Sequence
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from neptune_frames.errors import ArchiveError
@@ -40,9 +39,10 @@ def convert(
         update: Also bring what is new in runs that the destination has.
         progress_bar: Show progress on a terminal.
 
-    Raises `ArchiveError`, also where the archive holds no project.
+    Raises `ArchiveError`, also where the archive holds no project, or where ``files`` is not there. Payloads that
+    the archive lacks are counted (``files_missing``), with a warning.
     """
-    source = ArchiveSource(os.fspath(archive), None if files is None else Path(files))
+    source = ArchiveSource(os.fspath(archive), files)
     chosen = source.projects()["project"].to_pylist() if projects is None else list(projects)
     if not chosen:
         raise ArchiveError(f"There is no project in {os.fspath(archive)}, so there is nothing to convert.")

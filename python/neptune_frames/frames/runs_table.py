@@ -155,7 +155,7 @@ class RunsTable:
         return frame_of_blocks(placed, pandas.RangeIndex(rows), name_index(columns))
 
     def _cells(self) -> _Values:
-        """Plain values by what they count as in a column; numbers of both kinds in one column are floats."""
+        """Plain values by what they count as in a column; where a column has but whole numbers and floats, floats."""
         found: dict[str, list[pa.Table]] = {}
         for attribute_type, table in self.values.items():
             if attribute_type in _CELL_TYPES and table.num_rows:
@@ -164,9 +164,14 @@ class RunsTable:
             found.setdefault("string", []).append(_column_as_values(STATE, self.states))
         cells = {name: _joined(tables) for name, tables in found.items()}
         if "int" in cells and "float" in cells:
-            shared = pa.array(
-                set(distinct_names(cells["int"]["attribute"])) & set(distinct_names(cells["float"]["attribute"]))
+            # Beside anything else the column holds objects, and each number stays what it is.
+            others = (
+                distinct_names(table["attribute"]) for name, table in cells.items() if name not in ("int", "float")
             )
+            both = set(distinct_names(cells["int"]["attribute"])).intersection(
+                distinct_names(cells["float"]["attribute"])
+            )
+            shared = pa.array(sorted(both.difference(*others)), pa.string())
             whole = _rows_of(cells["int"], shared, inside=True)
             if whole.num_rows:
                 cells["int"] = _rows_of(cells["int"], shared, inside=False)

@@ -10,6 +10,9 @@ from starlette.requests import Request
 
 from neptune_frames.server.errors import ApiError, bad_request
 
+#: The largest number that a page may start at or hold, whatever there is: what counts rows has 64 bits.
+LARGEST_COUNT = 2**63 - 1
+
 
 @dataclass(frozen=True)
 class Limits:
@@ -40,6 +43,12 @@ def check_at_most(count: int, limit: int, what: str) -> None:
     """Raises a 400 that names ``what`` when there is too much of it."""
     if count > limit:
         raise bad_request(f"A request may hold at most {limit:,} {what}; this one has {count:,}. Split it.")
+
+
+def check_count(value: int, key: str) -> None:
+    """Raises a 400 for a number of entries (``key``, as in the request) that is negative or has more than 64 bits."""
+    if not 0 <= value <= LARGEST_COUNT:
+        raise bad_request(f"{key} is {value}; it can be 0 to {LARGEST_COUNT:,}.")
 
 
 async def read_body(request: Request, limit: int) -> bytes:

@@ -13,6 +13,7 @@ from typing import TypeVar
 import msgspec
 
 from neptune_frames.server.errors import bad_request
+from neptune_frames.server.limits import check_count
 from neptune_frames.server.state import ServerState
 from neptune_frames.wire.requests import DefinitionsRequest, NextPage, ValuesRequest, encode_message
 
@@ -25,8 +26,7 @@ def page_bounds(next_page: NextPage | None) -> tuple[int, int]:
     """Start and length of the page asked for."""
     page = next_page or NextPage()
     limit = DEFAULT_LIMIT if page.limit is None else page.limit
-    if limit < 0:
-        raise bad_request(f"nextPage.limit is {limit}; it cannot be negative.")
+    check_count(limit, "nextPage.limit")
     token = page.next_page_token or "0"
     if not (token.isascii() and token.isdigit() and len(token) < 16):
         raise bad_request("nextPage.nextPageToken was not issued by this server.")

@@ -7,10 +7,11 @@ from collections.abc import Sequence
 import pyarrow as pa
 
 from neptune_frames.query import nql
-from neptune_frames.query.attributes import CLIENT_NAMES
+from neptune_frames.query.attributes import AGGREGATIONS, CLIENT_NAMES
 from neptune_frames.query.selection import ContainerKind, RunQuery, SortKey
 from neptune_frames.server.backend import organization_uuid
 from neptune_frames.server.errors import bad_request
+from neptune_frames.server.limits import check_count
 from neptune_frames.server.state import Query, ServerState, one_batch
 from neptune_frames.sources.archive import project_uuid
 from neptune_frames.sources.base import SearchAnswer
@@ -19,6 +20,9 @@ from neptune_frames.wire.pages import ENTRIES, AttributesPage
 from neptune_frames.wire.requests import GlobalSearchRequest, Pagination, SearchRequest, Sorting, decode_message
 
 DEFAULT_LIMIT = 10_000
+
+#: Those of the server's description, and what clients send where there is nothing to aggregate.
+_AGGREGATION_MODES = (*AGGREGATIONS, "auto", "none")
 
 #: What GS sends with every entry though nobody asks for it: clients take labels and ids from there.
 GLOBAL_PROJECTION = ("sys/id", "sys/name", "sys/custom_run_id")
@@ -61,8 +65,8 @@ def _run_query(project: str | None, request: SearchRequest | GlobalSearchRequest
     pagination = request.pagination or Pagination()
     limit = DEFAULT_LIMIT if pagination.limit is None else pagination.limit
     offset = pagination.offset or 0
-    if limit < 0 or offset < 0:
-        raise bad_request(f"pagination has limit {limit} and offset {offset}; neither can be negative.")
+    check_count(limit, "pagination.limit")
+    check_count(offset, "pagination.offset")
     text = "" if request.query is None else request.query.query
     return RunQuery(
         project=project,
@@ -83,6 +87,9 @@ def _sort_key(sorting: Sorting | None) -> SortKey:
         raise bad_request(
             f"Entries cannot be sorted by type {sorting.sort_by.type!r}; types are {', '.join(CLIENT_NAMES)}."
         )
+    for mode in (sorting.sort_by.aggregation_mode, sorting.aggregation_mode):
+        if mode not in (None, *_AGGREGATION_MODES):
+            raise bad_request(f"aggregationMode is {mode!r}; it can be {', '.join(_AGGREGATION_MODES)}.")
     return SortKey(
         sorting.sort_by.name,
         attribute_type,

@@ -95,6 +95,10 @@ def default_source(api_token: str | None = None, proxies: Mapping[str, str] | No
     Without ``api_token`` that is NEPTUNE_ARCHIVE, else what `set_api_token` set, else NEPTUNE_API_TOKEN.
     ``proxies`` are those of `RemoteSource`, and do not matter to an archive.
     """
+    if proxies is not None:
+        from neptune_frames.sources.remote.proxies import check_mapping
+
+        check_mapping(proxies)
     if api_token is None:
         archive = config.ARCHIVE.get()
         if archive is not None:
@@ -127,7 +131,7 @@ def open_server(api_token: str, proxies: Mapping[str, str] | None = None) -> Sou
 
         return RemoteSource(api_token, proxies=proxies)
 
-    routes = "" if not proxies else "\n".join(f"{scheme}\t{url}" for scheme, url in sorted(proxies.items()))
+    routes = "" if not proxies else "\n".join(sorted(f"{scheme}\t{url}" for scheme, url in proxies.items()))
     return _shared("remote", f"{api_token.strip()}\n{routes}", open_one)
 
 

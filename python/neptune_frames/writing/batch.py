@@ -78,6 +78,11 @@ class Batch:
         return int(self.payloads.num_rows - self.payloads["bytes"].null_count)
 
     @property
+    def files_missing(self) -> int:
+        """Payloads that were asked for, and that the source does not have."""
+        return int(self.payloads["bytes"].null_count) if self.selection.get("files") != "no" else 0
+
+    @property
     def text_bytes(self) -> int:
         """Bytes of texts among the values."""
         return sum(pc.sum(pc.binary_length(texts)).as_py() or 0 for _, _, texts in self.values.get("string", ()))

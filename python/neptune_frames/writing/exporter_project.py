@@ -114,6 +114,7 @@ class ExporterProject:
             series=sum(section.series for section in series.values()),
             points={kind: store.points for kind, store in batch.points.items()},
             files=batch.files_brought,
+            files_missing=batch.files_missing,
             bytes=sum(path.stat().st_size for path in paths) + (pc.sum(batch.payloads["bytes"]).as_py() or 0),
         )
         batch.close()

@@ -173,4 +173,16 @@ def _export_project(
         with counting_bar(plan.found.num_rows, "runs", "points", enabled=progress, title=project) as advance:
             advance(plan.kept, 0)
             place.write(source, wanted, plan, written, advance)
+        if written.files_missing:
+            _warn_of_missing_files(written)
     return written
+
+
+def _warn_of_missing_files(written: Written) -> None:
+    missing = "1 file is" if written.files_missing == 1 else f"{written.files_missing:,} files are"
+    warn(
+        f"{written.project}: {missing} missing in the source, so the archive has the name and not the content. "
+        "If payloads of an archive lie elsewhere, say where (--files, NEPTUNE_ARCHIVE_FILES), and write to a new "
+        "directory.",
+        NeptuneWarning,
+    )

@@ -107,7 +107,7 @@ class OwnProject:
             if changed.runs.num_rows:
                 manifest = write_batch(self.directory, next(numbers), changed)
                 self._committed(batch_directory(self.directory, manifest.batch))
-                done.add(_written(manifest, changed.files_brought))
+                done.add(_written(manifest, changed))
             full.close()
             return done
 
@@ -129,14 +129,15 @@ def _outline(batch: Path) -> Outline:
     return Outline(manifest.runs, manifest.attributes, manifest.point_count)
 
 
-def _written(manifest: Manifest, files: int) -> Written:
+def _written(manifest: Manifest, batch: Batch) -> Written:
     return Written(
         manifest.project,
         runs=manifest.runs,
         attributes=manifest.attributes,
         series=manifest.series,
         points=dict(manifest.points),
-        files=files,
+        files=batch.files_brought,
+        files_missing=batch.files_missing,
         bytes=sum(entry.bytes for entry in manifest.files) + manifest.payload_bytes,
     )
 

@@ -11,7 +11,11 @@ from neptune_frames.sources.archive.object_path import Location
 
 @dataclass
 class Written:
-    """What was written of one project; ``kept`` runs were in the archive before and left alone."""
+    """What was written of one project.
+
+    ``kept`` runs were in the archive before and left alone. ``files_missing`` are named by attributes, were asked
+    for, and the source has no content of them.
+    """
 
     project: str
     runs: int = 0
@@ -20,11 +24,12 @@ class Written:
     series: int = 0
     points: dict[str, int] = field(default_factory=dict)
     files: int = 0
+    files_missing: int = 0
     bytes: int = 0
 
     def add(self, more: Written) -> None:
         """Count what was written now as well."""
-        for name in ("runs", "kept", "attributes", "series", "files", "bytes"):
+        for name in ("runs", "kept", "attributes", "series", "files", "files_missing", "bytes"):
             setattr(self, name, getattr(self, name) + getattr(more, name))
         for kind, count in more.points.items():
             self.points[kind] = self.points.get(kind, 0) + count
@@ -72,6 +77,10 @@ class ExportSummary:
         return sum(each.files for each in self.projects)
 
     @property
+    def files_missing(self) -> int:
+        return sum(each.files_missing for each in self.projects)
+
+    @property
     def bytes(self) -> int:
         return sum(each.bytes for each in self.projects)
 
@@ -88,6 +97,7 @@ class ExportSummary:
 
     def _rows(self) -> list[tuple[str, str]]:
         rate = f" ({self.points / self.seconds:,.0f} points/s)" if self.points and self.seconds else ""
+        missing = f" ({self.files_missing:,} missing in the source)" if self.files_missing else ""
         kept = f" ({self.kept:,} were there already)" if self.kept else ""
         return [
             ("projects", ", ".join(each.project for each in self.projects)),
@@ -95,7 +105,7 @@ class ExportSummary:
             ("attributes", f"{self.attributes:,}"),
             ("series", f"{self.series:,}"),
             ("points", f"{self.points:,}"),
-            ("files", f"{self.files:,}"),
+            ("files", f"{self.files:,}{missing}"),
             ("size", _size(self.bytes)),
             ("time", f"{self.seconds:.1f} s{rate}"),
         ]

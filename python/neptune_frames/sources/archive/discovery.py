@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
@@ -49,6 +50,19 @@ def find_projects(data: Location, files: Path | None) -> list[FoundProject]:
         if batch_layout.is_archive(directory.data):
             found += _in_batches(directory.data)
     return found
+
+
+def payload_root(files: str | os.PathLike[str] | None) -> Path | None:
+    """The directory of payloads that someone named. Raises `ArchiveError` where it is not there."""
+    if files is None:
+        return None
+    root = Path(files).expanduser()
+    if not root.is_dir():
+        raise ArchiveError(
+            f"There is no directory of file payloads at {str(root)!r} (--files, or NEPTUNE_ARCHIVE_FILES). Give "
+            "the one that holds a directory for each project, or leave it out for `files` beside the data."
+        )
+    return root
 
 
 def _in_batches(archive: Location) -> list[FoundProject]:

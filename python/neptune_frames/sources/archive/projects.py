@@ -15,6 +15,7 @@ from neptune_frames.sources.archive.inventory import Inventory, merge
 from neptune_frames.sources.archive.layout import FileState, Listing
 from neptune_frames.sources.archive.object_path import Location
 from neptune_frames.sources.archive.store import ProjectStore
+from neptune_frames.sources.forks import require_polars
 from neptune_frames.warnings import warn
 
 
@@ -58,6 +59,8 @@ class Projects:
             self._known.clear()
 
     def _present(self) -> list[_NamedProject]:
+        # Here, since every question to an archive comes past; before the lock, which a fork may have left taken.
+        require_polars()
         with self._lock:
             found = find_projects(self._data, self._files)
             self._known = {one.place: self._known.get(one.place) or _Project(one.open()) for one in found}

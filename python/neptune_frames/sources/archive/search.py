@@ -48,8 +48,10 @@ def find(query: RunQuery, projects: Sequence[CatalogColumns]) -> Found:
         return Found(np.empty(0, dtype=np.int64), np.empty(0, dtype=np.int64), 0)
     found = pl.concat(matches)
     ordered = found.sort("key", descending=query.sort.descending, nulls_last=True, maintain_order=True)
-    stop = None if query.limit is None else query.limit
-    page = ordered.slice(query.offset, stop)
+    # Polars counts rows in 64 bits; a limit may be any number.
+    page = ordered.slice(
+        min(query.offset, found.height), None if query.limit is None else min(query.limit, found.height)
+    )
     return Found(page["project"].to_numpy(), page["run"].to_numpy(), found.height)
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import threading
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
@@ -18,6 +19,7 @@ from neptune_frames.query.selection import SeriesOptions
 from neptune_frames.schemas import ATTRIBUTES, BUCKETS, RUNS, SERIES_TYPES, buckets_schema
 from neptune_frames.sources.archive import batches, buckets, payloads, search
 from neptune_frames.sources.archive.catalog import Catalog
+from neptune_frames.sources.archive.discovery import payload_root
 from neptune_frames.sources.archive.identity import project_uuid
 from neptune_frames.sources.archive.layout import FLOAT_SERIES, OBJECT_SERIES_COLUMNS
 from neptune_frames.sources.archive.lookup import RunLookup, find_runs, projects_named
@@ -56,13 +58,13 @@ class ArchiveSource:
     where that is missing (see `neptune_frames.sources.archive.catalog.complete`). Trashed runs are not
     hidden. Thread-safe.
 
-    Raises `ArchiveError` where there is no directory, and `DamagedFileError`, naming the file, as soon as
-    a part file of a project asked for cannot be read.
+    Raises `ArchiveError` where there is no directory (of data, or of payloads if one is named), and
+    `DamagedFileError`, naming the file, as soon as a part file of a project asked for cannot be read.
     """
 
-    def __init__(self, data: str | Location, files: str | Path | None = None) -> None:
+    def __init__(self, data: str | Location, files: str | os.PathLike[str] | None = None) -> None:
         place = data if isinstance(data, ObjectPath) else open_location(data)
-        self._projects = Projects(place, None if files is None else Path(files))
+        self._projects = Projects(place, payload_root(files))
         self._columns: dict[str, CatalogColumns] = {}
         self._lock = threading.Lock()
         self._copies = payloads.LocalCopies()

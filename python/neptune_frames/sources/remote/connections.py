@@ -11,7 +11,9 @@ from importlib.metadata import PackageNotFoundError, version
 import httpx
 
 from neptune_frames import config
+from neptune_frames.errors import MissingDependencyError, NeptuneUserError
 from neptune_frames.sources.remote.large_reads import read_large_pieces
+from neptune_frames.sources.remote.proxies import proxy_mounts
 
 
 class Connections:
@@ -25,7 +27,7 @@ class Connections:
         timeout: float | None = None,
         follow_redirects: bool = False,
     ) -> None:
-        self._proxies = {_proxy_pattern(key): url for key, url in (proxies or {}).items()}
+        self._proxies = proxy_mounts(proxies)
         self._transport = transport
         self._timeout = timeout
         self._follow_redirects = follow_redirects
@@ -60,26 +62,31 @@ class Connections:
         verify = config.VERIFY_SSL.get() and scheme != "http"
         workers = config.MAX_WORKERS.get()
         limits = httpx.Limits(max_connections=None, max_keepalive_connections=workers)
-        mounts = {
-            pattern: httpx.HTTPTransport(proxy=url, verify=verify, limits=limits)
-            for pattern, url in self._proxies.items()
-        }
-        client = httpx.Client(
-            transport=self._transport,
-            mounts=mounts,
-            verify=verify,
-            timeout=self._timeout or config.HTTP_TIMEOUT.get(),
-            limits=limits,
-            follow_redirects=self._follow_redirects,
-            headers={"User-Agent": user_agent(), "Accept-Encoding": "gzip, deflate"},
-        )
+        timeout = self._timeout or config.HTTP_TIMEOUT.get()
+        try:
+            mounts = {
+                pattern: None if url is None else httpx.HTTPTransport(proxy=url, verify=verify, limits=limits)
+                for pattern, url in self._proxies.items()
+            }
+            client = httpx.Client(
+                transport=self._transport,
+                mounts=mounts,
+                verify=verify,
+                timeout=timeout,
+                limits=limits,
+                follow_redirects=self._follow_redirects,
+                headers={"User-Agent": user_agent(), "Accept-Encoding": "gzip, deflate"},
+            )
+        except ImportError as error:
+            raise MissingDependencyError("socksio", "A SOCKS proxy", "socks") from error
+        except (ValueError, httpx.InvalidURL):
+            # Not shown, nor chained: the address may hold a password.
+            raise NeptuneUserError(
+                "A proxy has an address that cannot be used. Write it as http://host:port, in proxies= or in "
+                "HTTP_PROXY, HTTPS_PROXY and ALL_PROXY."
+            ) from None
         read_large_pieces(client)
         return client
-
-
-def _proxy_pattern(key: str) -> str:
-    """``http`` and ``http://`` both mean all plain http addresses."""
-    return key if "://" in key else f"{key}://"
 
 
 def user_agent() -> str:
