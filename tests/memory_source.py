@@ -83,6 +83,9 @@ class MemorySource:
         """What one method was asked."""
         return [what for name, what in self.calls if name == method]
 
+    def project_name(self, identifier: str) -> str:
+        return identifier
+
     def search(self, query: RunQuery, projection: Sequence[str] = ()) -> SearchAnswer:
         self.calls.append(("search", query))
         found = [

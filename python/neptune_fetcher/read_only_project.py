@@ -175,7 +175,7 @@ class ReadOnlyProject:
             limit: Number of rows at most, up to 5000; None for all.
             sort_by: Field to sort by: text, number, truth value or time.
             ascending: Whether the smallest comes first.
-            progress_bar: Accepted; no bar is drawn.
+            progress_bar: Whether a fetch that takes long draws a bar on standard error, if that is a terminal.
             query: NQL that the runs must satisfy too.
 
         Returns:
@@ -213,6 +213,7 @@ class ReadOnlyProject:
             limit,
             sort_by,
             ascending,
+            progress_bar,
         )
 
     def fetch_experiments_df(
@@ -271,6 +272,7 @@ class ReadOnlyProject:
             limit,
             sort_by,
             ascending,
+            progress_bar,
         )
 
     def fetch_read_only_runs(
@@ -370,8 +372,10 @@ class ReadOnlyProject:
         limit: int | None,
         sort_by: str,
         ascending: bool,
+        progress_bar: bool,
     ) -> pd.DataFrame:
         from neptune_frames.frames.runs_table import RunsQuestion, fetch_runs_table
+        from neptune_frames.progress import long_fetch
 
         row_limit = check_limit(limit)
         criteria.check()
@@ -382,7 +386,8 @@ class ReadOnlyProject:
         def fetch() -> pd.DataFrame:
             condition = criteria.expression()
             query = RunQuery(self.project_identifier, kind, condition, self._sort_key(sort_by, ascending), row_limit)
-            table = fetch_runs_table(self._source, RunsQuestion(query, names, pattern))
+            with long_fetch("Fetching table", enabled=bool(progress_bar)):
+                table = fetch_runs_table(self._source, RunsQuestion(query, names, pattern))
             warn_of_unsupported_types(table.unsupported)
             _warn_of_size(table.value_count)
             return table.to_pandas()

@@ -27,6 +27,7 @@ from typing import TYPE_CHECKING, Any
 
 from neptune_frames.frames import questions
 from neptune_frames.frames.chosen_runs import chosen_runs, runs_of
+from neptune_frames.progress import long_fetch
 from neptune_frames.query.arguments import listed, resolve_attributes, resolve_project
 from neptune_frames.query.attributes import Attribute
 from neptune_frames.query.selection import ContainerKind
@@ -125,6 +126,7 @@ def fetch_metrics(
     lineage_to_the_root: bool = True,
     tail_limit: int | None = None,
     include_point_previews: bool = False,
+    progress_bar: bool = True,
     source: AnySource = None,
 ) -> MetricsResult:
     """Points of float series, fetched now; the result becomes wide or long, Polars, Arrow or pandas.
@@ -141,6 +143,7 @@ def fetch_metrics(
         lineage_to_the_root: Whether points inherited from ancestors count.
         tail_limit: Only the last so many points of each series, within the step range.
         include_point_previews: Whether points still being computed are included, with two columns about them.
+        progress_bar: Whether a fetch that takes long draws a bar, if standard error is a terminal.
         source: What `open_source` gives or takes; None is the one that the environment names.
 
     Raises:
@@ -174,7 +177,8 @@ def fetch_metrics(
         tail_limit=tail_limit,
         previews=include_point_previews,
     )
-    return questions.fetch_metrics(open_source(source), question)
+    with long_fetch("Fetching metrics", enabled=progress_bar):
+        return questions.fetch_metrics(open_source(source), question)
 
 
 @public_call("fetch_series")
@@ -188,6 +192,7 @@ def fetch_series(
     step_range: StepRange = (None, None),
     lineage_to_the_root: bool = True,
     tail_limit: int | None = None,
+    progress_bar: bool = True,
     source: AnySource = None,
 ) -> ObjectSeries:
     """Series of strings, histograms and files, fetched now. Takes the arguments of `fetch_metrics`.
@@ -211,7 +216,8 @@ def fetch_series(
         lineage=lineage_to_the_root,
         tail_limit=tail_limit,
     )
-    return fetch_object_series(open_source(source), question)
+    with long_fetch("Fetching series", enabled=progress_bar):
+        return fetch_object_series(open_source(source), question)
 
 
 @public_call("fetch_metric_buckets")
@@ -263,6 +269,7 @@ def fetch_table(
     sort_by: str | Attribute = Attribute("sys/creation_time", type="datetime"),  # noqa: B008  (copied, never changed)
     sort_direction: str = "desc",
     limit: int | None = None,
+    progress_bar: bool = True,
     source: AnySource = None,
 ) -> RunTable:
     """A row per experiment or run, a column per attribute (all of them by default), last values in the cells.
@@ -279,6 +286,7 @@ def fetch_table(
         sort_by: Attribute to sort by; rows without it come last.
         sort_direction: ``"asc"`` or ``"desc"``.
         limit: Only the first so many rows.
+        progress_bar: Whether a fetch that takes long draws a bar, if standard error is a terminal.
         source: What `open_source` gives or takes; None is the one that the environment names.
 
     Where a name has several types among the runs, ``.collect()`` and ``.to_pandas()`` raise
@@ -299,7 +307,9 @@ def fetch_table(
         limit=check_limit(limit),
         descending=check_sort_direction(sort_direction),
     )
-    return replace(fetch_run_table(open_source(source), question), suffix_parameter="type_suffix")
+    with long_fetch("Fetching table", enabled=progress_bar):
+        table = fetch_run_table(open_source(source), question)
+    return replace(table, suffix_parameter="type_suffix")
 
 
 @public_call("download_files")

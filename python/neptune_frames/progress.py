@@ -4,10 +4,17 @@ from __future__ import annotations
 
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
+from contextvars import ContextVar
+from typing import TypeVar
 
 from neptune_frames import config
+
+T = TypeVar("T")
+
+#: Seconds of a fetch that nobody needs to see the progress of.
+_PATIENCE = 1.0
 
 
 @contextmanager
@@ -22,7 +29,7 @@ def progress_bar(
     >>> with progress_bar(2, "files", enabled=False) as advance:
     ...     advance(1)
     """
-    if not (enabled and total and config.PROGRESS_BAR.get() and _is_terminal()):
+    if not (enabled and total and _is_wanted()):
         yield lambda count: None
         return
     from tqdm import tqdm
@@ -55,6 +62,51 @@ def counting_bar(total: int, what: str, counted: str, *, enabled: bool = True, t
             advance(items)
 
         yield advance_both
+
+
+#: The title of the bar of a long fetch, where a face wants one.
+_fetch_title: ContextVar[str | None] = ContextVar("neptune_frames_fetch_title", default=None)
+
+
+@contextmanager
+def long_fetch(title: str, *, enabled: bool = True) -> Iterator[None]:
+    """Have what is fetched within draw a bar with this title, should it take long (`tracked`)."""
+    token = _fetch_title.set(title if enabled else None)
+    try:
+        yield
+    finally:
+        _fetch_title.reset(token)
+
+
+def tracked(
+    items: Iterable[T], what: str, size: Callable[[T], int], total: Callable[[T], int | None] = lambda _: None
+) -> Iterator[T]:
+    """The items as they come, counted by the bar of a `long_fetch`.
+
+    Args:
+        items: Answers of a source.
+        what: What is counted, in the plural.
+        size: How many of them an item holds.
+        total: How many there will be, as the first item tells.
+
+    >>> list(tracked(["ab", "c"], "letters", len))
+    ['ab', 'c']
+    """
+    title = _fetch_title.get()
+    if title is None or not _is_wanted():
+        yield from items
+        return
+    from tqdm import tqdm
+
+    with tqdm(desc=title, unit=f" {what}", unit_scale=True, delay=_PATIENCE, leave=False) as bar:
+        for item in items:
+            bar.total = bar.total or total(item)
+            bar.update(size(item))
+            yield item
+
+
+def _is_wanted() -> bool:
+    return config.PROGRESS_BAR.get() and _is_terminal()
 
 
 def _is_terminal() -> bool:

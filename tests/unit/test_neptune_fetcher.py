@@ -1,4 +1,4 @@
-"""neptune_fetcher without a server: what importing it does, its progress bar, its filters and its context."""
+"""neptune_fetcher without a server: what importing it does, its filters and its context."""
 
 from __future__ import annotations
 
@@ -19,8 +19,6 @@ from neptune_fetcher.alpha import filters
 from neptune_fetcher.alpha import runs as alpha_runs
 from neptune_fetcher.alpha.filters import Attribute, AttributeFilter, Filter
 from neptune_fetcher.util import NeptuneException, NeptuneWarning
-from neptune_frames import progress
-from neptune_frames.progress import progress_bar
 
 
 def test_the_surface() -> None:
@@ -57,32 +55,6 @@ def test_exceptions_compare_by_text() -> None:
     assert NeptuneException("a") != Exception("a")
     assert len({NeptuneException("a"), NeptuneException("a")}) == 1
     assert pickle.loads(pickle.dumps(NeptuneException("a"))) == NeptuneException("a")
-
-
-def test_the_bar_is_the_documented_one(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
-    monkeypatch.setattr(progress, "_is_terminal", lambda: True)
-    with progress_bar(2, "metrics", title="Fetching metrics") as advance:
-        advance(1)
-        advance(1)
-    shown = capsys.readouterr()
-    assert shown.out == ""
-    assert "Fetching metrics: 100%" in shown.err
-    assert "2/2" in shown.err
-    assert "metrics/s" in shown.err
-    assert shown.err.endswith("\n")
-
-
-@pytest.mark.parametrize(
-    ("terminal", "enabled", "setting"), [(False, True, "1"), (True, False, "1"), (True, True, "0")]
-)
-def test_the_bar_is_off(
-    terminal: bool, enabled: bool, setting: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
-) -> None:
-    monkeypatch.setattr(progress, "_is_terminal", lambda: terminal)
-    monkeypatch.setenv("NEPTUNE_PROGRESS_BAR", setting)
-    with progress_bar(2, "metrics", title="Fetching metrics", enabled=enabled) as advance:
-        advance(2)
-    assert capsys.readouterr() == ("", "")
 
 
 def test_context(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -21,10 +21,11 @@ from neptune_frames.frames.pandas_values import (
     text_blocks,
     timestamp_values,
 )
-from neptune_frames.frames.questions import series_keys
+from neptune_frames.frames.questions import points_of, series_keys
 from neptune_frames.frames.table_exports import Exports
 from neptune_frames.frames.table_grid import MISSING, gather
 from neptune_frames.frames.wide_pivot import Pivot
+from neptune_frames.progress import tracked
 from neptune_frames.schemas import OBJECT_POINT, POINT_TIME, SERIES_OBJECT_FIELDS
 
 if TYPE_CHECKING:
@@ -44,7 +45,7 @@ def fetch_object_series(source: Source, question: MetricsQuestion) -> ObjectSeri
     # By definition, not by plain name: a name may belong to a series of numbers.
     by_definition = replace(question.attributes, plain_names=None) if question.attributes.plain_names else None
     keys = series_keys(source, replace(question, attributes=by_definition or question.attributes))
-    batches = source.object_points(keys, question.options) if len(keys) else ()
+    batches = tracked(source.object_points(keys, question.options), "points", points_of) if len(keys) else ()
     return ObjectSeries.from_batches(
         keys, batches, question.containers.kind, include_time=question.options.include_time
     )

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 import pyarrow as pa
 
 from neptune_frames.frames.metrics import MetricsResult
+from neptune_frames.progress import tracked
 from neptune_frames.query.arguments import (
     check_include_time,
     check_step_range,
@@ -173,10 +174,16 @@ def fetch_metrics(source: Source, question: MetricsQuestion) -> MetricsResult:
     )
 
 
+def points_of(batch: pa.RecordBatch) -> int:
+    """How many points a SERIES_POINTS batch holds."""
+    offsets = batch.column("points").offsets
+    return int(offsets[-1].as_py() - offsets[0].as_py()) if batch.num_rows else 0
+
+
 def float_points(source: Source, keys: SeriesKeys, options: SeriesOptions) -> Iterator[pa.RecordBatch]:
     """SERIES_POINTS batches of the series; nothing is asked where there is none."""
     if len(keys):
-        yield from source.float_points(keys, options)
+        yield from tracked(source.float_points(keys, options), "points", points_of)
 
 
 def series_keys(source: Source, question: MetricsQuestion, narrowing: Narrowing = EVERYTHING) -> SeriesKeys:

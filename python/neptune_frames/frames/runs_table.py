@@ -22,6 +22,7 @@ from neptune_frames.frames.pandas_values import Block, frame_of_blocks, import_p
 from neptune_frames.frames.run_state import STATE, active_runs, state_names
 from neptune_frames.frames.table import RunTable
 from neptune_frames.frames.table_grid import distinct_names
+from neptune_frames.progress import tracked
 from neptune_frames.query.attributes import TYPES_WITHOUT_PLAIN_VALUE, WIRE_NAMES
 from neptune_frames.query.extended_regex import check_regex
 from neptune_frames.query.selection import (
@@ -82,7 +83,8 @@ def fetch_runs_table(source: Source, question: RunsQuestion) -> RunsTable:
     if question.pattern and answer.runs.num_rows:
         matching = AttributeAlternative(tuple(WIRE_NAMES), patterns=(NamePattern((question.pattern,)),))
         named = pa.array(names, pa.string())
-        for attribute_type, batch in source.values(answer.runs, AttributeSelector((matching,))):
+        found = source.values(answer.runs, AttributeSelector((matching,)))
+        for attribute_type, batch in tracked(found, "values", lambda part: part[1].num_rows):
             batches.setdefault(attribute_type, []).append(_without(batch, named))
     values = {name: pa.Table.from_batches(found) for name, found in batches.items() if name != "experiment_state"}
     states = None

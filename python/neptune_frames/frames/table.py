@@ -35,6 +35,7 @@ from neptune_frames.frames.pandas_values import (
 from neptune_frames.frames.questions import known_types
 from neptune_frames.frames.table_exports import Exports
 from neptune_frames.frames.table_grid import MISSING, TypeGrid, gather, table_grids
+from neptune_frames.progress import tracked
 from neptune_frames.query.attributes import KNOWN_TYPES, SYSTEM_ATTRIBUTE_TYPES
 from neptune_frames.query.inference import infer_sort, infer_types, require_sort, require_types
 from neptune_frames.query.selection import RunQuery
@@ -164,7 +165,7 @@ def _of_type(values: pa.Table, attribute_type: str, definitions: pa.Table) -> pa
 
 def _collected(source: Source, runs: pa.Table, selector: AttributeSelector) -> dict[str, pa.Table]:
     batches: dict[str, list[pa.RecordBatch]] = defaultdict(list)
-    for attribute_type, batch in source.values(runs, selector):
+    for attribute_type, batch in tracked(source.values(runs, selector), "values", lambda part: part[1].num_rows):
         batches[attribute_type].append(batch)
     return {attribute_type: pa.Table.from_batches(pieces) for attribute_type, pieces in batches.items()}
 

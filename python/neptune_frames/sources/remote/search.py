@@ -13,6 +13,7 @@ import pyarrow.compute as pc
 
 from neptune_frames import config
 from neptune_frames.errors import WireDecodingError
+from neptune_frames.progress import tracked
 from neptune_frames.query.attributes import WIRE_NAMES
 from neptune_frames.query.rendering import render
 from neptune_frames.query.selection import (
@@ -59,7 +60,8 @@ def search(session: Session, query: RunQuery, projection: Sequence[str]) -> Sear
     """
     names = list(dict.fromkeys(projection))
     carried = query.project is not None and len(names) <= config.MAX_PROJECTED_ATTRIBUTES.get()
-    pages = list(_pages(session, query, names if carried else []))
+    found = _pages(session, query, names if carried else [])
+    pages = list(tracked(found, "runs", lambda page: page.entries.num_rows, lambda first: first.total))
     runs = _runs(pages, query)
     total = pages[0].total if pages else None
     if not names:

@@ -1,0 +1,88 @@
+"""Progress bars: on a terminal only, on standard error, and only where somebody wants one."""
+
+from __future__ import annotations
+
+from functools import partial
+
+import pytest
+from tqdm import tqdm
+
+import neptune_frames as nf
+from memory_source import MemoryRun, MemorySource
+from neptune_fetcher import ReadOnlyProject
+from neptune_frames import progress
+from neptune_frames.progress import long_fetch, progress_bar, tracked
+
+
+def test_the_bar_is_the_documented_one(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+    monkeypatch.setattr(progress, "_is_terminal", lambda: True)
+    with progress_bar(2, "metrics", title="Fetching metrics") as advance:
+        advance(1)
+        advance(1)
+    shown = capsys.readouterr()
+    assert shown.out == ""
+    assert "Fetching metrics: 100%" in shown.err
+    assert "2/2" in shown.err
+    assert "metrics/s" in shown.err
+    assert shown.err.endswith("\n")
+
+
+@pytest.mark.parametrize(
+    ("terminal", "enabled", "setting"), [(False, True, "1"), (True, False, "1"), (True, True, "0")]
+)
+def test_the_bar_is_off(
+    terminal: bool, enabled: bool, setting: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(progress, "_is_terminal", lambda: terminal)
+    monkeypatch.setenv("NEPTUNE_PROGRESS_BAR", setting)
+    with progress_bar(2, "metrics", title="Fetching metrics", enabled=enabled) as advance:
+        advance(2)
+    assert capsys.readouterr() == ("", "")
+
+
+@pytest.fixture
+def terminal(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Standard error is a terminal, and whoever waits is impatient."""
+    monkeypatch.setattr(progress, "_is_terminal", lambda: True)
+    monkeypatch.setattr(progress, "_PATIENCE", 0.0)
+    monkeypatch.setattr("tqdm.tqdm", partial(tqdm, mininterval=0))
+
+
+@pytest.mark.usefixtures("terminal")
+def test_items_are_counted_towards_the_total_that_the_first_one_tells(capsys: pytest.CaptureFixture[str]) -> None:
+    with long_fetch("Fetching table"):
+        assert list(tracked([3, 4], "runs", lambda page: page, lambda first: 7)) == [3, 4]
+    shown = capsys.readouterr()
+    assert shown.out == ""
+    assert "Fetching table" in shown.err
+    assert "7.00" in shown.err
+
+
+@pytest.mark.usefixtures("terminal")
+@pytest.mark.parametrize("how", ["a short fetch", "nobody asked", "switched off", "by the environment", "no terminal"])
+def test_nothing_is_drawn_where_it_is_not_wanted(
+    how: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    if how == "a short fetch":
+        monkeypatch.setattr(progress, "_PATIENCE", 60.0)
+    if how == "by the environment":
+        monkeypatch.setenv("NEPTUNE_PROGRESS_BAR", "no")
+    if how == "no terminal":
+        monkeypatch.setattr(progress, "_is_terminal", lambda: False)
+    if how == "nobody asked":
+        list(tracked([1], "runs", lambda page: page))
+    else:
+        with long_fetch("Fetching table", enabled=how != "switched off"):
+            list(tracked([1], "runs", lambda page: page))
+    assert capsys.readouterr().err.strip() == ""
+
+
+@pytest.mark.usefixtures("terminal")
+@pytest.mark.parametrize("wanted", [True, False])
+def test_the_faces_draw_bars(wanted: bool, capsys: pytest.CaptureFixture[str]) -> None:
+    source = MemorySource([MemoryRun("run-1", "one", {"config/lr": ("float", 0.1)}, {"loss": [(1.0, 0.5)]})])
+    ReadOnlyProject("ws/proj", source=source).fetch_runs_df(columns_regex="^config", trashed=None, progress_bar=wanted)
+    nf.fetch_metrics(project="ws/proj", experiments="", source=source, progress_bar=wanted)
+    shown = capsys.readouterr().err
+    for title in ("Fetching table", "Fetching metrics"):
+        assert (title in shown) is wanted
