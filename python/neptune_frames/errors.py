@@ -13,6 +13,7 @@
        │  └─ MissingDependencyError           (also ImportError)
        ├─ NeptuneFailedToFetchClientConfig
        ├─ NeptuneProjectInaccessible
+       │  └─ ProjectNotFoundError             (also NeptuneUnexpectedResponseError) a server's 404
        ├─ AttributeTypeInferenceError
        ├─ ConflictingAttributeTypes
        ├─ NeptuneUnexpectedResponseError
@@ -30,10 +31,11 @@ happened, to what, and what to do next; the parts are attributes too, and every 
 from __future__ import annotations
 
 import copyreg
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 _CONTENT_SHOWN = 1000
+_NAMES_SHOWN = 10
 
 
 class NeptuneError(Exception):
@@ -101,12 +103,21 @@ class NeptuneFailedToFetchClientConfig(NeptuneError):
 
 
 class NeptuneProjectInaccessible(NeptuneError):
-    def __init__(self, project: str | None = None) -> None:
+    """There is no such project. Of an archive, the message names its place and the projects that it holds."""
+
+    def __init__(self, project: str | None = None, *, archive: str | None = None, held: Sequence[str] = ()) -> None:
         self.project = project
         named = "The project" if project is None else f"Project {project!r}"
-        super().__init__(
-            f"{named} does not exist or is not accessible. Check its name (workspace/name) and the token's permissions."
-        )
+        if archive is None:
+            problem = (
+                "does not exist or is not accessible. Check its name (workspace/name) and the token's permissions."
+            )
+        elif held:
+            more = f" and {len(held) - _NAMES_SHOWN:,} more" if len(held) > _NAMES_SHOWN else ""
+            problem = f"does not exist in the archive {archive}, which holds {_quoted(held[:_NAMES_SHOWN])}{more}."
+        else:
+            problem = f"does not exist in the archive {archive}, which holds no project."
+        NeptuneError.__init__(self, f"{named} {problem}")
 
 
 class AttributeTypeInferenceError(NeptuneError):
@@ -137,6 +148,21 @@ class NeptuneUnexpectedResponseError(NeptuneError):
         self.status_code = None if status_code is None else int(status_code)
         self.content = content
         super().__init__(f"The server answered unexpectedly: HTTP status {self.status_code}: {_shown(content)}")
+
+
+class ProjectNotFoundError(NeptuneProjectInaccessible, NeptuneUnexpectedResponseError):
+    """A server knows no such project: both what callers are told to catch, and the status 404 it answered with."""
+
+    def __init__(self, project: str | None, content: bytes | str | None = None) -> None:
+        self.project = project
+        self.status_code = 404
+        self.content = content
+        named = "The project" if project is None else f"Project {project!r}"
+        NeptuneError.__init__(
+            self,
+            f"{named} does not exist or is not accessible: the server answered HTTP status 404. Check its name "
+            "(workspace/name), the token's permissions, and that the token is one of this server.",
+        )
 
 
 class QuerySyntaxError(NeptuneUserError, NeptuneUnexpectedResponseError, ValueError):
