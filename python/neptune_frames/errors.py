@@ -31,6 +31,7 @@ happened, to what, and what to do next; the parts are attributes too, and every 
 from __future__ import annotations
 
 import copyreg
+import re
 from collections.abc import Iterable, Sequence
 from typing import Any
 
@@ -192,6 +193,8 @@ class NeptuneRetryError(NeptuneError):
         last_status_code: int | None = None,
         last_content: bytes | str | None = None,
         url: str | None = None,
+        *,
+        last_error: BaseException | None = None,
     ) -> None:
         self.retries = retries
         self.time = time
@@ -199,9 +202,10 @@ class NeptuneRetryError(NeptuneError):
         self.last_content = last_content
         self.url = url
         at = f" to {url}" if url else ""
-        last = (
-            "no answer" if last_status_code is None else f"HTTP status {self.last_status_code}: {_shown(last_content)}"
-        )
+        if last_status_code is not None:
+            last = f"HTTP status {self.last_status_code}: {_shown(last_content)}"
+        else:
+            last = "no answer" if last_error is None else f"no answer ({_told(last_error)})"
         super().__init__(
             f"A request{at} failed after {retries} retries within {time:.2f} seconds; last: {last}. The limits are "
             "NEPTUNE_QUERY_RETRY_SOFT_TIMEOUT and NEPTUNE_QUERY_RETRY_HARD_TIMEOUT (seconds)."
@@ -262,6 +266,12 @@ class NeptuneWarning(Warning):
 
 def _quoted(names: Iterable[str]) -> str:
     return ", ".join(repr(name) for name in names)
+
+
+def _told(error: BaseException) -> str:
+    """An error of the network in a line; addresses in it may hold passwords, of proxies for instance."""
+    text = re.sub(r"//[^/@\s]*@", "//***@", " ".join(str(error).split()))[:_CONTENT_SHOWN]
+    return f"{type(error).__name__}: {text}" if text else type(error).__name__
 
 
 def _shown(content: bytes | str | None) -> str:
