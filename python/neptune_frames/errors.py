@@ -13,6 +13,7 @@
        │  └─ MissingDependencyError           (also ImportError)
        ├─ NeptuneFailedToFetchClientConfig
        ├─ NeptuneProjectInaccessible
+       │  └─ ProjectNotFoundError             (also NeptuneUnexpectedResponseError) a server's 404
        ├─ AttributeTypeInferenceError
        ├─ ConflictingAttributeTypes
        ├─ NeptuneUnexpectedResponseError
@@ -30,10 +31,12 @@ happened, to what, and what to do next; the parts are attributes too, and every 
 from __future__ import annotations
 
 import copyreg
-from collections.abc import Iterable
+import re
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 _CONTENT_SHOWN = 1000
+_NAMES_SHOWN = 10
 
 
 class NeptuneError(Exception):
@@ -101,12 +104,21 @@ class NeptuneFailedToFetchClientConfig(NeptuneError):
 
 
 class NeptuneProjectInaccessible(NeptuneError):
-    def __init__(self, project: str | None = None) -> None:
+    """There is no such project. Of an archive, the message names its place and the projects that it holds."""
+
+    def __init__(self, project: str | None = None, *, archive: str | None = None, held: Sequence[str] = ()) -> None:
         self.project = project
         named = "The project" if project is None else f"Project {project!r}"
-        super().__init__(
-            f"{named} does not exist or is not accessible. Check its name (workspace/name) and the token's permissions."
-        )
+        if archive is None:
+            problem = (
+                "does not exist or is not accessible. Check its name (workspace/name) and the token's permissions."
+            )
+        elif held:
+            more = f" and {len(held) - _NAMES_SHOWN:,} more" if len(held) > _NAMES_SHOWN else ""
+            problem = f"does not exist in the archive {archive}, which holds {_quoted(held[:_NAMES_SHOWN])}{more}."
+        else:
+            problem = f"does not exist in the archive {archive}, which holds no project."
+        NeptuneError.__init__(self, f"{named} {problem}")
 
 
 class AttributeTypeInferenceError(NeptuneError):
@@ -141,6 +153,21 @@ class NeptuneUnexpectedResponseError(NeptuneError):
         super().__init__(f"The server answered unexpectedly: HTTP status {self.status_code}: {_shown(content)}")
 
 
+class ProjectNotFoundError(NeptuneProjectInaccessible, NeptuneUnexpectedResponseError):
+    """A server knows no such project: both what callers are told to catch, and the status 404 it answered with."""
+
+    def __init__(self, project: str | None, content: bytes | str | None = None) -> None:
+        self.project = project
+        self.status_code = 404
+        self.content = content
+        named = "The project" if project is None else f"Project {project!r}"
+        NeptuneError.__init__(
+            self,
+            f"{named} does not exist or is not accessible: the server answered HTTP status 404. Check its name "
+            "(workspace/name), the token's permissions, and that the token is one of this server.",
+        )
+
+
 class QuerySyntaxError(NeptuneUserError, NeptuneUnexpectedResponseError, ValueError):
     """NQL text or a regular expression that cannot be understood. ``position`` counts characters from 0.
 
@@ -168,6 +195,8 @@ class NeptuneRetryError(NeptuneError):
         last_status_code: int | None = None,
         last_content: bytes | str | None = None,
         url: str | None = None,
+        *,
+        last_error: BaseException | None = None,
     ) -> None:
         self.retries = retries
         self.time = time
@@ -175,9 +204,10 @@ class NeptuneRetryError(NeptuneError):
         self.last_content = last_content
         self.url = url
         at = f" to {url}" if url else ""
-        last = (
-            "no answer" if last_status_code is None else f"HTTP status {self.last_status_code}: {_shown(last_content)}"
-        )
+        if last_status_code is not None:
+            last = f"HTTP status {self.last_status_code}: {_shown(last_content)}"
+        else:
+            last = "no answer" if last_error is None else f"no answer ({_told(last_error)})"
         super().__init__(
             f"A request{at} failed after {retries} retries within {time:.2f} seconds; last: {last}. The limits are "
             "NEPTUNE_QUERY_RETRY_SOFT_TIMEOUT and NEPTUNE_QUERY_RETRY_HARD_TIMEOUT (seconds)."
@@ -238,6 +268,12 @@ class NeptuneWarning(Warning):
 
 def _quoted(names: Iterable[str]) -> str:
     return ", ".join(repr(name) for name in names)
+
+
+def _told(error: BaseException) -> str:
+    """An error of the network in a line; addresses in it may hold passwords, of proxies for instance."""
+    text = re.sub(r"//[^/@\s]*@", "//***@", " ".join(str(error).split()))[:_CONTENT_SHOWN]
+    return f"{type(error).__name__}: {text}" if text else type(error).__name__
 
 
 def _shown(content: bytes | str | None) -> str:

@@ -70,10 +70,17 @@ def _is_due(message: str, category: type[Warning]) -> bool:
 
 
 def _depth_of_caller() -> int:
-    """How many frames above `warn` the first one outside this library is."""
-    depth = 1
+    """How many frames above `warn` the caller of the outermost frame of this library is.
+
+    Frames of others lie between ours (`tenacity`), so the first that is not ours may be one of them; and around the
+    outermost, where `contextlib` made a decorator of a context.
+    """
+    depth = position = 1
     frame: FrameType | None = sys._getframe(2)
-    while frame is not None and str(frame.f_globals.get("__name__", "")).partition(".")[0] in _OWN_PACKAGES:
-        depth += 1
+    while frame is not None:
+        position += 1
+        module = str(frame.f_globals.get("__name__", ""))
+        if module.partition(".")[0] in _OWN_PACKAGES or (module == "contextlib" and depth == position - 1):
+            depth = position
         frame = frame.f_back
     return depth

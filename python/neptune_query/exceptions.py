@@ -21,6 +21,7 @@ from neptune_frames.errors import (
     NeptuneUnexpectedResponseError,
     NeptuneUserError,
     NeptuneWarning,
+    ProjectNotFoundError,
     QuerySyntaxError,
     WireDecodingError,
 )
@@ -48,6 +49,7 @@ __all__ = [
     "NeptuneUnexpectedResponseError",
     "NeptuneUserError",
     "NeptuneWarning",
+    "ProjectNotFoundError",
     "QuerySyntaxError",
     "WireDecodingError",
 ]

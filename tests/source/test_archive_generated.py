@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import pickle
 import shutil
 import threading
 from collections.abc import Mapping
@@ -50,6 +51,25 @@ def write(
 
 def runs_of(source: ArchiveSource, kind: ContainerKind = ContainerKind.RUN, **query: Any) -> pa.Table:
     return source.search(RunQuery(PROJECT, kind, **query)).runs
+
+
+def test_an_unknown_project_is_told_with_those_that_are_there(tmp_path: Path) -> None:
+    (tmp_path / "data").mkdir()
+    with pytest.raises(
+        NeptuneProjectInaccessible, match=r"^Project 'ws/x' does not exist in .*, which holds no project.$"
+    ):
+        ArchiveSource(tmp_path).project_name("ws/x")
+    for number in range(12):
+        write(tmp_path, "a", {}, project=f"ws/p{number:02}")
+    source = ArchiveSource(tmp_path)
+    for ask in (source.project_name, lambda name: source.definitions([name], None, EVERYTHING)):
+        with pytest.raises(NeptuneProjectInaccessible) as caught:
+            ask("ws/x")
+        message = str(caught.value)
+        assert f"does not exist in the archive {tmp_path}, which holds 'ws/p00', 'ws/p01'," in message
+        assert message.endswith("'ws/p09' and 2 more.")
+        assert "token" not in message
+        assert str(pickle.loads(pickle.dumps(caught.value))) == message
 
 
 def test_a_limit_may_be_any_number(tmp_path: Path) -> None:

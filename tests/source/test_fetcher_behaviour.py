@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import pickle
 from collections.abc import Iterator
 from datetime import datetime, timezone
 from pathlib import Path
@@ -16,7 +17,7 @@ from archive_layout_small import write_small_run
 from fetcher_archive import PROJECT, write_example
 from neptune_fetcher import ReadOnlyProject, ReadOnlyRun
 from neptune_fetcher.util import NeptuneException, NeptuneWarning
-from neptune_frames.errors import InvalidApiTokenError
+from neptune_frames.errors import InvalidApiTokenError, NeptuneProjectInaccessible, NeptuneUnexpectedResponseError
 from pandas_dtypes import TEXT_DTYPE, TIME_DTYPE
 
 pytest.importorskip("starlette")
@@ -350,8 +351,17 @@ def test_runs_are_not_iterated(project: ReadOnlyProject) -> None:
 
 
 def test_unknown_project(data: Path, server: RunningServer) -> None:
-    with pytest.raises(NeptuneException, match=r"(?s)^\nNeptuneUnexpectedResponseError: .*404"):
+    with pytest.raises(
+        NeptuneException, match=r"^\nProjectNotFoundError: Project 'no/where' .* HTTP status 404\."
+    ) as caught:
         ReadOnlyProject("no/where", server.api_token)
+    assert "{" not in str(caught.value)  # not the body as it came
+    cause = caught.value.__cause__
+    assert isinstance(cause, NeptuneUnexpectedResponseError)
+    assert isinstance(cause, NeptuneProjectInaccessible)
+    assert (cause.status_code, cause.project) == (404, "no/where")
+    assert cause.content
+    assert str(pickle.loads(pickle.dumps(cause))) == str(cause)
     with pytest.raises(NeptuneException, match=r"^\nNeptuneProjectInaccessible: "):
         ReadOnlyProject("no/where", source=data)
 

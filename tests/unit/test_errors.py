@@ -6,7 +6,7 @@ import pickle
 
 import pytest
 
-from neptune_frames.errors import NeptuneUnexpectedResponseError, NeptuneUserError, QuerySyntaxError
+from neptune_frames.errors import NeptuneRetryError, NeptuneUnexpectedResponseError, NeptuneUserError, QuerySyntaxError
 from neptune_frames.query.filters import Filter
 
 
@@ -16,6 +16,16 @@ def test_refused_pattern_is_what_a_server_would_have_refused() -> None:
     assert isinstance(caught.value, (QuerySyntaxError, NeptuneUserError, ValueError))
     assert caught.value.status_code == 400
     assert "'('" in str(caught.value)
+
+
+def test_the_last_failure_is_told_without_passwords() -> None:
+    failure = OSError("cannot reach\n http://user:secret@proxy:1")
+    error = NeptuneRetryError(2, 1.5, url="http://h/p", last_error=failure)
+    assert "last: no answer (OSError: cannot reach http://***@proxy:1)." in str(error)
+    assert str(pickle.loads(pickle.dumps(error))) == str(error)
+    assert "last: no answer (TimeoutError)." in str(NeptuneRetryError(2, 1.5, last_error=TimeoutError()))
+    assert "last: no answer." in str(NeptuneRetryError(2, 1.5))
+    assert "last: HTTP status 503: busy." in str(NeptuneRetryError(2, 1.5, 503, b"busy", last_error=failure))
 
 
 def test_refused_query_keeps_its_parts_when_pickled() -> None:

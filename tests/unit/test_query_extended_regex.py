@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
 
 import pytest
 import re2
@@ -81,6 +82,23 @@ def test_the_message_names_the_broken_part() -> None:
     with pytest.raises(QuerySyntaxError, match=r"'\(a' is not valid RE2: missing \)") as caught:
         parse_extended_regex("x | (a & b")
     assert caught.value.query == "(a"
+
+
+@pytest.mark.parametrize(
+    ("refuse", "hint"),
+    [
+        (lambda: parse_extended_regex("x | (a & b"), True),
+        (lambda: parse_extended_regex("(a & b)"), True),
+        (lambda: parse_extended_regex(" !(a "), False),
+        (lambda: parse_extended_regex("[a|b"), False),
+        (lambda: check_regex("a | [b"), False),
+    ],
+)
+def test_only_patterns_that_were_split_are_said_to_be(refuse: Callable[[], object], hint: bool) -> None:
+    with pytest.raises(QuerySyntaxError, match="not valid RE2") as caught:
+        refuse()
+    assert ("which is split at" in str(caught.value)) is hint
+    assert ("x20" in str(caught.value)) is hint
 
 
 def test_nothing_is_logged(capfd: pytest.CaptureFixture[str]) -> None:

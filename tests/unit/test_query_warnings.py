@@ -10,6 +10,7 @@ from collections.abc import Iterator
 import pytest
 
 from neptune_frames import warnings as own
+from neptune_frames.sources.public_call import public_call
 from neptune_frames.warnings import warn
 
 
@@ -85,6 +86,21 @@ def test_the_callers_line_is_named(clock: Clock, shown: list[warnings.WarningMes
     library["outer"]()  # type: ignore[operator]
     assert [each.filename for each in shown] == [__file__, __file__]
     assert shown[1].lineno > shown[0].lineno
+
+
+def test_frames_between_frames_of_ours_are_passed_over(clock: Clock, shown: list[warnings.WarningMessage]) -> None:
+    library = {"__name__": "neptune_frames.sources.x", "warn": warn, "category": own.AttributeWarning}
+    exec("def inner():\n    warn('from within', category)\ndef outer(retrying):\n    retrying(inner)", library)
+    exec("def retrying(attempt):\n    attempt()", foreign := {"__name__": "tenacity"})
+    library["outer"](foreign["retrying"])  # type: ignore[operator]
+    assert [each.filename for each in shown] == [__file__]
+
+
+def test_a_context_as_decorator_is_passed_over(clock: Clock, shown: list[warnings.WarningMessage]) -> None:
+    library = {"__name__": "neptune_frames.writing.x", "warn": warn, "category": own.AttributeWarning}
+    exec("def outer():\n    warn('from within', category)", library)
+    public_call("export")(library["outer"])()  # type: ignore[arg-type]
+    assert [each.filename for each in shown] == [__file__]
 
 
 def test_from_a_thread(clock: Clock, shown: list[warnings.WarningMessage]) -> None:

@@ -3,7 +3,13 @@
 from __future__ import annotations
 
 import argparse
+from importlib import import_module
 from pathlib import Path
+
+from neptune_frames.errors import MissingDependencyError
+
+#: Looked for before anything is trained and written: the picture comes last.
+_NEEDED = ("pandas", "starlette", "uvicorn", "matplotlib")
 
 DEMO_HELP = """\
 Train a small sweep (a dozen runs and two forks, in numpy), write it as an archive, serve the archive on loopback, and
@@ -21,7 +27,16 @@ def configure_demo(parser: argparse.ArgumentParser) -> None:
 
 
 def run_demo(arguments: argparse.Namespace) -> int:
+    for package in _NEEDED:
+        _require(package)
     from neptune_frames.demo.tour import give_tour
 
     give_tour(arguments.output)
     return 0
+
+
+def _require(package: str) -> None:
+    try:
+        import_module(package)
+    except ImportError:
+        raise MissingDependencyError(package, "The demo", "demo") from None

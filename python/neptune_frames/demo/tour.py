@@ -51,8 +51,11 @@ What to try next:
   export NEPTUNE_ARCHIVE={output} NEPTUNE_PROJECT={project}   # then run a script of your own, unchanged
   {bin}/python -c 'import neptune_query as nq; print(nq.list_experiments())'
   {bin}/neptune-frames serve {output}   # the same over HTTP, for others
+"""
+NEXT_IN_CLONE = """\
   make bench   # how it compares with the official clients
 """
+_CLONE = Path(__file__).resolve().parents[3]
 
 
 def give_tour(output: Path) -> None:
@@ -69,8 +72,9 @@ def give_tour(output: Path) -> None:
     with _environment({"NEPTUNE_ARCHIVE": str(output)}):
         picture = draw_curves(output / "curves.png")
 
+    following = NEXT + (NEXT_IN_CLONE if (_CLONE / "Makefile").is_file() and (_CLONE / "benchmarks").is_dir() else "")
     print(
-        NEXT.format(
+        following.format(
             output=output, project=PROJECT, picture=picture, python=sys.executable, bin=Path(sys.executable).parent
         )
     )

@@ -37,17 +37,26 @@ def parse_extended_regex(text: str) -> tuple[NamePattern, ...]:
         NamePattern(must_match=('^train/',), must_not_match=('debug',))
         NamePattern(must_match=('^val/',), must_not_match=())
     """
-    return tuple(_conjunction(part) for part in _OR.split(text.strip()))
+    return tuple(_conjunction(part, text) for part in _OR.split(text.strip()))
 
 
-def _conjunction(text: str) -> NamePattern:
+def _conjunction(text: str, whole: str) -> NamePattern:
     wanted: list[str] = []
     unwanted: list[str] = []
     for part in _AND.split(text):
         negation = _NOT.match(part)
         pattern = part[negation.end() :] if negation else part
         pattern = pattern.replace(r"\x20", " ").replace(r"\x21", "!")
-        check_regex(pattern)
+        try:
+            check_regex(pattern)
+        except QuerySyntaxError as error:
+            if part == whole.strip():
+                raise
+            raise QuerySyntaxError(
+                f"{error} It is a part of {shortened(repr(whole))}, which is split at ` | ` and ` & ` first; write "
+                "\\x20 for a blank that must stay.",
+                query=pattern,
+            ) from None
         (unwanted if negation else wanted).append(pattern)
     return NamePattern(tuple(wanted), tuple(unwanted))
 
@@ -70,8 +79,7 @@ def check_regex(pattern: str) -> None:
         if isinstance(reason, bytes):
             reason = reason.decode(errors="replace")
         raise QuerySyntaxError(
-            f"The regular expression {shortened(repr(pattern))} is not valid RE2: {shortened(str(reason))}. "
-            "(Patterns are split at ` | ` and ` & ` first; write \\x20 for a blank that must stay.)",
+            f"The regular expression {shortened(repr(pattern))} is not valid RE2: {shortened(str(reason))}.",
             query=pattern,
         ) from None
 

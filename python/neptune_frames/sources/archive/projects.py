@@ -46,8 +46,12 @@ class Projects:
         """The project as it is now. Raises `NeptuneProjectInaccessible`."""
         found = self.find([name])
         if not found:
-            raise NeptuneProjectInaccessible(name)
+            raise self.inaccessible(name)
         return found[0]
+
+    def inaccessible(self, name: str) -> NeptuneProjectInaccessible:
+        """The error for a project that is not there."""
+        return NeptuneProjectInaccessible(name, archive=str(self._data), held=list(self.directories()))
 
     def catalogs(self) -> list[Catalog]:
         """All projects as they are now, by name."""

@@ -14,7 +14,6 @@ import polars as pl
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from neptune_frames.errors import NeptuneProjectInaccessible
 from neptune_frames.query.selection import SeriesOptions
 from neptune_frames.schemas import ATTRIBUTES, BUCKETS, RUNS, SERIES_TYPES, buckets_schema
 from neptune_frames.sources.archive import batches, buckets, payloads, search
@@ -235,7 +234,7 @@ class ArchiveSource:
         """Those of the projects that are there. Raises `NeptuneProjectInaccessible` where none of them is."""
         found = self._projects.find(projects)
         if projects and not found:
-            raise NeptuneProjectInaccessible(projects[0])
+            raise self._projects.inaccessible(projects[0])
         return found
 
     def _named_by(self, identifiers: pl.Series, projects: Sequence[str] | None) -> list[Catalog]:

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from http import HTTPStatus
 from typing import Any
 
+from neptune_frames.errors import NeptuneUnexpectedResponseError, ProjectNotFoundError
 from neptune_frames.sources.remote.session import Session
 from neptune_frames.wire.media_types import JSON
 from neptune_frames.wire.requests import Project, decode_message
@@ -12,10 +14,15 @@ _PATH = "/api/backend/v1/projects/get"
 
 
 def fetch_project_name(session: Session, identifier: str) -> str:
-    """``workspace/name`` as the server spells it."""
-    project = session.call(
-        "GET", _PATH, _decode, answers=JSON, params={"projectIdentifier": identifier}, project=identifier
-    )
+    """``workspace/name`` as the server spells it. Raises `ProjectNotFoundError` where there is no such project."""
+    try:
+        project = session.call(
+            "GET", _PATH, _decode, answers=JSON, params={"projectIdentifier": identifier}, project=identifier
+        )
+    except NeptuneUnexpectedResponseError as error:
+        if error.status_code != HTTPStatus.NOT_FOUND:
+            raise
+        raise ProjectNotFoundError(identifier, error.content) from error
     return f"{project.organization_name}/{project.name}"
 
 

@@ -119,6 +119,7 @@ class _Course:
             last_status_code=answered.status_code if answered else None,
             last_content=answered.content if answered else None,
             url=self._url,
+            last_error=error,
         ) from error
 
     def _time_left(self) -> float:
