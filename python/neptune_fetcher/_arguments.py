@@ -80,14 +80,17 @@ def check_step_range(step_range: Any) -> tuple[float | None, float | None]:
 
     Raises:
         TypeError: It is not a pair of numbers or None.
+        IndexError: It is shorter than a pair.
         NeptuneUserError: A step is NaN.
     """
     from neptune_frames.errors import NeptuneUserError
 
     try:
         first, last = (None if step is None else float(step) for step in (step_range[0], step_range[1]))
-    except (TypeError, ValueError, LookupError, OverflowError):
-        raise TypeError(
+    except (TypeError, ValueError, LookupError, OverflowError) as error:
+        # A pair that is too short is an IndexError in the official package, and scripts may catch it as one.
+        kind = IndexError if isinstance(error, IndexError) else TypeError
+        raise kind(
             f"step_range must be a pair of numbers (first step, last step), None for an open side, got {step_range!r}"
         ) from None
     if any(step is not None and math.isnan(step) for step in (first, last)):

@@ -141,7 +141,6 @@ def _listings() -> list[Case]:
         Case("lineage.fetch_runs_df(sort_by='mixed/value', trashed=None)"),
         Case("run(lineage, 'alpha-root')[5]", "wrong types"),
         Case("run(lineage, 5)", "wrong types"),
-        Case("run(lineage, 'alpha-root')['loss'].fetch_values(step_range=(1,))", "wrong types"),
         Case("run(lineage, 'alpha-root')['loss'].fetch_values(step_range=('1', '2'))"),
         Case("lineage.fetch_runs_df(limit=float('nan'))", "not a number"),
         *(
