@@ -3,41 +3,17 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
 
-from fetcher_archive import PROJECT, write_example
+from fetcher_archive import PROJECT
 from neptune_fetcher import ReadOnlyProject, ReadOnlyRun
 from neptune_fetcher.util import NeptuneException
 
-pytest.importorskip("starlette")
-from neptune_frames.server.testing import RunningServer, serve_in_thread
-
 nan, inf = math.nan, math.inf
-
-
-@pytest.fixture(scope="module")
-def data(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    directory = tmp_path_factory.mktemp("example") / "data"
-    write_example(directory)
-    return directory
-
-
-@pytest.fixture(scope="module")
-def server(data: Path) -> Iterator[RunningServer]:
-    with serve_in_thread(data) as running:
-        yield running
-
-
-@pytest.fixture(params=["server", "archive"])
-def project(request: pytest.FixtureRequest, data: Path, server: RunningServer) -> ReadOnlyProject:
-    if request.param == "server":
-        return ReadOnlyProject(PROJECT, server.api_token)
-    return ReadOnlyProject(PROJECT, source=data)
 
 
 @pytest.fixture

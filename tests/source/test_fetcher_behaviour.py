@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import pickle
-from collections.abc import Iterator
 from datetime import datetime, timezone
 from pathlib import Path
 from typing import Any
@@ -14,7 +13,7 @@ import pytest
 
 from archive_layout_small import PROJECT as SMALL_PROJECT
 from archive_layout_small import write_small_run
-from fetcher_archive import PROJECT, write_example
+from fetcher_archive import PROJECT
 from neptune_fetcher import ReadOnlyProject, ReadOnlyRun
 from neptune_fetcher.util import NeptuneException, NeptuneWarning
 from neptune_frames.errors import InvalidApiTokenError, NeptuneProjectInaccessible, NeptuneUnexpectedResponseError
@@ -24,26 +23,6 @@ pytest.importorskip("starlette")
 from neptune_frames.server.testing import RunningServer, serve_in_thread
 
 pytestmark = pytest.mark.filterwarnings("ignore:.*are not supported here")
-
-
-@pytest.fixture(scope="module")
-def data(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    directory = tmp_path_factory.mktemp("example") / "data"
-    write_example(directory)
-    return directory
-
-
-@pytest.fixture(scope="module")
-def server(data: Path) -> Iterator[RunningServer]:
-    with serve_in_thread(data) as running:
-        yield running
-
-
-@pytest.fixture(params=["server", "archive"])
-def project(request: pytest.FixtureRequest, data: Path, server: RunningServer) -> ReadOnlyProject:
-    if request.param == "server":
-        return ReadOnlyProject(PROJECT, server.api_token)
-    return ReadOnlyProject(PROJECT, source=data)
 
 
 def ids(frame: pd.DataFrame) -> set[str]:
