@@ -147,7 +147,13 @@ def _encodings(altair: ModuleType, lines: Lines, colors: pl.Series, attribute: s
     # Times are written in UTC, which browsers would turn into the reader's time.
     along = {"type": "temporal" if lines.is_in_time else "quantitative", "title": _script_safe(lines.x_title)}
     upward = {"type": "quantitative", "title": _script_safe(lines.y_title or attribute or VALUE)}
-    x = altair.X(field="x", scale=altair.Scale(type="utc") if lines.is_in_time else altair.Scale(zero=False), **along)
+    # A last label that is moved inwards would run into the one before.
+    x = altair.X(
+        field="x",
+        scale=altair.Scale(type="utc") if lines.is_in_time else altair.Scale(zero=False),
+        axis=altair.Axis(labelFlush=False),
+        **along,
+    )
     y = altair.Y(field="y", scale=altair.Scale(type="log") if log else altair.Scale(zero=False), **upward)
     shown = len(colors) <= _MOST_IN_LEGEND
     titles = _fields(lines)
