@@ -134,7 +134,8 @@ NAMES = st.text(st.sampled_from("aAbB ./\\_-:üÅ\u0301\u212b\x00~"), min_size=1
             mime_type=st.sampled_from(["", "text/plain", "x/y"]),
         ),
         max_size=12,
-        unique=True,
+        # An attribute of a run holds one file at a step.
+        unique_by=lambda each: (each.container_identifier, each.attribute_path, each.step),
     ),
     st.booleans(),
 )
