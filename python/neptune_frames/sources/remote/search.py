@@ -166,7 +166,10 @@ def _runs(pages: Sequence[AttributesPage], query: RunQuery) -> pa.Table:
 
 def _runs_of_page(page: AttributesPage, query: RunQuery) -> pa.RecordBatch:
     count = page.entries.num_rows
-    columns = {name: _text_of(page, attribute) for name, attribute in _IDENTITY.items()}
+    columns = {
+        name: _text_of(page, attribute) if name in query.identity else pa.nulls(count, pa.string())
+        for name, attribute in _IDENTITY.items()
+    }
     if "sys_id" in query.identity and columns["sys_id"].null_count:
         raise WireDecodingError("a run of the search has no sys/id")
     if query.project is None:
