@@ -28,6 +28,9 @@ CONTENT_KEPT = 64 * 1024
 _PREALLOCATED_AT_MOST = 1024 * 1024 * 1024
 _MAPPED_FROM = 1024 * 1024
 
+#: The pages that Linux maps as one where a mapping asks for it and has whole ones.
+_HUGE_PAGE = 2 * 1024 * 1024
+
 
 class BodyBudget:
     """Bounds the bytes of bodies that are being read and decoded. A body larger than all of it reads alone.
@@ -75,7 +78,7 @@ def content_length(response: httpx.Response) -> int | None:
 
 def read_body(
     response: httpx.Response, check_cancelled: Callable[[], None] = lambda: None
-) -> bytes | bytearray | mmap.mmap:
+) -> bytes | bytearray | memoryview:
     """The decompressed body.
 
     httpx's own ``read`` keeps a list of pieces and joins them, so that a body is held twice; and its
@@ -113,17 +116,21 @@ def read_body(
     return grown
 
 
-def _room(size: int) -> bytearray | mmap.mmap:
+def _room(size: int) -> bytearray | memoryview:
     """Writable memory; much of it goes back to the system as soon as it is not used any more.
 
     What is freed by `malloc` need not: after large blocks it keeps tens of megabytes for each thread.
     """
     if size < _MAPPED_FROM or not hasattr(mmap, "MAP_PRIVATE"):
         return bytearray(size)
-    room = mmap.mmap(-1, size, flags=mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS)
-    if hasattr(mmap, "MADV_HUGEPAGE"):  # fewer page faults, which cost as much as the copy
-        room.madvise(mmap.MADV_HUGEPAGE)
-    return room
+    # Linux aligns a mapping to huge pages only where it consists of whole ones.
+    whole = -(-size // _HUGE_PAGE) * _HUGE_PAGE
+    room = mmap.mmap(-1, whole, flags=mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS)
+    # Faults of small pages cost more than the copy; a last page that would stay mostly empty is not worth a huge one.
+    huge = (size + _HUGE_PAGE // 2) // _HUGE_PAGE * _HUGE_PAGE
+    if hasattr(mmap, "MADV_HUGEPAGE") and huge:
+        room.madvise(mmap.MADV_HUGEPAGE, 0, huge)
+    return memoryview(room)[:size]
 
 
 def read_error(response: httpx.Response) -> bytes:
