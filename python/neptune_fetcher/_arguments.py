@@ -10,7 +10,7 @@ MAX_ROWS = 5000
 
 
 def listed(value: Any, parameter: str) -> list[str]:
-    """A parameter that takes a list of texts, as a list; a single text stands for a list of one."""
+    """A parameter that takes a list of strings, as a list; a single text stands for a list of one."""
     if value is None:
         return []
     if isinstance(value, str):
@@ -18,10 +18,10 @@ def listed(value: Any, parameter: str) -> list[str]:
     try:
         items = list(value)
     except TypeError:
-        raise TypeError(f"{parameter} takes a list of texts, got {value!r} ({type(value).__name__})") from None
+        raise TypeError(f"{parameter} takes a list of strings, got {value!r} ({type(value).__name__})") from None
     for item in items:
         if not isinstance(item, str):
-            raise TypeError(f"{parameter} takes a list of texts; one of them is {item!r} ({type(item).__name__})")
+            raise TypeError(f"{parameter} takes a list of strings; one of them is {item!r} ({type(item).__name__})")
     # As `str`: numpy's kind of text is one, and encoders refuse it.
     return [str(item) for item in items]
 
@@ -57,21 +57,21 @@ def check_limit(limit: Any) -> int | None:
 
 def check_text(value: Any, parameter: str) -> str | None:
     if value is not None and not isinstance(value, str):
-        raise TypeError(f"{parameter} must be text or None, got {value!r} ({type(value).__name__})")
+        raise TypeError(f"{parameter} must be a string or None, got {value!r} ({type(value).__name__})")
     return value
 
 
 def required_text(value: Any, parameter: str) -> str:
     """A text that must be given."""
     if not isinstance(value, str):
-        raise TypeError(f"{parameter} must be text, got {value!r} ({type(value).__name__})")
+        raise TypeError(f"{parameter} must be a string, got {value!r} ({type(value).__name__})")
     return str(value)
 
 
 def check_token(value: Any) -> str | None:
     """An API token or None. The message does not show what was given: it may be a token in another form."""
     if value is not None and not isinstance(value, str):
-        raise TypeError(f"api_token must be text or None, got {type(value).__name__}")
+        raise TypeError(f"api_token must be a string or None, got {type(value).__name__}")
     return value
 
 

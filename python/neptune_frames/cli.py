@@ -1,7 +1,7 @@
 """The command line: `neptune-frames COMMAND`.
 
-Each command is two functions in the room it belongs to: ``configure(parser)`` adds its arguments and
-texts, ``run(arguments)`` does the work and returns the exit status. A new command is one row of `COMMANDS`.
+Each command is two functions in the package it belongs to: ``configure(parser)`` adds its arguments and help,
+``run(arguments)`` does the work and returns the exit status. A new command is one row of `COMMANDS`.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ class Command(NamedTuple):
 COMMANDS = (
     Command(
         "demo",
-        "train a small sweep and read it back in every way",
+        "train a small sweep and read it back through all three packages",
         "neptune_frames.demo.command",
         "configure_demo",
         "run_demo",
@@ -60,7 +60,7 @@ COMMANDS = (
     ),
     Command(
         "verify",
-        "check an archive, alone or against a source",
+        "check an archive, by itself or against another source",
         "neptune_frames.archives.command",
         "configure_verify",
         "run_verify",
@@ -74,7 +74,7 @@ COMMANDS = (
     ),
     Command(
         "token",
-        "print the API token of a server of ours",
+        "print the API token for a server started with serve",
         "neptune_frames.server.command",
         "configure_token",
         "run_token",
@@ -98,7 +98,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 def make_parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="neptune-frames",
-        description="Read experiment data from Neptune servers and Parquet archives, and serve archives to others.",
+        description="Read experiment data from Neptune servers and Parquet archives, and serve archives over HTTP.",
         epilog=_EPILOG,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )

@@ -22,7 +22,7 @@
        ├─ WireDecodingError                   (also ValueError) bytes that are not the message they claim
        └─ ArchiveError
           ├─ DamagedFileError
-          └─ ForkedProcessError                an archive, in a process forked from one that uses Polars
+          └─ ForkedProcessError                an archive read in a process forked from one that used Polars
 
 The classes that `neptune_query.exceptions` documents keep their constructors. Each message says what
 happened, to what, and what to do next; the parts are attributes too, and every error pickles.
@@ -51,7 +51,7 @@ class NeptuneError(Exception):
 
 
 class NeptuneUserError(NeptuneError):
-    """Something the caller can put right."""
+    """Something the caller can fix."""
 
 
 class NeptuneProjectNotProvided(NeptuneUserError):
@@ -64,8 +64,8 @@ class NeptuneProjectNotProvided(NeptuneUserError):
 class NeptuneApiTokenNotProvided(NeptuneUserError):
     def __init__(self) -> None:
         super().__init__(
-            "There is nothing to read from: no API token and no archive. Call set_api_token(), set NEPTUNE_API_TOKEN, "
-            "or set NEPTUNE_ARCHIVE to the directory of a Parquet export."
+            "There is nothing to read from: no API token and no archive is set. Call set_api_token(), set "
+            "NEPTUNE_API_TOKEN, or set NEPTUNE_ARCHIVE to the directory of a Parquet export."
         )
 
 
@@ -82,7 +82,7 @@ class InvalidApiTokenError(NeptuneUserError, ValueError):
     def __init__(self, reason: str) -> None:
         super().__init__(
             f"The API token cannot be used: {reason}. Copy it again from the server "
-            "(`neptune-frames token URL` prints one for a server of ours)."
+            "(`neptune-frames token URL` prints one for a neptune-frames server)."
         )
 
 
@@ -104,7 +104,7 @@ class NeptuneFailedToFetchClientConfig(NeptuneError):
 
 
 class NeptuneProjectInaccessible(NeptuneError):
-    """There is no such project. Of an archive, the message names its place and the projects that it holds."""
+    """There is no such project. For an archive, the message says where it is and which projects it holds."""
 
     def __init__(self, project: str | None = None, *, archive: str | None = None, held: Sequence[str] = ()) -> None:
         self.project = project
@@ -133,7 +133,7 @@ class AttributeTypeInferenceError(NeptuneError):
 
 
 class ConflictingAttributeTypes(NeptuneError):
-    """``parameter`` is what the caller calls the switch that gives each type a column of its own."""
+    """``parameter`` names the argument that gives each type its own column."""
 
     def __init__(self, attribute_names: Iterable[str], parameter: str = "type_suffix_in_column_names") -> None:
         self.attribute_names = list(attribute_names)
@@ -249,18 +249,18 @@ class DamagedFileError(ArchiveError):
 
 
 class ForkedProcessError(ArchiveError):
-    """An archive is to be read in a process that was forked from one in which Polars was running."""
+    """An archive was to be read in a process forked from one that had used Polars."""
 
     def __init__(self) -> None:
         super().__init__(
-            "An archive cannot be read in this process: it was forked from one that had used Polars, whose threads do "
-            'not survive a fork. Start processes afresh: multiprocessing.get_context("spawn") (or "forkserver"), or '
-            'ProcessPoolExecutor(mp_context=...) with it; joblib\'s "loky" does so by itself. Threads work too.'
+            "An archive cannot be read in this process: it was forked from one that had used Polars, and Polars' threads do "
+            'not survive a fork. Use multiprocessing.get_context("spawn") (or "forkserver"), or pass that context to '
+            'ProcessPoolExecutor(mp_context=...); joblib\'s "loky" backend does this by itself. Threads work too.'
         )
 
 
 class NeptuneWarning(Warning):
-    """Something in an answer could not be used."""
+    """Something in a response could not be used."""
 
     def __init__(self, message: str = "", **kwargs: Any) -> None:
         super().__init__(message.format(**kwargs) if kwargs else message)
@@ -271,7 +271,7 @@ def _quoted(names: Iterable[str]) -> str:
 
 
 def _told(error: BaseException) -> str:
-    """An error of the network in a line; addresses in it may hold passwords, of proxies for instance."""
+    """A network error in one line; addresses in it may hold passwords, those of proxies for example."""
     text = re.sub(r"//[^/@\s]*@", "//***@", " ".join(str(error).split()))[:_CONTENT_SHOWN]
     return f"{type(error).__name__}: {text}" if text else type(error).__name__
 

@@ -74,7 +74,9 @@ def set_api_token(api_token: str) -> Context:
     from neptune_frames.sources.choose import set_api_token
 
     if not isinstance(api_token, str) or not api_token.strip():
-        raise ValueError("api_token must be an API token, as text; to use NEPTUNE_API_TOKEN, do not set another one.")
+        raise ValueError(
+            "api_token must be an API token, as a string; to use NEPTUNE_API_TOKEN, do not set another one."
+        )
     set_api_token(api_token)
     return Context(config.PROJECT.get(), api_token)
 

@@ -117,15 +117,19 @@ def test_a_frame_of_labels_meets_conditions_on_labels(source: Any) -> None:
 
 
 WRONG: list[tuple[Any, type[Exception], str]] = [
-    ({"run-1": 1}, ValueError, "runs: expected text"),
-    (pd.DataFrame({"run": ["run-1"]}), ValueError, "runs: expected text"),
-    (b"run-1", ValueError, "runs: expected text"),
-    (5, ValueError, "runs: expected text"),
+    ({"run-1": 1}, ValueError, "runs: expected a string"),
+    (pd.DataFrame({"run": ["run-1"]}), ValueError, "runs: expected a string"),
+    (b"run-1", ValueError, "runs: expected a string"),
+    (5, ValueError, "runs: expected a string"),
     ([None], TypeError, "Invalid value None"),
     (np.array([1, 2]), TypeError, "Invalid value"),
-    (pl.LazyFrame({"a": ["x"], "b": ["y"]}), ValueError, r"runs: a frame of labels has .*'run', or one column of text"),
+    (
+        pl.LazyFrame({"a": ["x"], "b": ["y"]}),
+        ValueError,
+        r"runs: a frame of labels needs .*'run', or just one string column",
+    ),
     (pl.LazyFrame({"run": [1]}), ValueError, r"the columns of this one are {'run': Int64}"),
-    (pl.DataFrame(), ValueError, "one column of text"),
+    (pl.DataFrame(), ValueError, "one string column"),
 ]
 
 

@@ -75,25 +75,25 @@ def test_other_step_ranges_are_refused(run: ReadOnlyRun, step_range: Any) -> Non
 
 @pytest.mark.parametrize("path", [None, 5, ("metrics/loss",), b"metrics/loss"])
 def test_names_of_fields_are_texts(run: ReadOnlyRun, path: Any) -> None:
-    with pytest.raises(TypeError, match="The name of a field must be text, got"):
+    with pytest.raises(TypeError, match="The name of a field must be a string, got"):
         run[path]
     if path is not None and not isinstance(path, tuple):
-        with pytest.raises(TypeError, match="paths takes a list of texts"):
+        with pytest.raises(TypeError, match="paths takes a list of strings"):
             run.prefetch(path)
-    with pytest.raises(TypeError, match="paths takes a list of texts; one of them"):
+    with pytest.raises(TypeError, match="paths takes a list of strings; one of them"):
         run.prefetch_series_values([path])
 
 
 @pytest.mark.parametrize(
     ("wrong", "message"),
     [
-        ({"sort_by": None}, "sort_by must be text, got None"),
-        ({"sort_by": 5}, "sort_by must be text, got 5"),
+        ({"sort_by": None}, "sort_by must be a string, got None"),
+        ({"sort_by": 5}, "sort_by must be a string, got 5"),
         ({"limit": nan}, "limit must be an integer or None, got nan"),
         ({"limit": "1"}, "limit must be an integer or None, got '1'"),
-        ({"columns": 5}, r"columns takes a list of texts, got 5 \(int\)"),
-        ({"states": 5}, "states takes a list of texts, got 5"),
-        ({"names_regex": 5}, "names_regex takes a list of texts, got 5"),
+        ({"columns": 5}, r"columns takes a list of strings, got 5 \(int\)"),
+        ({"states": 5}, "states takes a list of strings, got 5"),
+        ({"names_regex": 5}, "names_regex takes a list of strings, got 5"),
     ],
 )
 def test_wrong_types_in_tables(project: ReadOnlyProject, wrong: dict[str, Any], message: str) -> None:
@@ -120,10 +120,10 @@ def test_numpy_counts_and_texts_are_accepted(project: ReadOnlyProject) -> None:
 
 @pytest.mark.parametrize("identifier", ["with_id", "custom_id", "experiment_name"])
 def test_identifiers_are_texts(project: ReadOnlyProject, identifier: str) -> None:
-    with pytest.raises(TypeError, match=f"{identifier} must be text or None, got 5"):
+    with pytest.raises(TypeError, match=f"{identifier} must be a string or None, got 5"):
         ReadOnlyRun(project, **{identifier: 5})  # type: ignore[arg-type]
 
 
 def test_a_token_of_another_type_is_not_shown() -> None:
-    with pytest.raises(TypeError, match=r"api_token must be text or None, got bytes$"):
+    with pytest.raises(TypeError, match=r"api_token must be a string or None, got bytes$"):
         ReadOnlyProject(PROJECT, api_token=b"secret")  # type: ignore[arg-type]

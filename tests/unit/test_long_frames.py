@@ -174,7 +174,7 @@ def test_only_frames_of_points_are_taken(function: Callable[..., object]) -> Non
 def test_arguments_that_cannot_be_used(source: MemorySource) -> None:
     points = scan(source)
     for arguments, error, message in [
-        ({"attributes": ["a", 3]}, TypeError, "attributes must be text or a list of texts, got 3"),
+        ({"attributes": ["a", 3]}, TypeError, "attributes must be a string or a list of strings, got 3"),
         ({"attributes": "("}, QuerySyntaxError, "is not valid RE2"),
         ({"values": "valeu"}, ValueError, r"no column \['valeu'\]"),
         ({"index": ["project", "rnu"]}, ValueError, r"no column \['rnu'\]"),

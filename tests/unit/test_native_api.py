@@ -47,7 +47,7 @@ def test_completion_offers_what_is_public() -> None:
 def test_what_is_no_source_or_query_is_refused() -> None:
     with pytest.raises(TypeError, match=r"source must be what open_source\(\) gives.*, got int"):
         nf.fetch_metrics(project="ws/proj", runs="", source=5)
-    with pytest.raises(TypeError, match=r"nf\.sql takes the text of a query, got int"):
+    with pytest.raises(TypeError, match=r"nf\.sql takes a query as a string, got int"):
         nf.sql(5, project="ws/proj", source=MemorySource([]))
     with pytest.raises(TypeError, match=r"nf\.explain takes a Polars frame.*, got str"):
         nf.explain("select 1")

@@ -27,7 +27,7 @@ def test_project(monkeypatch: pytest.MonkeyPatch) -> None:
             resolve_project(absent)
     monkeypatch.setenv("NEPTUNE_PROJECT", "w/q")
     assert [resolve_project(None), resolve_project(""), resolve_project("w/p")] == ["w/q", "w/q", "w/p"]
-    with pytest.raises(ValueError, match="project must be text"):
+    with pytest.raises(ValueError, match="project must be a string"):
         resolve_project(5)  # type: ignore[arg-type]
 
 
@@ -60,7 +60,7 @@ def test_bad_run_filters() -> None:
     with pytest.raises(ValueError, match=r"experiments: .* got an empty list"):
         resolve_run_filter([], ContainerKind.EXPERIMENT, "experiments")
     for value in (("a",), {"a"}, 1, b"a", Attribute("a"), AttributeFilter("a"), Filter):
-        with pytest.raises(ValueError, match="runs: expected text, a non-empty list of texts or a Filter, got"):
+        with pytest.raises(ValueError, match="runs: expected a string, a non-empty list of strings or a Filter, got"):
             resolve_run_filter(value, ContainerKind.RUN, "runs")  # type: ignore[arg-type]
     with pytest.raises(TypeError, match="Invalid value None"):
         resolve_run_filter([None], ContainerKind.RUN, "runs")  # type: ignore[list-item]
@@ -109,7 +109,7 @@ def test_attribute_filters_without_any_type() -> None:
 
 @pytest.mark.parametrize("value", [("a",), {"a"}, 1, [1], [None], Filter.exists("a"), Attribute("a")])
 def test_bad_attributes(value: Any) -> None:
-    with pytest.raises(ValueError, match="attributes: expected text, a list of texts or an AttributeFilter, got"):
+    with pytest.raises(ValueError, match="attributes: expected a string, a list of strings or an AttributeFilter, got"):
         resolve_attributes(value, None, "attributes")
 
 
@@ -196,7 +196,7 @@ def test_sort() -> None:
     assert resolved is not given
     assert resolve_sort("lr") == Attribute("lr")
     for value in (None, 3, ["lr"], Filter.exists("lr")):
-        with pytest.raises(ValueError, match="sort_by: expected str or Attribute, got"):
+        with pytest.raises(ValueError, match="sort_by: expected a string or an Attribute, got"):
             resolve_sort(value)  # type: ignore[arg-type]
 
 

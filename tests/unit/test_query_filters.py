@@ -163,7 +163,7 @@ def test_attributes_of_other_types(attribute: Any) -> None:
 
 @pytest.mark.parametrize("pattern", [None, 3, ["a"]])
 def test_patterns_of_other_types(pattern: Any) -> None:
-    with pytest.raises(TypeError, match="pattern as text"):
+    with pytest.raises(TypeError, match="pattern as a string"):
         F.matches("a", pattern)
 
 
@@ -185,9 +185,9 @@ def test_empty_lists(build: Callable[[], Filter]) -> None:
 
 @pytest.mark.parametrize("values", [None, 3, b"x", a])
 def test_lists_of_other_types(values: Any) -> None:
-    with pytest.raises(TypeError, match="text or a list"):
+    with pytest.raises(TypeError, match="a string or a list"):
         F.contains_all("a", values)
-    with pytest.raises(TypeError, match="text or a list"):
+    with pytest.raises(TypeError, match="a string or a list"):
         F.name(values)
 
 
@@ -229,7 +229,7 @@ def test_attribute() -> None:
         A("a", type="x")  # type: ignore[arg-type]
     with pytest.raises(ValueError, match="type must be one of"):
         A("a", type=["int"])  # type: ignore[arg-type]
-    with pytest.raises(TypeError, match="must be text"):
+    with pytest.raises(TypeError, match="must be a string"):
         A(3)  # type: ignore[arg-type]
     attribute = A("a", "int")
     kept = F.eq(attribute, 1)

@@ -175,7 +175,7 @@ def _series_question(
 
     for parameter, value in ((f"{kind.value}s", runs), ("attributes", attributes)):
         if value is None or value == []:
-            raise ValueError(f"{parameter} must be given here: text, a non-empty list of texts or a filter")
+            raise ValueError(f"{parameter} must be given here: a string, a non-empty list of strings or a Filter")
     options = SeriesOptions(
         # Without its ancestors an experiment is its current run alone, here.
         kind=RUN,
@@ -206,7 +206,7 @@ def _condition(runs: Runs, kind: ContainerKind) -> Containers:
         clauses = tuple(Comparison(label, "==", name) for name in names)
         return Containers(kind, clauses[0] if len(clauses) == 1 else Or(clauses), names)
     raise ValueError(
-        f"Invalid type for {kind.value}s: expected text, a list of texts or a Filter, got {type(runs).__name__}"
+        f"Invalid type for {kind.value}s: expected a string, a list of strings or a Filter, got {type(runs).__name__}"
     )
 
 
@@ -255,7 +255,7 @@ def _alternatives(attributes: Attributes) -> list[AttributeFilter]:
     if isinstance(attributes, _AttributeFilters):
         return list(attributes.alternatives())
     raise ValueError(
-        "Invalid type for attributes: expected text, a list of texts or an AttributeFilter, "
+        "Invalid type for attributes: expected a string, a list of strings or an AttributeFilter, "
         f"got {type(attributes).__name__}"
     )
 

@@ -26,11 +26,12 @@ the projects of all of them. Figures come from manifests, tables and the footers
 INFO_EXAMPLES = """\
 examples:
   neptune-frames info archive
-  neptune-frames info s3://bucket/archive --json    the same for programs
+  neptune-frames info s3://bucket/archive --json    the same as JSON
 """
 
 VERIFY_HELP = """\
-Read an archive from end to end and report everything that is not as it was written; exit status 1 if anything is.
+Read an archive from end to end and report everything that is not as it was written. The exit status is 1 if there
+are problems.
 
 Of the layout neptune-frames: every file that a manifest names is there, with its size, SHA-256, number of rows
 and columns; rows are in order; every stretch of points is where the table of series says, with that step range
@@ -51,10 +52,10 @@ examples:
 
 CONVERT_HELP = """\
 Write the runs of SOURCE_DIR, an archive as neptune-exporter writes it, to DEST, in the layout neptune-frames:
-smaller, sorted, read at once and several times faster. SOURCE_DIR is not changed.
+smaller, sorted, and several times faster to read. SOURCE_DIR is not changed.
 
-Runs are converted batch after batch in bounded memory. Interrupt it when you like: what DEST shows is always
-valid, and the same command goes on where it stopped.
+Runs are converted batch by batch, in bounded memory. You can interrupt it at any time: DEST is always valid, and
+the same command continues where it stopped.
 """
 
 CONVERT_EXAMPLES = """\
@@ -62,7 +63,7 @@ examples:
   neptune-frames convert exports archive
   neptune-frames convert exports s3://bucket/archive
   neptune-frames convert exports archive --project team/vision --update
-                                                    one project; runs that grew since the last time
+                                                    one project, with what is new since the last time
   neptune-frames convert archive back --layout neptune-exporter
                                                     for the loaders of the public exporter
 """
@@ -95,10 +96,12 @@ def configure_verify(parser: argparse.ArgumentParser) -> None:
         metavar="SOURCE",
         help="compare with this source: the directory or URL of an archive, or the word server",
     )
-    parser.add_argument("--subset", action="store_true", help="with --against: what only SOURCE has is no difference")
+    parser.add_argument("--subset", action="store_true", help="with --against: ignore what only SOURCE has")
     parser.add_argument("--payloads", action="store_true", help="with --against: compare the content of files too")
-    parser.add_argument("--no-checksums", action="store_true", help="do not read files only to compare checksums")
-    parser.add_argument("--files", metavar="FILES_DIR", help="payloads of ARCHIVE, if not beside the data")
+    parser.add_argument(
+        "--no-checksums", action="store_true", help="do not compare checksums; rows are checked in any case"
+    )
+    parser.add_argument("--files", metavar="FILES_DIR", help="file payloads of ARCHIVE, if not beside the data")
 
 
 def run_verify(arguments: argparse.Namespace) -> int:
@@ -160,8 +163,8 @@ def configure_convert(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--project", action="append", metavar="WORKSPACE/NAME", help="only this project; may be repeated (default: all)"
     )
-    parser.add_argument("--files", metavar="FILES_DIR", help="payloads of SOURCE_DIR, if not beside the data")
-    parser.add_argument("--update", action="store_true", help="also bring what is new in runs that DEST has")
+    parser.add_argument("--files", metavar="FILES_DIR", help="file payloads of SOURCE_DIR, if not beside the data")
+    parser.add_argument("--update", action="store_true", help="also add what is new in runs that DEST already has")
     parser.add_argument(
         "--layout",
         choices=("neptune-frames", "neptune-exporter"),

@@ -12,9 +12,9 @@ from neptune_frames.errors import MissingDependencyError
 _NEEDED = ("pandas", "starlette", "uvicorn", "matplotlib")
 
 DEMO_HELP = """\
-Train a small sweep (a dozen runs and two forks, in numpy), write it as an archive, serve the archive on loopback, and
-read the same metrics through neptune_query, neptune_fetcher and neptune_frames, from the server and from the files.
-A picture of the curves is saved. Nothing is left running.
+Train a small sweep (a dozen runs and two forks, in numpy), write it as an archive, serve the archive on this machine,
+and read the same metrics through neptune_query, neptune_fetcher and neptune_frames, from the server and from the
+files. Saves a picture of the curves, and leaves nothing running.
 """
 
 

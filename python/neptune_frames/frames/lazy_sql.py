@@ -23,7 +23,7 @@ def query(text: str, tables: Mapping[str, Callable[[], pl.LazyFrame]]) -> pl.Laz
         polars.exceptions.ColumnNotFoundError: It names a column that no table has.
     """
     if not isinstance(text, str):
-        raise TypeError(f"nf.sql takes the text of a query, got {type(text).__name__}.")
+        raise TypeError(f"nf.sql takes a query as a string, got {type(text).__name__}.")
     if _SHOW_TABLES.fullmatch(text):
         # A list of names: nothing is asked for it, which the columns of some tables need.
         frames = {name: pl.LazyFrame() for name in tables}

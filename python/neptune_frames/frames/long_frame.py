@@ -109,5 +109,7 @@ def as_names(value: str | Sequence[str], parameter: str) -> list[str]:
     names = [value] if isinstance(value, str) else list(value)
     strange = next((name for name in names if not isinstance(name, str)), None)
     if strange is not None:
-        raise TypeError(f"{parameter} must be text or a list of texts, got {strange!r} ({type(strange).__name__}).")
+        raise TypeError(
+            f"{parameter} must be a string or a list of strings, got {strange!r} ({type(strange).__name__})."
+        )
     return list(dict.fromkeys(names))

@@ -1,4 +1,4 @@
-"""What every result of the native face can become, besides its pandas frame."""
+"""What every result of the native API can become, besides its pandas frame."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Checks of what users pass, shared by all faces.
+"""Checks of what users pass, shared by all public modules.
 
 Each function returns the checked value in the form the core works with, or raises the documented class
 with a message that says what is wrong, with which parameter, and what is accepted.
@@ -27,14 +27,14 @@ _LONGEST_SHOWN = 120
 
 
 def resolve_project(project: str | None) -> str:
-    """The project given, or the one in NEPTUNE_PROJECT. An empty text counts as not given.
+    """The project given, or the one in NEPTUNE_PROJECT. An empty string counts as not given.
 
     Raises:
         NeptuneProjectNotProvided: neither is there.
-        ValueError: not text.
+        ValueError: not a string.
     """
     if project is not None and not isinstance(project, str):
-        raise ValueError(f"project must be text (workspace/name) or None, got {_shown(project)}")
+        raise ValueError(f"project must be a string (workspace/name) or None, got {_shown(project)}")
     resolved = project or config.PROJECT.get()
     if not resolved:
         raise NeptuneProjectNotProvided
@@ -56,9 +56,9 @@ def choose_kind(experiments: object, runs: object) -> ContainerKind:
 
 
 def listed(value: Any) -> Any:
-    """What gives its items one by one (a tuple, a set, a column, a generator) as a list of them, texts as plain ones.
+    """What gives its items one by one (a tuple, a set, a column, a generator) as a list of them; strings become plain `str`.
 
-    The native face takes these where it takes lists. Anything else is left as it is.
+    The native API takes these where it takes lists. Anything else is left as it is.
 
     Example:
         >>> listed(("a", "b")), listed({"a": 1}), listed("a.*")
@@ -67,7 +67,7 @@ def listed(value: Any) -> Any:
     # A frame gives the names of its columns, and a mapping its keys: nobody means these.
     if not isinstance(value, Iterable) or isinstance(value, (str, bytes, Mapping)) or hasattr(value, "columns"):
         return value
-    items = value.to_pylist() if hasattr(value, "to_pylist") else value  # items of Arrow are no texts
+    items = value.to_pylist() if hasattr(value, "to_pylist") else value  # items of Arrow are not strings
     return [str.__str__(item) if isinstance(item, str) else item for item in items]
 
 
@@ -93,11 +93,11 @@ def resolve_run_filter(
     if isinstance(value, list):
         if not value:
             raise ValueError(
-                f"{parameter}: expected text, a non-empty list of texts or a Filter, but got an empty list. "
+                f"{parameter}: expected a string, a non-empty list of strings or a Filter, but got an empty list. "
                 "Leave it out (or pass None) to select everything."
             )
         return one_of(label, dict.fromkeys(map(literal_text, value)))
-    raise ValueError(f"{parameter}: expected text, a non-empty list of texts or a Filter, got {_shown(value)}")
+    raise ValueError(f"{parameter}: expected a string, a non-empty list of strings or a Filter, got {_shown(value)}")
 
 
 def resolve_attributes(
@@ -107,9 +107,9 @@ def resolve_attributes(
 ) -> AttributeSelector:
     """Which attributes: a regular expression, a list of exact names, an attribute filter, or None for all.
 
-    Parameters:
+    Args:
         value: What the user gave.
-        allowed_types: Types the calling function can return (None: all). Text, lists and None select
+        allowed_types: Types the calling function can return (None: all). Strings, lists and None select
             within these; every branch of an attribute filter must have one of them.
         parameter: The name of the parameter, for messages.
 
@@ -127,7 +127,7 @@ def resolve_attributes(
         return AttributeSelector((AttributeAlternative(types, names=names),), plain_names=names)
     if isinstance(value, BaseAttributeFilter):
         return AttributeSelector(tuple(_alternative(each, types, parameter) for each in value.alternatives()))
-    raise ValueError(f"{parameter}: expected text, a list of texts or an AttributeFilter, got {_shown(value)}")
+    raise ValueError(f"{parameter}: expected a string, a list of strings or an AttributeFilter, got {_shown(value)}")
 
 
 def _alternative(attribute_filter: AttributeFilter, allowed: tuple[str, ...], parameter: str) -> AttributeAlternative:
@@ -225,13 +225,13 @@ def resolve_sort(value: str | Attribute) -> Attribute:
     """The attribute to sort by, as a copy; its type may be unknown yet (`inference.infer_sort`).
 
     Raises:
-        ValueError: neither text nor an Attribute.
+        ValueError: neither a string nor an Attribute.
     """
     if isinstance(value, str):
         return Attribute(value)
     if isinstance(value, Attribute):
         return Attribute(value.name, value.type)
-    raise ValueError(f"sort_by: expected str or Attribute, got {_shown(value)}")
+    raise ValueError(f"sort_by: expected a string or an Attribute, got {_shown(value)}")
 
 
 def check_x(value: Any) -> None:

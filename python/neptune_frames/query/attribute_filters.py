@@ -26,7 +26,7 @@ class BaseAttributeFilter:
 class AttributeFilter(BaseAttributeFilter):
     """Selects attributes by name and type.
 
-    Parameters:
+    Args:
         name: A regular expression (`neptune_frames.query.extended_regex` has the dialect), or a list of
             exact names. None selects every name.
         type: A type of `KNOWN_TYPES` or a list of them. None selects every type.

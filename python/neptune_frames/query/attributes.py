@@ -38,7 +38,7 @@ WIRE_NAMES: dict[str, str] = {
     "experiment_state": "experimentState",
 }
 
-#: Types whose value is not a number, truth value, text, time or set of texts.
+#: Types whose value is not a number, boolean, string, time or set of strings.
 TYPES_WITHOUT_PLAIN_VALUE: tuple[str, ...] = ("string_series", "histogram_series", "file", "file_series")
 
 #: Wire name -> client name.
@@ -101,12 +101,12 @@ class Attribute:
     Give the type where one name has different types in different runs; it also saves the request that
     would find it out.
 
-    Parameters:
+    Args:
         name: Exact name of the attribute.
         type: One of `KNOWN_TYPES`, or None to have it determined.
 
     Raises:
-        TypeError: ``name`` is not text.
+        TypeError: ``name`` is not a string.
         ValueError: ``type`` is not a known type.
 
     Example:
@@ -123,7 +123,7 @@ class Attribute:
     def validate(self) -> None:
         """Check the fields, which stay assignable after construction."""
         if not isinstance(self.name, str):
-            raise TypeError(f"The name of an attribute must be text, got {self.name!r} ({type_name(self.name)})")
+            raise TypeError(f"The name of an attribute must be a string, got {self.name!r} ({type_name(self.name)})")
         if self.type is not None and self.type not in KNOWN_TYPES:
             raise ValueError(f"type must be one of {sorted(KNOWN_TYPES)}, got {self.type!r}")
 

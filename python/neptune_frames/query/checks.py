@@ -113,7 +113,8 @@ def _fitting_readings(clause: Clause, operator: str, now: datetime) -> list[Read
 def _reading(clause: Clause, operator: str, attribute_type: str, now: datetime) -> Reading:
     aggregation = clause.operand.aggregation
     if aggregation is not None and aggregation not in _AGGREGATIONS.get(attribute_type, ()):
-        raise ValueError(f"{WIRE_NAMES[attribute_type]} attributes have no {aggregation!r}; float series have")
+        defined = "; ".join(f"for {WIRE_NAMES[kind]}: {', '.join(names)}" for kind, names in _AGGREGATIONS.items())
+        raise ValueError(f"{aggregation} is not defined for {WIRE_NAMES[attribute_type]} attributes; defined {defined}")
     if isinstance(clause, Exists):
         return Reading(attribute_type, None)
     if operator not in OPERATORS[attribute_type]:

@@ -107,11 +107,11 @@ class Filter:
         """A string attribute matches a regular expression (`neptune_frames.query.extended_regex`).
 
         Raises:
-            TypeError: the pattern is not text.
+            TypeError: the pattern is not a string.
             QuerySyntaxError: the pattern is not valid RE2.
         """
         if not isinstance(pattern, str):
-            raise TypeError(f"Filter.matches takes a pattern as text, got {pattern!r} ({type_name(pattern)})")
+            raise TypeError(f"Filter.matches takes a pattern as a string, got {pattern!r} ({type_name(pattern)})")
         return Filter(matching(_operand(attribute), pattern))
 
     @staticmethod
@@ -257,7 +257,7 @@ def _containing(attribute: str | Attribute, values: Any, method: str, *, negated
 
 def _elements(values: Any, method: str) -> list[Any]:
     if not isinstance(values, Iterable) or isinstance(values, (bytes, Filter)):
-        raise TypeError(f"{method} takes text or a list of texts, got {values!r} ({type_name(values)})")
+        raise TypeError(f"{method} takes a string or a list of strings, got {values!r} ({type_name(values)})")
     elements = list(values)
     if not elements:
         raise ValueError(f"{method} needs at least one value, got an empty list")

@@ -72,7 +72,7 @@ def parse_bool(text: str) -> bool:
     try:
         return _BOOLS[text.lower()]
     except KeyError:
-        raise ValueError(f"{text!r} is not a truth value; write true or false") from None
+        raise ValueError(f"{text!r} is not a boolean; write true or false") from None
 
 
 def parse_state(text: str) -> str:

@@ -11,17 +11,17 @@ SERVE_HELP = """\
 Serve an archive over the Neptune HTTP API, read-only.
 
 DATA_DIR is an archive (a directory that holds data/ and files/), a directory of several archives, or a directory
-of project directories as neptune-exporter writes them. It may be empty: projects that appear later are picked up.
+of project directories as neptune-exporter writes them. It may be empty; projects that appear later are picked up.
 """
 
 SERVE_EXAMPLES = """\
 examples:
-  neptune-frames serve exports                      an archive on this machine, port 8600
+  neptune-frames serve exports                      for this machine only, on port 8600
   neptune-frames serve exports/data --files /mnt/payloads
-                                                    payloads kept elsewhere
-  neptune-frames serve exports --port 0             a free port; the printed address says which
+                                                    with file payloads kept elsewhere
+  neptune-frames serve exports --port 0             on a free port; the printed address shows which
   neptune-frames serve exports --host 0.0.0.0 --token "$SECRET"
-                                                    for a team: only holders of the secret can read
+                                                    for a team: only those with the secret can read
 """
 
 TOKEN_HELP = """\
@@ -49,7 +49,7 @@ def configure_serve(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--token",
         metavar="SECRET",
-        help="secret that API tokens must hold; needed for any address but loopback (default: a public one)",
+        help="secret that API tokens must contain; required unless --host is loopback (default: a public one)",
     )
 
 
@@ -65,8 +65,8 @@ def run_serve(arguments: argparse.Namespace) -> int:
 def configure_token(parser: argparse.ArgumentParser) -> None:
     parser.description = TOKEN_HELP
     parser.epilog = TOKEN_EXAMPLES
-    parser.add_argument("url", metavar="URL", type=_server_url, help="address of the server, as serve printed it")
-    parser.add_argument("--secret", help="what the server got as --token (default: the public secret)")
+    parser.add_argument("url", metavar="URL", type=_server_url, help="address of the server, as printed by serve")
+    parser.add_argument("--secret", help="the --token of the server (default: the public secret)")
 
 
 def run_token(arguments: argparse.Namespace) -> int:

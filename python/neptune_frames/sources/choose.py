@@ -30,7 +30,7 @@ def set_api_token(api_token: str) -> None:
     """
     global _api_token
     if not isinstance(api_token, str):
-        raise NeptuneUserError(f"An API token is text, not {type(api_token).__name__}.")
+        raise NeptuneUserError(f"An API token is a string, not {type(api_token).__name__}.")
     _api_token = api_token
 
 

@@ -8,19 +8,19 @@ from pathlib import Path
 EXPORT_HELP = """\
 Write runs to an archive of Parquet files: attribute values, series, files.
 
-Stop it whenever you like, or lose the network or the disk: what the archive shows is complete, and the same
-command goes on where the last one stopped. With --update it also brings what is new in runs that are there.
+You can interrupt it at any time: the archive never shows a half-written run, and the same command continues where
+the last one stopped. With --update it also adds what is new in runs that the archive already has.
 
-The archive can be queried at once, by this library (NEPTUNE_ARCHIVE=DESTINATION) or with DuckDB and Polars:
+The archive can be queried right away, by this library (NEPTUNE_ARCHIVE=DESTINATION) or with DuckDB and Polars:
   SELECT run, step, value FROM 'DESTINATION/project=*/batch=*/float_series/*.parquet' WHERE attribute = 'loss'
 """
 
 EXPORT_EXAMPLES = """\
-Runs and attributes are named as in Python: one --runs (--experiments, --attributes) is an extended regular
-expression, several are exact names.
+Runs and attributes are chosen as in Python: a single --runs (--experiments, --attributes) is an extended regular
+expression; several are exact names.
 
 examples:
-  neptune-frames export kept --project team/vision         a whole project of the server of NEPTUNE_API_TOKEN
+  neptune-frames export kept --project team/vision         a whole project, from the server of NEPTUNE_API_TOKEN
   neptune-frames export kept --project team/vision --update
                                                            a day later: new runs, and new points of the others
   neptune-frames export kept --project team/vision --project team/audio
@@ -30,7 +30,7 @@ examples:
   neptune-frames export tables --project team/vision --type int --type float --type string --no-files
                                                            configuration only
   neptune-frames export kept --project team/vision --source exports
-                                                           from an archive: neptune-exporter's, or one of ours
+                                                           from an archive, in either layout
   neptune-frames export exports --project team/vision --layout neptune-exporter
                                                            for the loaders of neptune-exporter
 """
@@ -61,8 +61,10 @@ def configure_export(parser: argparse.ArgumentParser) -> None:
         default="neptune-frames",
         help="how the archive is laid out (default: %(default)s)",
     )
-    parser.add_argument("--no-files", action="store_false", dest="files", help="leave out the content of files")
-    parser.add_argument("--update", action="store_true", help="also bring what is new in runs that are there")
+    parser.add_argument("--no-files", action="store_false", dest="files", help="do not download files")
+    parser.add_argument(
+        "--update", action="store_true", help="also add what is new in runs that the archive already has"
+    )
     parser.add_argument(
         "--source",
         metavar="ARCHIVE",

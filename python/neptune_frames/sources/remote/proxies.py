@@ -31,7 +31,7 @@ def proxy_mounts(proxies: Mapping[str, str | None] | None) -> dict[str, str | No
     for key, url in proxies.items():
         if not isinstance(key, str) or not isinstance(url, (str, type(None))):
             raise TypeError(
-                "proxies must have texts as keys and values, such as {'https': 'http://proxy:3128'}; "
+                "proxies must have strings as keys and values, such as {'https': 'http://proxy:3128'}; "
                 f"that of {key!r} is {type(url).__name__}."
             )
         if key not in _EXCEPTIONS:

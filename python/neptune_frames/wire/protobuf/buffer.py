@@ -146,4 +146,4 @@ def text(binary: pa.Array, starts: Positions) -> pa.StringArray:
             except pa.ArrowInvalid:
                 last = middle
         position = int(starts[first]) if len(starts) == len(binary) else None
-        raise WireDecodingError("a text is not valid UTF-8", position=position) from None
+        raise WireDecodingError("a string is not valid UTF-8", position=position) from None
