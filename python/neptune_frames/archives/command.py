@@ -98,9 +98,7 @@ def configure_verify(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument("--subset", action="store_true", help="with --against: ignore what only SOURCE has")
     parser.add_argument("--payloads", action="store_true", help="with --against: compare the content of files too")
-    parser.add_argument(
-        "--no-checksums", action="store_true", help="do not compare checksums; rows are checked in any case"
-    )
+    parser.add_argument("--no-checksums", action="store_true", help="do not compare checksums, only rows")
     parser.add_argument("--files", metavar="FILES_DIR", help="file payloads of ARCHIVE, if not beside the data")
 
 

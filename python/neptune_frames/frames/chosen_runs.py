@@ -1,4 +1,4 @@
-"""Which runs a call of the native API is about: a string, a filter, exact labels from anywhere, or a lazy frame of them.
+"""Which runs a call of the native API is about: a string, a filter, exact labels, or a lazy frame of them.
 
 The drop-in packages take strings, lists and filters only, as documented, and go to `questions.Containers` themselves.
 """
@@ -65,7 +65,7 @@ def _frame_of_labels(value: Runs, kind: ContainerKind) -> pl.LazyFrame | None:
     column = kind.value if kind.value in schema else next(iter(schema), None) if len(schema) == 1 else None
     if column is None or not (schema[column] == pl.String or isinstance(schema[column], (pl.Categorical, pl.Enum))):
         raise ValueError(
-            f"{kind.value}s: a frame of labels needs a string column called {kind.value!r}, or just one string column; the "
-            f"columns of this one are {dict(schema)}."
+            f"{kind.value}s: a frame of labels needs a string column called {kind.value!r}, or just one string column; "
+            f"the columns of this one are {dict(schema)}."
         )
     return lazy.select(pl.col(column).cast(pl.String).drop_nulls().unique(maintain_order=True))
