@@ -253,9 +253,10 @@ class ForkedProcessError(ArchiveError):
 
     def __init__(self) -> None:
         super().__init__(
-            "An archive cannot be read in this process: it was forked from one that had used Polars, and the threads of "
-            'Polars do not survive a fork. Use multiprocessing.get_context("spawn") (or "forkserver"), or pass that context to '
-            'ProcessPoolExecutor(mp_context=...); joblib\'s "loky" backend does this by itself. Threads work too.'
+            "An archive cannot be read in this process: it was forked from one that had used Polars, and the threads "
+            'of Polars do not survive a fork. Use multiprocessing.get_context("spawn") (or "forkserver"), or pass that '
+            'context to ProcessPoolExecutor(mp_context=...); joblib\'s "loky" backend does this by itself. Threads '
+            "work too."
         )
 
 

@@ -56,7 +56,7 @@ def choose_kind(experiments: object, runs: object) -> ContainerKind:
 
 
 def listed(value: Any) -> Any:
-    """What gives its items one by one (a tuple, a set, a column, a generator) as a list of them; strings become plain `str`.
+    """Any iterable (a tuple, a set, a column, a generator) as a list of its items; strings become plain `str`.
 
     The native API takes these where it takes lists. Anything else is left as it is.
 
