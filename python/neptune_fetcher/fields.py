@@ -28,7 +28,13 @@ class Field:
         return f"<{type(self).__name__} {self._path!r}: {self._type}>"
 
     def fetch(self) -> Any:
-        """The value, from the cache if it is there, else from the server (or archive).
+        """The value, from the cache if it is there, otherwise from the server or archive.
+
+        Returns:
+            The value, in the type of the field.
+
+        Raises:
+            NeptuneException: The server does not answer as expected.
 
         Example:
             >>> run = ReadOnlyRun(ReadOnlyProject("team/vision"), experiment_name="resnet-2")
@@ -51,7 +57,13 @@ class FloatSeries(Field):
     __slots__ = ()
 
     def fetch(self) -> float | None:
-        """The last value, from the cache if it is there; None if the series has none.
+        """The last value, from the cache if it is there.
+
+        Returns:
+            The value; None if the series has none.
+
+        Raises:
+            NeptuneException: The server does not answer as expected.
 
         Example:
             >>> run = ReadOnlyRun(ReadOnlyProject("team/vision"), experiment_name="resnet-2")
@@ -62,7 +74,16 @@ class FloatSeries(Field):
         return value
 
     def fetch_last(self) -> float | None:
-        """The same as `fetch`."""
+        """The same as `fetch`.
+
+        Returns:
+            The last value; None if the series has none.
+
+        Example:
+            >>> run = ReadOnlyRun(ReadOnlyProject("team/vision"), experiment_name="resnet-2")
+            >>> run["train/loss"].fetch_last()
+            0.25
+        """
         return self.fetch()
 
     @public("ReadOnlyRun.fetch_values")
@@ -77,22 +98,23 @@ class FloatSeries(Field):
     ) -> pd.DataFrame:
         """All points, from the cache of `ReadOnlyRun.prefetch_series_values` if they are there.
 
-        Points that were prefetched with another ``step_range`` or ``include_inherited`` do not count.
+        Points that were prefetched with another ``step_range`` or ``include_inherited`` are not used.
 
         Args:
             include_timestamp: Whether there is a column ``timestamp``.
-            include_inherited: Whether points of the runs that this one was forked from are included.
-            step_range: First and last step, both inclusive; None is open.
-            progress_bar: Accepted; one series draws no bar.
-            include_point_previews: Whether points that are not final yet are included, with the columns
-                ``preview`` and ``completion_ratio``.
+            include_inherited: Whether points inherited from the runs this one was forked from are included.
+            step_range: First and last step, both inclusive; None leaves an end open.
+            progress_bar: Has no effect; a single series draws no bar.
+            include_point_previews: Whether points that are not final yet are included, with the columns ``preview`` and
+                ``completion_ratio``.
 
         Returns:
-            A frame with the columns ``step`` and ``value`` (float64) and ``timestamp`` (UTC), ascending by step; one
-            without columns if there is no point.
+            A pandas frame with the columns ``step`` and ``value`` (float64) and ``timestamp`` (UTC), ascending by step;
+            a frame without columns if there are no points.
 
         Raises:
-            NeptuneException: If the server does not answer as asked.
+            TypeError: ``step_range`` is not a pair of numbers or None.
+            NeptuneException: The server does not answer as expected.
 
         Example:
             >>> run = ReadOnlyRun(ReadOnlyProject("team/vision"), experiment_name="resnet-2")
@@ -111,18 +133,18 @@ class FloatSeries(Field):
 
 
 class UnsupportedField(Field):
-    """A field whose type has no plain value here: files, histograms, series of texts."""
+    """A field whose type has no plain value here: files, histograms, string series."""
 
     __slots__ = ()
 
     def fetch(self) -> None:
-        """None."""
+        """Return None."""
 
     def fetch_last(self) -> None:
-        """None."""
+        """Return None."""
 
     def fetch_values(self, *args: Any, **kwargs: Any) -> pd.DataFrame:
-        """An empty frame, whatever the arguments."""
+        """Return an empty frame, whatever the arguments."""
         from neptune_frames.frames.pandas_values import import_pandas
 
         return import_pandas().DataFrame()

@@ -41,21 +41,21 @@ _KNOWN_SORT_TYPES = {CREATION_TIME: "datetime", "sys/id": "string"}
 
 
 class ReadOnlyProject:
-    """A project in read-only mode: a server's, or that of an archive (NEPTUNE_ARCHIVE).
+    """A project, read-only, on a server or in an archive (NEPTUNE_ARCHIVE).
 
     Args:
         project: ``workspace/name``; default NEPTUNE_PROJECT.
-        api_token: API token. Without one, NEPTUNE_ARCHIVE counts, then NEPTUNE_API_TOKEN.
+        api_token: API token. Without one, NEPTUNE_ARCHIVE is used, then NEPTUNE_API_TOKEN.
         proxies: Proxy URL by scheme, as for the Requests library: ``{"https": "http://proxy:3128"}``.
-        source: What to read instead: an archive's directory or a source of `neptune_frames`.
+        source: What to read instead: the directory of an archive, or a source of `neptune_frames`.
 
     Attributes:
         project_identifier: ``workspace/name`` as the server spells it.
 
     Raises:
-        ValueError: If there is no project, or neither a token nor an archive.
-        InvalidApiTokenException: If the token cannot be read.
-        NeptuneException: If the project cannot be reached.
+        ValueError: There is no project, or neither a token nor an archive.
+        InvalidApiTokenException: The token cannot be read.
+        NeptuneException: The project cannot be reached.
 
     Example:
         >>> project = ReadOnlyProject("team/vision")
@@ -97,11 +97,14 @@ class ReadOnlyProject:
         return f"<ReadOnlyProject {self.project_identifier}>"
 
     def list_runs(self) -> Iterator[dict[str, str | None]]:
-        """Identifiers of all runs, the highest ``sys/id`` first; trashed runs are left out.
+        """List the identifiers of all runs, the highest ``sys/id`` first; runs in the trash are left out.
 
         Returns:
             An iterator of dictionaries with ``sys/id``, ``sys/name`` and ``sys/custom_run_id``; what a run lacks is
             None. Nothing is requested before the first one is taken.
+
+        Raises:
+            NeptuneException: The server does not answer as expected.
 
         Example:
             >>> next(ReadOnlyProject("team/vision").list_runs())
@@ -110,7 +113,14 @@ class ReadOnlyProject:
         yield from self._list("ReadOnlyProject.list_runs", RUN)
 
     def list_experiments(self) -> Iterator[dict[str, str | None]]:
-        """Identifiers of all experiments, as `list_runs` gives those of runs.
+        """List the identifiers of all experiments, the highest ``sys/id`` first; those in the trash are left out.
+
+        Returns:
+            An iterator of dictionaries with ``sys/id``, ``sys/name`` and ``sys/custom_run_id``, as `list_runs` gives
+            them.
+
+        Raises:
+            NeptuneException: The server does not answer as expected.
 
         Example:
             >>> [experiment["sys/name"] for experiment in ReadOnlyProject("team/vision").list_experiments()]
@@ -119,7 +129,13 @@ class ReadOnlyProject:
         yield from self._list("ReadOnlyProject.list_experiments", EXPERIMENT)
 
     def fetch_runs(self) -> pd.DataFrame:
-        """A table of all runs with the columns ``sys/custom_run_id``, ``sys/id`` and ``sys/name``.
+        """Fetch a table of the identifiers of all runs.
+
+        Returns:
+            A pandas frame with the columns ``sys/custom_run_id``, ``sys/id`` and ``sys/name``.
+
+        Raises:
+            NeptuneException: The server does not answer as expected.
 
         Example:
             >>> ReadOnlyProject("team/vision").fetch_runs()
@@ -131,7 +147,13 @@ class ReadOnlyProject:
         return self._identities("fetch_runs", RUN)
 
     def fetch_experiments(self) -> pd.DataFrame:
-        """A table of all experiments with the columns ``sys/custom_run_id``, ``sys/id`` and ``sys/name``.
+        """Fetch a table of the identifiers of all experiments.
+
+        Returns:
+            A pandas frame with the columns ``sys/custom_run_id``, ``sys/id`` and ``sys/name``.
+
+        Raises:
+            NeptuneException: The server does not answer as expected.
 
         Example:
             >>> ReadOnlyProject("team/vision").fetch_experiments()["sys/name"].to_list()
@@ -157,36 +179,36 @@ class ReadOnlyProject:
         progress_bar: bool = True,
         query: str | None = None,
     ) -> pd.DataFrame:
-        """A table of runs: a row for each, a column for each field.
+        """Fetch a table of runs: a row for each, a column for each field.
 
-        Criteria add up: a run must satisfy all of them. Where a list is wanted, a text stands for a list of one.
+        A run must satisfy all criteria. Where a list is expected, a single string stands for a list of one.
 
         Args:
-            columns: Names of fields. Always there are ``sys/custom_run_id``, ``sys/name`` and the sorting column.
-            columns_regex: Also fields whose names match this regular expression.
-            names_regex: Regular expressions that a run's name must all match.
+            columns: Names of fields. ``sys/custom_run_id``, ``sys/name`` and the sorting column are always included.
+            columns_regex: Also include fields whose names match this regular expression.
+            names_regex: Regular expressions; a run's name must match all of them.
             custom_id_regex: Regular expression for the custom run id.
             with_ids: Neptune ids, any of them.
             custom_ids: Custom run ids, any of them.
             states: ``"active"`` or ``"inactive"``, any of them.
             owners: Names of owners, any of them.
-            tags: Tags that a run must all have.
-            trashed: Only trashed runs if True, none if False; None does not ask.
-            limit: Number of rows at most, up to 5000; None for all.
-            sort_by: Field to sort by: text, number, truth value or time.
+            tags: Tags, all of them.
+            trashed: True for runs in the trash only, False for all others, None for both.
+            limit: The most rows, up to 5000; None for all.
+            sort_by: Field to sort by: a string, number, boolean or time.
             ascending: Whether the smallest comes first.
-            progress_bar: Whether a fetch that takes long draws a bar on standard error, if that is a terminal.
-            query: NQL that the runs must satisfy too.
+            progress_bar: Whether a long fetch draws a bar on standard error, if that is a terminal.
+            query: NQL that the runs must also satisfy.
 
         Returns:
-            A frame with ``sys`` columns first and ``monitoring`` columns last. A series shows its last value, a
-            string set its elements joined with commas. Fields without a plain value are None, and a column that
-            no run has is all ``pandas.NA``.
+            A pandas frame with ``sys`` columns first and ``monitoring`` columns last. A series shows its last value, a
+            string set its elements joined with commas. Fields without a plain value are None, and a column that no run
+            has is all ``pandas.NA``.
 
         Raises:
-            ValueError: If an argument is out of its documented range.
-            TypeError: If an argument has another type.
-            NeptuneException: If the server refuses the question, for instance a wrong query or pattern.
+            ValueError: An argument is out of its documented range.
+            TypeError: An argument has another type.
+            NeptuneException: The server refuses the request, for example because of an invalid query or pattern.
 
         Example:
             >>> ReadOnlyProject("team/vision").fetch_runs_df(columns=["config/lr"], tags=["candidate"])
@@ -235,15 +257,38 @@ class ReadOnlyProject:
         progress_bar: bool = True,
         query: str | None = None,
     ) -> pd.DataFrame:
-        """A table of experiments: of each, the run that is current.
+        """Fetch a table of experiments: a row for the head run of each, a column for each field.
 
-        As `fetch_runs_df`, with one more criterion.
+        An experiment must satisfy all criteria. Where a list is expected, a single string stands for a list of one.
 
         Args:
-            names_exclude_regex: Regular expressions of which an experiment's name must match none.
+            columns: Names of fields. ``sys/custom_run_id``, ``sys/name`` and the sorting column are always included.
+            columns_regex: Also include fields whose names match this regular expression.
+            names_regex: Regular expressions; a experiment's name must match all of them.
+            names_exclude_regex: Regular expressions; an experiment's name must match none of them.
+            custom_id_regex: Regular expression for the custom run id.
+            with_ids: Neptune ids, any of them.
+            custom_ids: Custom run ids, any of them.
+            states: ``"active"`` or ``"inactive"``, any of them.
+            owners: Names of owners, any of them.
+            tags: Tags, all of them.
+            trashed: True for experiments in the trash only, False for all others, None for both.
+            limit: The most rows, up to 5000; None for all.
+            sort_by: Field to sort by: a string, number, boolean or time.
+            ascending: Whether the smallest comes first.
+            progress_bar: Whether a long fetch draws a bar on standard error, if that is a terminal.
+            query: NQL that the experiments must also satisfy.
+
+        Returns:
+            A pandas frame with ``sys`` columns first and ``monitoring`` columns last. A series shows its last value, a
+            string set its elements joined with commas. Fields without a plain value are None, and a column that no
+            experiment has is all ``pandas.NA``.
 
         Raises:
-            ValueError: Also if ``names_regex`` or ``names_exclude_regex`` is empty or holds an empty text.
+            ValueError: An argument is out of its documented range, or ``names_regex`` or ``names_exclude_regex`` is
+                empty or contains an empty string.
+            TypeError: An argument has another type.
+            NeptuneException: The server refuses the request, for example because of an invalid query or pattern.
 
         Example:
             >>> project = ReadOnlyProject("team/vision")
@@ -281,17 +326,21 @@ class ReadOnlyProject:
         custom_ids: Iterable[str] | None = None,
         eager_load_fields: bool = True,
     ) -> Iterator[ReadOnlyRun]:
-        """Runs as `ReadOnlyRun` objects: those with these ids, then those with these custom ids.
+        """Get runs as `ReadOnlyRun` objects: those with these ids, then those with these custom ids.
 
-        Unknown and trashed runs are left out; within each group the highest ``sys/id`` comes first.
+        Unknown runs and runs in the trash are left out; within each group the highest ``sys/id`` comes first.
 
         Args:
             with_ids: Neptune ids.
             custom_ids: Custom run ids.
-            eager_load_fields: As for `ReadOnlyRun`.
+            eager_load_fields: Whether names and types of all fields are loaded at once; otherwise when they are needed.
 
         Returns:
             An iterator; nothing is requested before the first run is taken. Without any id it is empty.
+
+        Raises:
+            TypeError: An id is not a string.
+            NeptuneException: The server does not answer as expected.
 
         Example:
             >>> list(ReadOnlyProject("team/vision").fetch_read_only_runs(custom_ids=["run-1", "run-2"]))
@@ -303,7 +352,20 @@ class ReadOnlyProject:
     def fetch_read_only_experiments(
         self, names: Iterable[str] | None = None, eager_load_fields: bool = True
     ) -> Iterator[ReadOnlyRun]:
-        """Experiments with these names as `ReadOnlyRun` objects; see `fetch_read_only_runs`.
+        """Get experiments as `ReadOnlyRun` objects, the highest ``sys/id`` first.
+
+        Unknown experiments and those in the trash are left out.
+
+        Args:
+            names: Names of experiments.
+            eager_load_fields: Whether names and types of all fields are loaded at once; otherwise when they are needed.
+
+        Returns:
+            An iterator; nothing is requested before the first experiment is taken. Without any name it is empty.
+
+        Raises:
+            TypeError: A name is not a string.
+            NeptuneException: The server does not answer as expected.
 
         Example:
             >>> list(ReadOnlyProject("team/vision").fetch_read_only_experiments(names=["vit-1"]))

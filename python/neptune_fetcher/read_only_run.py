@@ -18,21 +18,21 @@ __all__ = ["ReadOnlyRun"]
 
 
 class ReadOnlyRun:
-    """A run of a project, in read-only mode.
+    """A run of a project, read-only.
 
-    Exactly one of the identifiers must be given. Trashed runs are not found, nor is an experiment by the
-    name of a run that another one has superseded.
+    Give exactly one of the identifiers. Runs in the trash are not found, nor is a run by the name of its experiment if
+    another run has become the experiment's head.
 
     Args:
         read_only_project: The project that the run belongs to.
         with_id: Neptune id, such as ``RUN-1``.
         custom_id: Custom run id.
         experiment_name: Name of an experiment.
-        eager_load_fields: Whether names and types of all fields are loaded at once; else when they are needed.
+        eager_load_fields: Whether names and types of all fields are loaded at once; otherwise when they are needed.
 
     Raises:
-        ValueError: If not exactly one identifier is given, or if there is no such run.
-        NeptuneException: If the server does not answer as asked.
+        ValueError: Not exactly one identifier is given, or there is no such run.
+        NeptuneException: The server does not answer as expected.
 
     Example:
         >>> run = ReadOnlyRun(ReadOnlyProject("team/vision"), custom_id="run-2")
@@ -76,7 +76,7 @@ class ReadOnlyRun:
 
     @property
     def field_names(self) -> Iterator[str]:
-        """Names of all fields in alphabetical order, as an iterator.
+        """Names of all fields, in alphabetical order, as an iterator.
 
         Example:
             >>> run = ReadOnlyRun(ReadOnlyProject("team/vision"), custom_id="run-2")
@@ -95,11 +95,17 @@ class ReadOnlyRun:
         warn_of_unsupported_types(self._fields.unsupported_types())
 
     def __getitem__(self, path: str) -> Field:
-        """The field of that name.
+        """The field with this name.
+
+        Args:
+            path: Name of the field.
+
+        Returns:
+            A `Field`; for a float series a `FloatSeries`.
 
         Raises:
-            KeyError: If the run does not have it. The next look-up asks again.
-            TypeError: If ``path`` is not text.
+            KeyError: The run does not have it. The next look-up asks again.
+            TypeError: ``path`` is not a string.
         """
         path = required_text(path, "The name of a field")
         field_type = self._fields.types.get(path) or self._look_up(path)
@@ -121,22 +127,26 @@ class ReadOnlyRun:
     def __delitem__(self, path: str) -> None:
         """Forget the value of a field: the next ``fetch()`` asks for it again.
 
+        Args:
+            path: Name of the field.
+
         Raises:
-            KeyError: If no value is known.
+            KeyError: No value is known.
         """
         self._fields.forget_value(path)
 
     @public("ReadOnlyRun.prefetch")
     def prefetch(self, paths: Iterable[str]) -> None:
-        """Fetch the values of these fields into the cache, of series the last value.
+        """Fetch the values of these fields into the cache; for series, the last value.
 
-        Values that are there already are not fetched again; names that the run does not have are passed over.
+        Values that are already there are not fetched again; names that the run does not have are skipped.
 
         Args:
             paths: Names of fields.
 
         Raises:
-            NeptuneException: If the server does not answer as asked.
+            TypeError: A name is not a string.
+            NeptuneException: The server does not answer as expected.
 
         Example:
             >>> run = ReadOnlyRun(ReadOnlyProject("team/vision"), custom_id="run-2")
@@ -157,18 +167,18 @@ class ReadOnlyRun:
     ) -> None:
         """Fetch all points of these series into the cache, for `FloatSeries.fetch_values`.
 
-        Fields that are not series of numbers are passed over.
+        Fields that are not float series are skipped.
 
         Args:
             paths: Names of fields.
-            use_threads: Accepted. Requests are sent side by side in any case, as many as NEPTUNE_FETCHER_MAX_WORKERS
-                allows.
+            use_threads: Has no effect. Requests always run in parallel, as many as NEPTUNE_FETCHER_MAX_WORKERS allows.
             progress_bar: Whether a bar is drawn on standard error, if that is a terminal.
-            include_inherited: Whether points of the runs that this one was forked from are included.
-            step_range: First and last step, both inclusive; None is open.
+            include_inherited: Whether points inherited from the runs this one was forked from are included.
+            step_range: First and last step, both inclusive; None leaves an end open.
 
         Raises:
-            NeptuneException: If the server does not answer as asked.
+            TypeError: A name is not a string, or ``step_range`` is not a pair of numbers or None.
+            NeptuneException: The server does not answer as expected.
 
         Example:
             >>> run = ReadOnlyRun(ReadOnlyProject("team/vision"), custom_id="run-2")

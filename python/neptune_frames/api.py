@@ -1,23 +1,8 @@
-"""The native face: what `import neptune_frames as nf` offers.
+"""The eager functions of `import neptune_frames as nf`: they fetch when they are called.
 
-Every function takes keyword arguments only. Common to all:
-
-``project``
-    ``workspace/name``; left out, the one in NEPTUNE_PROJECT.
-``experiments``, ``runs``
-    One of the two chooses the rows and labels them: experiments by name (their newest runs), or runs by run
-    id. Text is an extended regular expression (``""`` matches everything), a list holds exact labels (and an
-    empty one chooses nothing), a `Filter` is a condition on attributes. Anything that gives texts one by one is as
-    good as a list, and so is a Polars frame, lazy or not, with a column of labels.
-``attributes``
-    Text is an extended regular expression on names, a list (or what is as good) holds exact names, an
-    `AttributeFilter` chooses by name and type.
-``source``
-    Whom to ask: what `open_source` gives, or what it takes (the directory of an archive, an API token).
-    Left out, the one that the environment names: NEPTUNE_ARCHIVE, else the server of NEPTUNE_API_TOKEN.
-
-Arguments are checked before anything is asked. Results become Polars, Arrow or pandas as needed.
-What is fetched when a query is collected has a room of its own, `neptune_frames.scans`.
+All functions take keyword arguments only, check them before anything is requested, and work the same on a server and on
+an archive. Results become Polars, Arrow or pandas as needed. `neptune_frames.scans` has the lazy functions, which fetch
+when a query is collected.
 """
 
 from __future__ import annotations
@@ -72,7 +57,26 @@ OBJECT_SERIES = ("string_series", "histogram_series", "file_series")
 
 @public_call("list_experiments")
 def list_experiments(*, project: str | None = None, experiments: Runs = None, source: AnySource = None) -> list[str]:
-    """Names of experiments, ascending.
+    """List the names of experiments, in ascending order.
+
+    Args:
+        project: ``workspace/name``; None takes NEPTUNE_PROJECT.
+        experiments: Which experiments. A string is an extended regular expression on names, a list (or other iterable,
+            or a Polars frame with a column of names) holds exact names, a `Filter` is a condition on attributes. None
+            selects all, an empty list none.
+        source: What to read: the result of `open_source`, or its argument (the directory or URL of an archive, or an
+            API token). None takes the source that the environment names.
+
+    Returns:
+        The names, each once; empty if nothing matches.
+
+    Raises:
+        ValueError: An argument cannot be used. Arguments are checked before anything is requested.
+        TypeError: A list of experiments or runs holds something that is not a name, or ``source`` is not a source.
+        QuerySyntaxError: A regular expression is not valid RE2; also a ValueError.
+        NeptuneProjectNotProvided: No project is given, and NEPTUNE_PROJECT is not set.
+        NeptuneProjectInaccessible: The project does not exist or you may not read it.
+        AttributeTypeInferenceError: An attribute of a `Filter` has several types in the project.
 
     Example:
         >>> nf.list_experiments(experiments="^resnet")
@@ -83,7 +87,26 @@ def list_experiments(*, project: str | None = None, experiments: Runs = None, so
 
 @public_call("list_runs")
 def list_runs(*, project: str | None = None, runs: Runs = None, source: AnySource = None) -> list[str]:
-    """Ids of runs (custom run ids), ascending.
+    """List the ids of runs (``sys/custom_run_id``), in ascending order.
+
+    Args:
+        project: ``workspace/name``; None takes NEPTUNE_PROJECT.
+        runs: Which runs. A string is an extended regular expression on run ids, a list (or other iterable, or a Polars
+            frame with a column of ids) holds exact ids, a `Filter` is a condition on attributes. None selects all, an
+            empty list none.
+        source: What to read: the result of `open_source`, or its argument (the directory or URL of an archive, or an
+            API token). None takes the source that the environment names.
+
+    Returns:
+        The ids, each once; empty if nothing matches.
+
+    Raises:
+        ValueError: An argument cannot be used. Arguments are checked before anything is requested.
+        TypeError: A list of experiments or runs holds something that is not a name, or ``source`` is not a source.
+        QuerySyntaxError: A regular expression is not valid RE2; also a ValueError.
+        NeptuneProjectNotProvided: No project is given, and NEPTUNE_PROJECT is not set.
+        NeptuneProjectInaccessible: The project does not exist or you may not read it.
+        AttributeTypeInferenceError: An attribute of a `Filter` has several types in the project.
 
     Example:
         >>> nf.list_runs(runs=nf.Filter.name("resnet"))
@@ -101,7 +124,29 @@ def list_attributes(
     attributes: Attributes = None,
     source: AnySource = None,
 ) -> list[str]:
-    """Names of the attributes that the experiments or runs have, ascending; without either, of all runs.
+    """List the names of the attributes that experiments or runs have, in ascending order.
+
+    Args:
+        project: ``workspace/name``; None takes NEPTUNE_PROJECT.
+        experiments: Which experiments. A string is an extended regular expression on names (``""`` selects all), a list
+            (or other iterable, or a Polars frame with a column of names) holds exact names, a `Filter` is a condition
+            on attributes. Give ``experiments`` or ``runs``, or neither for the attributes of all runs.
+        runs: Which runs, in the same ways, by run id.
+        attributes: Which attributes. A string is an extended regular expression on names, a list holds exact names, an
+            `AttributeFilter` selects by name and type. None selects all.
+        source: What to read: the result of `open_source`, or its argument (the directory or URL of an archive, or an
+            API token). None takes the source that the environment names.
+
+    Returns:
+        The names, each once; empty if nothing matches.
+
+    Raises:
+        ValueError: An argument cannot be used. Arguments are checked before anything is requested.
+        TypeError: A list of experiments or runs holds something that is not a name, or ``source`` is not a source.
+        QuerySyntaxError: A regular expression is not valid RE2; also a ValueError.
+        NeptuneProjectNotProvided: No project is given, and NEPTUNE_PROJECT is not set.
+        NeptuneProjectInaccessible: The project does not exist or you may not read it.
+        AttributeTypeInferenceError: An attribute of a `Filter` has several types in the project.
 
     Example:
         >>> nf.list_attributes(experiments=["vit-1"], attributes="^train/ | ^config/")
@@ -129,26 +174,38 @@ def fetch_metrics(
     progress_bar: bool = True,
     source: AnySource = None,
 ) -> MetricsResult:
-    """Points of float series, fetched now; the result becomes wide or long, Polars, Arrow or pandas.
+    """Fetch the points of float series now.
 
     Args:
-        project: ``workspace/name``; None takes the one in NEPTUNE_PROJECT.
-        experiments: Whose series, by experiment: text is an extended regular expression on names (``""`` is all), a
-            list holds exact names, a `Filter` is a condition on attributes. Give either this or ``runs``.
-        runs: The same by run id.
-        attributes: Which series: text is an extended regular expression on names, a list holds exact names, an
-            `AttributeFilter` chooses by name and type. None selects every float series.
-        include_time: ``"absolute"`` adds a timestamp to every point.
-        step_range: First and last step, inclusive; None is open.
-        lineage_to_the_root: Whether points inherited from ancestors count.
-        tail_limit: Only the last so many points of each series, within the step range.
-        include_point_previews: Whether points still being computed are included, with two columns about them.
-        progress_bar: Whether a fetch that takes long draws a bar, if standard error is a terminal.
-        source: What `open_source` gives or takes; None is the one that the environment names.
+        project: ``workspace/name``; None takes NEPTUNE_PROJECT.
+        experiments: Which experiments. A string is an extended regular expression on names (``""`` selects all), a list
+            (or other iterable, or a Polars frame with a column of names) holds exact names, a `Filter` is a condition
+            on attributes. Give either ``experiments`` or ``runs``.
+        runs: Which runs, in the same ways, by run id.
+        attributes: Which series. A string is an extended regular expression on names, a list holds exact names, an
+            `AttributeFilter` selects by name and type. None selects every float series.
+        include_time: ``"absolute"`` adds when each point was logged; None leaves it out.
+        step_range: First and last step, both inclusive; None leaves an end open.
+        lineage_to_the_root: Whether points inherited from the runs this one was forked from are included.
+        tail_limit: Only the last n points of each series, counted within ``step_range``; None for all.
+        include_point_previews: Whether points that are not final yet are included, with two columns about them.
+        progress_bar: Whether a fetch of more than a second draws a bar, if standard error is a terminal.
+        source: What to read: the result of `open_source`, or its argument (the directory or URL of an archive, or an
+            API token). None takes the source that the environment names.
+
+    Returns:
+        A `MetricsResult`, which holds the points and takes the shape you ask for. ``.collect()`` and ``.lazy()`` are
+        wide: a row per experiment (or run) and step, a column per attribute. ``.long()``, ``.to_arrow()`` and
+        ``pl.DataFrame(result)`` are long: a row per point, with the columns of `scan_metrics`. ``.to_pandas()`` is the
+        frame of `neptune_query.fetch_metrics`. ``len(result)`` is the number of points.
 
     Raises:
-        ValueError: A value that cannot be used; nothing was asked then.
-        NeptuneProjectInaccessible: The project does not exist or may not be read.
+        ValueError: An argument cannot be used. Arguments are checked before anything is requested.
+        TypeError: A list of experiments or runs holds something that is not a name, or ``source`` is not a source.
+        QuerySyntaxError: A regular expression is not valid RE2; also a ValueError.
+        NeptuneProjectNotProvided: No project is given, and NEPTUNE_PROJECT is not set.
+        NeptuneProjectInaccessible: The project does not exist or you may not read it.
+        AttributeTypeInferenceError: An attribute of a `Filter` has several types in the project.
 
     Example:
         >>> metrics = nf.fetch_metrics(experiments=["resnet-2"], attributes="^train/", step_range=(2, None))
@@ -163,6 +220,8 @@ def fetch_metrics(
         │ resnet-2   ┆ 3.0  ┆ 0.8            ┆ 0.4        │
         │ resnet-2   ┆ 4.0  ┆ 0.9            ┆ 0.25       │
         └────────────┴──────┴────────────────┴────────────┘
+        >>> metrics.to_arrow().column_names
+        ['project', 'experiment', 'attribute', 'step', 'value']
     """
     chosen = chosen_runs(experiments, runs)
     question = questions.series_question(
@@ -195,7 +254,35 @@ def fetch_series(
     progress_bar: bool = True,
     source: AnySource = None,
 ) -> ObjectSeries:
-    """Series of strings, histograms and files, fetched now. Takes the arguments of `fetch_metrics`.
+    """Fetch the points of string, histogram and file series now.
+
+    Args:
+        project: ``workspace/name``; None takes NEPTUNE_PROJECT.
+        experiments: Which experiments. A string is an extended regular expression on names (``""`` selects all), a list
+            (or other iterable, or a Polars frame with a column of names) holds exact names, a `Filter` is a condition
+            on attributes. Give either ``experiments`` or ``runs``.
+        runs: Which runs, in the same ways, by run id.
+        attributes: Which series. A string is an extended regular expression on names, a list holds exact names, an
+            `AttributeFilter` selects by name and type. None selects every string, histogram and file series.
+        include_time: ``"absolute"`` adds when each point was logged; None leaves it out.
+        step_range: First and last step, both inclusive; None leaves an end open.
+        lineage_to_the_root: Whether points inherited from the runs this one was forked from are included.
+        tail_limit: Only the last n points of each series, counted within ``step_range``; None for all.
+        progress_bar: Whether a fetch of more than a second draws a bar, if standard error is a terminal.
+        source: What to read: the result of `open_source`, or its argument (the directory or URL of an archive, or an
+            API token). None takes the source that the environment names.
+
+    Returns:
+        A result with ``.collect()``, ``.lazy()`` and ``.to_arrow()``, which are long (a row per point, the columns of
+        `scan_series`), and ``.to_pandas()``, the frame of `neptune_query.fetch_series`.
+
+    Raises:
+        ValueError: An argument cannot be used. Arguments are checked before anything is requested.
+        TypeError: A list of experiments or runs holds something that is not a name, or ``source`` is not a source.
+        QuerySyntaxError: A regular expression is not valid RE2; also a ValueError.
+        NeptuneProjectNotProvided: No project is given, and NEPTUNE_PROJECT is not set.
+        NeptuneProjectInaccessible: The project does not exist or you may not read it.
+        AttributeTypeInferenceError: An attribute of a `Filter` has several types in the project.
 
     Example:
         >>> texts = nf.fetch_series(experiments=["resnet-1"], attributes=["samples/text"])
@@ -232,7 +319,33 @@ def fetch_buckets(
     include_point_previews: bool = False,
     source: AnySource = None,
 ) -> BucketedMetrics:
-    """Float series in at most ``limit`` (1 to 1000) ranges of steps, one point per series and range.
+    """Fetch float series in at most 1,000 ranges of steps (buckets): long series, small enough to draw.
+
+    Args:
+        project: ``workspace/name``; None takes NEPTUNE_PROJECT.
+        experiments: Which experiments. A string is an extended regular expression on names (``""`` selects all), a list
+            (or other iterable, or a Polars frame with a column of names) holds exact names, a `Filter` is a condition
+            on attributes. Give either ``experiments`` or ``runs``.
+        runs: Which runs, in the same ways, by run id.
+        attributes: Which series. A string is an extended regular expression on names, a list holds exact names, an
+            `AttributeFilter` selects by name and type. None selects every float series.
+        limit: The number of buckets, 1 to 1000. The range of steps over all series is cut into that many.
+        lineage_to_the_root: Whether points inherited from the runs this one was forked from are included.
+        include_point_previews: Whether points that are not final yet are included.
+        source: What to read: the result of `open_source`, or its argument (the directory or URL of an archive, or an
+            API token). None takes the source that the environment names.
+
+    Returns:
+        A result with ``.collect()``, ``.lazy()`` and ``.to_arrow()``, which have a row per series and bucket and the
+        columns of `scan_buckets`, and ``.to_pandas()``, the frame of `neptune_query.fetch_metric_buckets`.
+
+    Raises:
+        ValueError: An argument cannot be used. Arguments are checked before anything is requested.
+        TypeError: A list of experiments or runs holds something that is not a name, or ``source`` is not a source.
+        QuerySyntaxError: A regular expression is not valid RE2; also a ValueError.
+        NeptuneProjectNotProvided: No project is given, and NEPTUNE_PROJECT is not set.
+        NeptuneProjectInaccessible: The project does not exist or you may not read it.
+        AttributeTypeInferenceError: An attribute of a `Filter` has several types in the project.
 
     Example:
         >>> nf.fetch_buckets(experiments=["resnet-1"], attributes=["train/loss"], limit=2).to_pandas()
@@ -272,25 +385,37 @@ def fetch_table(
     progress_bar: bool = True,
     source: AnySource = None,
 ) -> RunTable:
-    """A row per experiment or run, a column per attribute (all of them by default), last values in the cells.
-
-    Polars and Arrow frames have the columns ``project`` and ``experiment`` or ``run`` before these.
+    """Fetch a table now: a row per experiment or run, a column per attribute, last values in the cells.
 
     Args:
-        project: ``workspace/name``; None takes the one in NEPTUNE_PROJECT.
-        experiments: Which rows, one per experiment: text is an extended regular expression on names (``""`` is all), a
-            list holds exact names, a `Filter` is a condition on attributes. Give either this or ``runs``.
-        runs: The same, one per run, by run id.
-        attributes: Which columns: text is an extended regular expression on names, a list holds exact names, an
-            `AttributeFilter` chooses by name and type. None selects all, ``[]`` gives rows without columns.
-        sort_by: Attribute to sort by; rows without it come last.
+        project: ``workspace/name``; None takes NEPTUNE_PROJECT.
+        experiments: Which experiments. A string is an extended regular expression on names (``""`` selects all), a list
+            (or other iterable, or a Polars frame with a column of names) holds exact names, a `Filter` is a condition
+            on attributes. Give either ``experiments`` or ``runs``.
+        runs: Which runs, in the same ways, by run id.
+        attributes: Which columns. A string is an extended regular expression on names, a list holds exact names, an
+            `AttributeFilter` selects by name and type. None selects all, ``[]`` none.
+        sort_by: Attribute to sort by: a name, whose type is looked up, or an `Attribute` with its type. Rows without it
+            come last.
         sort_direction: ``"asc"`` or ``"desc"``.
-        limit: Only the first so many rows.
-        progress_bar: Whether a fetch that takes long draws a bar, if standard error is a terminal.
-        source: What `open_source` gives or takes; None is the one that the environment names.
+        limit: Only the first n rows; None for all.
+        progress_bar: Whether a fetch of more than a second draws a bar, if standard error is a terminal.
+        source: What to read: the result of `open_source`, or its argument (the directory or URL of an archive, or an
+            API token). None takes the source that the environment names.
 
-    Where a name has several types among the runs, ``.collect()`` and ``.to_pandas()`` raise
-    `ConflictingAttributeTypes`; with ``type_suffix=True`` they name columns ``config/lr:float``.
+    Returns:
+        A result with ``.collect()``, ``.lazy()`` and ``.to_arrow()`` (``project``, ``experiment`` or ``run``, and each
+        attribute in its type), and ``.to_pandas()``, the frame of `neptune_query.fetch_experiments_table`. Where a name
+        has several types among the runs, these raise `ConflictingAttributeTypes`; ``.collect(type_suffix=True)`` and
+        ``.to_pandas(type_suffix=True)`` give each type its own column, ``config/lr:float``.
+
+    Raises:
+        ValueError: An argument cannot be used. Arguments are checked before anything is requested.
+        TypeError: A list of experiments or runs holds something that is not a name, or ``source`` is not a source.
+        QuerySyntaxError: A regular expression is not valid RE2; also a ValueError.
+        NeptuneProjectNotProvided: No project is given, and NEPTUNE_PROJECT is not set.
+        NeptuneProjectInaccessible: The project does not exist or you may not read it.
+        AttributeTypeInferenceError: An attribute of a `Filter` has several types in the project.
 
     Example:
         >>> nf.fetch_table(experiments="resnet", attributes=["config/lr", "train/loss"]).collect().rows()
@@ -319,12 +444,25 @@ def download_files(
     destination: str | Path | None = None,
     source: AnySource = None,
 ) -> pd.DataFrame:
-    """Download files found in a table or in file series; gives the documented frame of local paths.
+    """Download files that a table or a file series names.
 
     Args:
-        files: `File` objects, all of experiments or all of runs, alone or in anything iterable or in a frame.
-        destination: Directory, made if it is not there; None is the current one.
-        source: What `open_source` gives or takes; None is the one that the environment names.
+        files: `File` objects, alone, in any iterable or in a pandas frame or series (cells that are not files are
+            skipped). All must belong to experiments, or all to runs.
+        destination: Directory, created if it does not exist; None is the current one.
+        source: What to read: the result of `open_source`, or its argument (the directory or URL of an archive, or an
+            API token). None takes the source that the environment names.
+
+    Returns:
+        A pandas frame of local paths: a row per experiment (or run) and step, a column per attribute, as
+        `neptune_query.download_files` returns it. The cell of a file that the source does not have is missing.
+
+    Raises:
+        ValueError: ``files`` is none of the above, or two files would share a cell of the frame.
+        NeptuneUserError: Some files belong to experiments and some to runs.
+        NotADirectoryError: The destination is a file.
+        PermissionError: The destination cannot be written to.
+        NeptuneFileDownloadError: A file cannot be downloaded.
 
     Example:
         >>> files = nf.fetch_table(runs=["run-1"], attributes=["plots/roc"]).to_pandas()

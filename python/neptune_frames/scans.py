@@ -1,13 +1,14 @@
-"""The native face, lazily: Polars frames whose data is fetched when a query is collected.
+"""The lazy functions of `import neptune_frames as nf`: Polars frames whose data is fetched when a query is collected.
 
-`scan_metrics` and its siblings take the arguments of their ``fetch_`` relatives (`neptune_frames.api`) and give a
-`polars.LazyFrame`. Its schema is known before any data is fetched. What a query does not need is not asked for:
-unused columns, rows after ``head``, runs, attributes, steps and values that its conditions exclude, as far as the
-source understands them; all conditions are applied to what arrived. `explain` and ``LazyFrame.explain`` say what a
-source will be asked for, and the logger ``neptune_frames`` what it is asked for (level INFO).
+Each ``scan_`` function returns a `polars.LazyFrame` whose schema is known before any data is fetched. What a query does
+not need is not requested: unused columns, rows after ``head``, and the runs, attributes, steps and values that its
+conditions exclude, as far as the source understands them. All conditions are applied again to what arrives. `explain`
+and ``LazyFrame.explain`` show what a source will be asked for; the logger ``neptune_frames`` reports what it is asked
+for (level INFO).
 
-A lazy frame of labels as ``experiments`` or ``runs`` is collected when the scan is, and narrows its question, as no
-join does. Names are text. Every query asks anew. Errors are those of `neptune_frames.errors`, in every engine and sink.
+A lazy frame of labels as ``experiments`` or ``runs`` is collected when the scan is, and narrows the request, which a
+join does not. Names are strings. Every ``collect()`` asks again. Errors are those of `neptune_frames.errors`, in every
+engine and sink.
 """
 
 from __future__ import annotations
@@ -45,9 +46,28 @@ __all__ = [
 def scan_runs(
     *, project: str | None = None, experiments: Runs = None, runs: Runs = None, source: AnySource = None
 ) -> pl.LazyFrame:
-    """Runs or experiments, newest first: ``project``, ``experiment`` and ``run`` (the label first), ``sys_id``.
+    """Scan experiments or runs, newest first.
 
-    With ``experiments`` a row is an experiment and the run that is its head, with ``runs`` it is a run.
+    Args:
+        project: ``workspace/name``; None takes NEPTUNE_PROJECT.
+        experiments: Which experiments. A string is an extended regular expression on names (``""`` selects all), a list
+            (or other iterable) holds exact names, a `Filter` is a condition on attributes. A Polars frame gives its
+            column of names; a lazy one is collected when the scan is. Give either ``experiments`` or ``runs``.
+        runs: Which runs, in the same ways, by run id.
+        source: What to read: the result of `open_source`, or its argument (the directory or URL of an archive, or an
+            API token). None takes the source that the environment names.
+
+    Returns:
+        A lazy frame with the columns ``project``, ``experiment`` and ``run`` (the label first) and ``sys_id``, all
+        strings. With ``experiments`` a row is an experiment and its head run; with ``runs`` it is a run.
+
+    Raises:
+        ValueError: An argument cannot be used. Arguments are checked before anything is requested.
+        TypeError: A list of experiments or runs holds something that is not a name, or ``source`` is not a source.
+        QuerySyntaxError: A regular expression is not valid RE2; also a ValueError.
+        NeptuneProjectNotProvided: No project is given, and NEPTUNE_PROJECT is not set.
+        NeptuneProjectInaccessible: The project does not exist or you may not read it; raised when the query is
+            collected, as are all errors of the source.
 
     Example:
         >>> nf.scan_runs(experiments="").filter(pl.col("run") != "run-2").select("experiment").collect().rows()
@@ -71,25 +91,39 @@ def scan_table(
     type_suffix: bool = False,
     source: AnySource = None,
 ) -> pl.LazyFrame:
-    """A row per experiment or run: ``project``, ``experiment`` or ``run``, and a column per attribute with its last
-    value, as `fetch_table` gives them.
+    """Scan a table: a row per experiment or run, a column per attribute with its last value.
 
-    Which columns there are is asked for now, values when a query is collected, and then only those of the columns
-    used. Conditions on columns become part of the search: ``pl.col("config/lr") < 0.01`` is NQL for a server.
+    The columns are looked up now; values are fetched when a query is collected, and only those of the columns it uses.
+    Conditions on columns become part of the search: ``pl.col("config/lr") < 0.01`` becomes NQL for a server.
 
     Args:
-        project: See `neptune_frames.api`, as for the next three.
-        experiments: Give either this or ``runs``.
-        runs: Give either this or ``experiments``.
-        attributes: Which attributes become columns; None takes all.
-        sort_by: Attribute to sort by; rows without it come last.
+        project: ``workspace/name``; None takes NEPTUNE_PROJECT.
+        experiments: Which experiments. A string is an extended regular expression on names (``""`` selects all), a list
+            (or other iterable) holds exact names, a `Filter` is a condition on attributes. A Polars frame gives its
+            column of names; a lazy one is collected now. Give either ``experiments`` or ``runs``.
+        runs: Which runs, in the same ways, by run id.
+        attributes: Which attributes become columns. A string is an extended regular expression on names, a list holds
+            exact names, an `AttributeFilter` selects by name and type. None selects all.
+        sort_by: Attribute to sort by: a name, whose type is looked up, or an `Attribute` with its type. Rows without it
+            come last.
         sort_direction: ``"asc"`` or ``"desc"``.
         type_suffix: Whether column names end in ``:`` and the type, as ``config/lr:float``.
-        source: See `neptune_frames.api`.
+        source: What to read: the result of `open_source`, or its argument (the directory or URL of an archive, or an
+            API token). None takes the source that the environment names.
+
+    Returns:
+        A lazy frame with the columns ``project``, ``experiment`` or ``run``, and a column per attribute in its type:
+        Int64, Float64 (also for the last value of a float series), String, Boolean, Datetime (UTC), List(String) for
+        string sets, Struct for files and histograms. A cell without a value is null.
 
     Raises:
-        ConflictingAttributeTypes: A name has several types among the runs, and there is no suffix to tell them apart.
-        NeptuneProjectInaccessible: The project does not exist or may not be read.
+        ValueError: An argument cannot be used. Arguments are checked before anything is requested.
+        TypeError: A list of experiments or runs holds something that is not a name, or ``source`` is not a source.
+        QuerySyntaxError: A regular expression is not valid RE2; also a ValueError.
+        NeptuneProjectNotProvided: No project is given, and NEPTUNE_PROJECT is not set.
+        NeptuneProjectInaccessible: The project does not exist or you may not read it.
+        ConflictingAttributeTypes: A name has several types among the runs, and ``type_suffix`` is off.
+        AttributeTypeInferenceError: An attribute of a `Filter` has several types in the project.
 
     Example:
         >>> table = nf.scan_table(experiments="", attributes=["config/lr", "train/loss"])
@@ -117,12 +151,33 @@ def scan_attributes(
     attributes: Attributes = None,
     source: AnySource = None,
 ) -> pl.LazyFrame:
-    """A row per run and attribute: ``project``, ``experiment`` or ``run``, ``attribute``, ``type``, and its value in
-    the column of its type; rows come in no promised order.
+    """Scan attribute values: a row per run and attribute, in no promised order.
 
-    The columns of values are ``int_value``, ``float_value`` (of a float series its last value), ``string_value``,
-    ``bool_value``, ``datetime_value``, ``string_set_value``, ``file_value`` and ``histogram_value``; series have
-    ``last_step`` too, and float series ``min``, ``max``, ``average`` and ``variance``.
+    Args:
+        project: ``workspace/name``; None takes NEPTUNE_PROJECT.
+        experiments: Which experiments. A string is an extended regular expression on names (``""`` selects all), a list
+            (or other iterable) holds exact names, a `Filter` is a condition on attributes. A Polars frame gives its
+            column of names; a lazy one is collected when the scan is. Give either ``experiments`` or ``runs``.
+        runs: Which runs, in the same ways, by run id.
+        attributes: Which attributes. A string is an extended regular expression on names, a list holds exact names, an
+            `AttributeFilter` selects by name and type. None selects all.
+        source: What to read: the result of `open_source`, or its argument (the directory or URL of an archive, or an
+            API token). None takes the source that the environment names.
+
+    Returns:
+        A lazy frame with the string columns ``project``, ``experiment`` or ``run``, ``attribute`` and ``type``, and a
+        column for each type of value, of which one is set: ``int_value`` (Int64), ``float_value`` (Float64; the last
+        value of a float series), ``string_value``, ``bool_value``, ``datetime_value`` (UTC, milliseconds),
+        ``string_set_value`` (List(String)), ``file_value`` and ``histogram_value`` (Struct). Series also have
+        ``last_step``, and float series ``min``, ``max``, ``average`` and ``variance`` (Float64).
+
+    Raises:
+        ValueError: An argument cannot be used. Arguments are checked before anything is requested.
+        TypeError: A list of experiments or runs holds something that is not a name, or ``source`` is not a source.
+        QuerySyntaxError: A regular expression is not valid RE2; also a ValueError.
+        NeptuneProjectNotProvided: No project is given, and NEPTUNE_PROJECT is not set.
+        NeptuneProjectInaccessible: The project does not exist or you may not read it; raised when the query is
+            collected, as are all errors of the source.
 
     Example:
         >>> rates = nf.scan_attributes(runs="", attributes=["config/lr"]).filter(pl.col("float_value") < 0.05)
@@ -153,11 +208,36 @@ def scan_metrics(
     include_point_previews: bool = False,
     source: AnySource = None,
 ) -> pl.LazyFrame:
-    """Points of float series, a row per point. Takes the arguments of `fetch_metrics`.
+    """Scan the points of float series: a row per point.
 
-    Columns: ``project``, ``experiment`` or ``run``, ``attribute``, ``step``, ``value``, and as asked for
-    ``timestamp``, ``is_preview``, ``preview_completion``. Points of a series come in step order, series in no
-    promised order.
+    Args:
+        project: ``workspace/name``; None takes NEPTUNE_PROJECT.
+        experiments: Which experiments. A string is an extended regular expression on names (``""`` selects all), a list
+            (or other iterable) holds exact names, a `Filter` is a condition on attributes. A Polars frame gives its
+            column of names; a lazy one is collected when the scan is. Give either ``experiments`` or ``runs``.
+        runs: Which runs, in the same ways, by run id.
+        attributes: Which series. A string is an extended regular expression on names, a list holds exact names, an
+            `AttributeFilter` selects by name and type. None selects every float series.
+        include_time: ``"absolute"`` adds when each point was logged; None leaves it out.
+        step_range: First and last step, both inclusive; None leaves an end open.
+        lineage_to_the_root: Whether points inherited from the runs this one was forked from are included.
+        tail_limit: Only the last n points of each series, counted within ``step_range``; None for all.
+        include_point_previews: Whether points that are not final yet are included, with two columns about them.
+        source: What to read: the result of `open_source`, or its argument (the directory or URL of an archive, or an
+            API token). None takes the source that the environment names.
+
+    Returns:
+        A lazy frame with the columns ``project``, ``experiment`` or ``run`` and ``attribute`` (String), ``step`` and
+        ``value`` (Float64), and if requested ``timestamp`` (Datetime, UTC, milliseconds), ``is_preview`` (Boolean) and
+        ``preview_completion`` (Float32, 0 to 1). Points of a series come in step order, series in no promised order.
+
+    Raises:
+        ValueError: An argument cannot be used. Arguments are checked before anything is requested.
+        TypeError: A list of experiments or runs holds something that is not a name, or ``source`` is not a source.
+        QuerySyntaxError: A regular expression is not valid RE2; also a ValueError.
+        NeptuneProjectNotProvided: No project is given, and NEPTUNE_PROJECT is not set.
+        NeptuneProjectInaccessible: The project does not exist or you may not read it; raised when the query is
+            collected, as are all errors of the source.
 
     Example:
         >>> points = nf.scan_metrics(experiments="resnet", attributes=["train/loss"])
@@ -196,10 +276,36 @@ def scan_series(
     tail_limit: int | None = None,
     source: AnySource = None,
 ) -> pl.LazyFrame:
-    """Points of string, histogram and file series, a row per point. Takes the arguments of `fetch_series`.
+    """Scan the points of string, histogram and file series: a row per point.
 
-    Columns: ``project``, ``experiment`` or ``run``, ``attribute``, ``step``, ``timestamp`` if asked for, and
-    ``string``, ``histogram`` and ``file``, of which one is set.
+    Args:
+        project: ``workspace/name``; None takes NEPTUNE_PROJECT.
+        experiments: Which experiments. A string is an extended regular expression on names (``""`` selects all), a list
+            (or other iterable) holds exact names, a `Filter` is a condition on attributes. A Polars frame gives its
+            column of names; a lazy one is collected when the scan is. Give either ``experiments`` or ``runs``.
+        runs: Which runs, in the same ways, by run id.
+        attributes: Which series. A string is an extended regular expression on names, a list holds exact names, an
+            `AttributeFilter` selects by name and type. None selects every string, histogram and file series.
+        include_time: ``"absolute"`` adds when each point was logged; None leaves it out.
+        step_range: First and last step, both inclusive; None leaves an end open.
+        lineage_to_the_root: Whether points inherited from the runs this one was forked from are included.
+        tail_limit: Only the last n points of each series, counted within ``step_range``; None for all.
+        source: What to read: the result of `open_source`, or its argument (the directory or URL of an archive, or an
+            API token). None takes the source that the environment names.
+
+    Returns:
+        A lazy frame with the columns ``project``, ``experiment`` or ``run`` and ``attribute`` (String), ``step``
+        (Float64), if requested ``timestamp`` (Datetime, UTC, milliseconds), and ``string`` (String), ``histogram``
+        (Struct of ``type``, ``edges``, ``values``) and ``file`` (Struct of ``path``, ``size_bytes``, ``mime_type``), of
+        which one is set.
+
+    Raises:
+        ValueError: An argument cannot be used. Arguments are checked before anything is requested.
+        TypeError: A list of experiments or runs holds something that is not a name, or ``source`` is not a source.
+        QuerySyntaxError: A regular expression is not valid RE2; also a ValueError.
+        NeptuneProjectNotProvided: No project is given, and NEPTUNE_PROJECT is not set.
+        NeptuneProjectInaccessible: The project does not exist or you may not read it; raised when the query is
+            collected, as are all errors of the source.
 
     Example:
         >>> texts = nf.scan_series(experiments="", attributes="^samples/")
@@ -235,10 +341,39 @@ def scan_buckets(
     include_point_previews: bool = False,
     source: AnySource = None,
 ) -> pl.LazyFrame:
-    """Float series in at most ``limit`` (1 to 1000) ranges of steps, a row per series and range, as
-    `fetch_buckets` gives them in Polars. Takes its arguments.
+    """Scan float series in at most 1,000 ranges of steps (buckets): a row per series and bucket.
 
-    Conditions are applied after all buckets arrived: their ranges depend on all series of the question.
+    Conditions are applied after all buckets have arrived, because their ranges depend on all series of the request.
+
+    Args:
+        project: ``workspace/name``; None takes NEPTUNE_PROJECT.
+        experiments: Which experiments. A string is an extended regular expression on names (``""`` selects all), a list
+            (or other iterable) holds exact names, a `Filter` is a condition on attributes. A Polars frame gives its
+            column of names; a lazy one is collected when the scan is. Give either ``experiments`` or ``runs``.
+        runs: Which runs, in the same ways, by run id.
+        attributes: Which series. A string is an extended regular expression on names, a list holds exact names, an
+            `AttributeFilter` selects by name and type. None selects every float series.
+        limit: The number of buckets, 1 to 1000. The range of steps over all series is cut into that many.
+        lineage_to_the_root: Whether points inherited from the runs this one was forked from are included.
+        include_point_previews: Whether points that are not final yet are included.
+        source: What to read: the result of `open_source`, or its argument (the directory or URL of an archive, or an
+            API token). None takes the source that the environment names.
+
+    Returns:
+        A lazy frame with the columns ``project``, ``experiment`` or ``run`` and ``attribute`` (String), ``index``
+        (Int64), the bucket's range (``from_x``, ``to_x``], its first and last finite point ``first_x``, ``first_y``,
+        ``last_x`` and ``last_y``, of its finite values ``local_min``, ``local_max`` and ``local_sum`` (all Float64),
+        and the counts ``finite_point_count``, ``nan_count``, ``positive_inf_count`` and ``negative_inf_count`` (Int64).
+        Bucket 0 holds only the points at the smallest step, so there may be one bucket more than ``limit``. Empty
+        buckets are left out.
+
+    Raises:
+        ValueError: An argument cannot be used. Arguments are checked before anything is requested.
+        TypeError: A list of experiments or runs holds something that is not a name, or ``source`` is not a source.
+        QuerySyntaxError: A regular expression is not valid RE2; also a ValueError.
+        NeptuneProjectNotProvided: No project is given, and NEPTUNE_PROJECT is not set.
+        NeptuneProjectInaccessible: The project does not exist or you may not read it; raised when the query is
+            collected, as are all errors of the source.
 
     Example:
         >>> buckets = nf.scan_buckets(experiments=["resnet-1"], attributes=["train/loss"], limit=2)
@@ -271,25 +406,31 @@ def sql(
     include_time: str | None = None,
     source: AnySource = None,
 ) -> pl.LazyFrame:
-    """A SELECT over the scans, as a lazy frame; conditions, columns and limits are pushed into the source.
+    """Run a SELECT over the scans; conditions, columns and limits are pushed down into the source.
 
-    Tables: ``metrics``, ``series``, ``buckets``, ``attributes``, ``runs`` and ``"table"`` (in double quotes, as the
-    word means something in SQL), each the scan of that name. Only those that the query names are set up. Names
-    with a slash are written in double quotes: ``"config/lr"``. In ``"table"`` a name with several types among the
-    runs has a column for each: ``"config/lr:float"``, ``"config/lr:string"``.
+    The tables are ``metrics``, ``series``, ``buckets``, ``attributes``, ``runs`` and ``"table"``, each the scan of that
+    name (``"table"`` needs double quotes because it is a word of SQL). Only the tables that the query names are set up.
+    Names with a slash need double quotes too: ``"config/lr"``. In ``"table"``, a name with several types among the runs
+    has a column for each: ``"config/lr:float"``, ``"config/lr:string"``.
 
     Args:
         query: The SELECT, in the dialect of Polars' ``SQLContext``.
-        project: See `neptune_frames.api`, as for the others.
-        experiments: Labels rows by ``experiment``.
-        runs: Labels rows by ``run``; without ``experiments`` and ``runs``, every run.
-        attributes: Which attributes all tables are about.
+        project: ``workspace/name``; None takes NEPTUNE_PROJECT.
+        experiments: Which experiments, as for `scan_metrics`; rows are labelled by ``experiment``.
+        runs: Which runs, as for `scan_metrics`; rows are labelled by ``run``. Without either, all runs.
+        attributes: Which attributes the tables are about, as for `scan_metrics`.
         include_time: ``"absolute"`` adds ``timestamp`` to ``metrics`` and ``series``.
-        source: See `neptune_frames.api`.
+        source: What to read: the result of `open_source`, or its argument (the directory or URL of an archive, or an
+            API token). None takes the source that the environment names.
+
+    Returns:
+        A lazy frame with the columns of the SELECT.
 
     Raises:
+        TypeError: The query is not a string.
         polars.exceptions.SQLInterfaceError: The query cannot be understood, or names another table.
         polars.exceptions.ColumnNotFoundError: It names a column that no table has.
+        ValueError: Another argument cannot be used.
 
     Example:
         >>> nf.sql('''
@@ -328,9 +469,16 @@ def sql(
 
 
 def explain(lazy: pl.LazyFrame) -> str:
-    """What a lazy query asks of its sources and what is filtered after, scan by scan, and the plan of Polars.
+    """Show what a lazy query asks of its sources and what is filtered afterwards, scan by scan, then Polars' plan.
 
-    Nothing is fetched. `LazyFrame.explain` says the same in one line per scan.
+    Args:
+        lazy: The query. Nothing is fetched.
+
+    Returns:
+        Several lines of text. ``LazyFrame.explain`` shows the same in one line per scan.
+
+    Raises:
+        TypeError: It is not a frame.
 
     Example:
         >>> points = nf.scan_metrics(experiments=["vit-1"], attributes=["train/loss"])

@@ -1,13 +1,13 @@
 """Read experiments: lists, tables, metrics, series and files, as pandas data frames.
 
 The interface of the official `neptune-query` package, version 1.14, answered by `neptune_frames` from a
-Neptune server (``NEPTUNE_API_TOKEN``) or from a Parquet archive (``NEPTUNE_ARCHIVE``). Functions here speak of
-experiments by name; `neptune_query.runs` has the same ones for runs by id, `neptune_query.experimental` has
+Neptune server (``NEPTUNE_API_TOKEN``) or from a Parquet archive (``NEPTUNE_ARCHIVE``). The functions here are about
+experiments, by name; `neptune_query.runs` has the same ones for runs, by id, and `neptune_query.experimental` has
 tables across projects.
 
 In every function
 
-- ``project`` is ``workspace/name``; without it ``NEPTUNE_PROJECT`` counts;
+- ``project`` is ``workspace/name``; without it, ``NEPTUNE_PROJECT`` is used;
 - ``experiments`` is a regular expression on the name, a list of exact names, or a `Filter`; None selects all;
 - ``attributes`` is a regular expression on the name, a list of exact names, or an `AttributeFilter`; None
   selects all that the function can return.
@@ -64,16 +64,16 @@ _warn_of_official_distribution("neptune-query")
 def set_api_token(api_token: str) -> _calls.Context:
     """Use this API token from now on, in all threads of the process, instead of ``NEPTUNE_API_TOKEN``.
 
-    Calls that are under way keep the token they started with.
+    Calls already in progress keep the token they started with.
 
     Args:
-        api_token: The token; whitespace around it does not matter.
+        api_token: The token; whitespace around it is ignored.
 
     Returns:
         The new setting (``project``, ``api_token``); printing it does not show the token.
 
     Raises:
-        ValueError: If it is not text, or empty. Whether it is a valid token shows when it is used.
+        ValueError: If it is not a string, or empty. Whether it is valid is checked when it is used.
 
     Example:
         >>> nq.set_api_token("eyJhcGlfYWRkcmVzcyI6Imh0dHA6Ly8xMjcuMC4wLjEifQ==")
@@ -163,7 +163,7 @@ def fetch_experiments_table(
             an empty list for rows without columns.
         sort_by: Attribute that orders the rows. Its type is looked up if it is not given.
         sort_direction: ``"asc"`` or ``"desc"``.
-        limit: Number of rows at most, after sorting; None for all.
+        limit: Maximum number of rows, after sorting; None for all.
         type_suffix_in_column_names: Name columns ``name:type``; then a name may have several types.
 
     Returns:
@@ -223,7 +223,7 @@ def fetch_metrics(
         include_time: ``"absolute"`` adds when each point was logged.
         step_range: First and last step, both included; None leaves an end open.
         lineage_to_the_root: Include points inherited from the experiments this one was forked from.
-        tail_limit: Only the last points of each metric, this many, counted after ``step_range``.
+        tail_limit: Only the last n points of each metric, within ``step_range``; None for all.
         type_suffix_in_column_names: Name columns ``name:float_series``.
         include_point_previews: Include points that are not final yet, and say which.
 
@@ -271,7 +271,7 @@ def fetch_metric_buckets(
     lineage_to_the_root: bool = True,
     include_point_previews: bool = False,
 ) -> pd.DataFrame:
-    """Metrics in buckets of steps, one point from each: long series at a size that can be drawn.
+    """Metrics in buckets of steps, one point from each: long series at a size that can be plotted.
 
     The range of steps over all metrics asked for is cut into ``limit`` buckets of one width. The first bucket
     of a metric shows its first finite point, every later one its last.
@@ -338,10 +338,10 @@ def fetch_series(
         include_time: ``"absolute"`` adds when each value was logged.
         step_range: First and last step, both included; None leaves an end open.
         lineage_to_the_root: Include values inherited from the experiments this one was forked from.
-        tail_limit: Only the last values of each series, this many, counted after ``step_range``.
+        tail_limit: Only the last n values of each series, within ``step_range``; None for all.
 
     Returns:
-        A frame with the index (``experiment``, ``step``) and a column per series, all sorted; cells are text,
+        A frame with the index (``experiment``, ``step``) and a column per series, all sorted; cells are strings,
         `Histogram` or `File`. With time, columns have a second level: ``value``, ``absolute_time``.
 
     Raises:
@@ -378,22 +378,23 @@ def download_files(
 
     They go to ``destination / experiment / attribute path [/ step] + extension``, where characters other than
     letters, digits, ``_`` and ``-`` are replaced by ``_``. No name leads out of the destination, and two
-    different files never share a path: those that would get a digest in their names.
+    different files never share a path: where they would, a digest is added to the name.
 
     Args:
         files: A `File`, a table or series frame of this module (or a part of it), or any iterable of files.
-            Everything in there that is not a file is passed over.
-        destination: A directory, made if it is not there; default the current one.
+            Everything else in it is skipped.
+        destination: A directory, created if it does not exist; the default is the current one.
 
     Returns:
         A frame with the index (``experiment``, ``step``), a column per attribute and absolute paths as cells;
-        a file that is not in the store is missing. Files that are not in a series have the step NaN.
+        the cell of a file that is not in the store is missing. Files outside a series have
+        the step NaN.
 
     Raises:
         ValueError: If ``files`` is none of the above, or two files have the same experiment, attribute and step.
         NeptuneUserError: If some files belong to runs: those go to `neptune_query.runs.download_files`.
         NotADirectoryError, PermissionError: If the destination is a file or cannot be written to.
-        NeptuneFileDownloadError: If a file cannot be brought.
+        NeptuneFileDownloadError: If a file cannot be downloaded.
 
     Example:
         >>> table = nq.fetch_experiments_table(experiments=["resnet-1"], attributes=AttributeFilter(type="file"))

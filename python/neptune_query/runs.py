@@ -117,7 +117,7 @@ def fetch_runs_table(
             an empty list for rows without columns.
         sort_by: Attribute that orders the rows. Its type is looked up if it is not given.
         sort_direction: ``"asc"`` or ``"desc"``.
-        limit: Number of rows at most, after sorting; None for all.
+        limit: Maximum number of rows, after sorting; None for all.
         type_suffix_in_column_names: Name columns ``name:type``; then a name may have several types.
 
     Returns:
@@ -177,7 +177,7 @@ def fetch_metrics(
         include_time: ``"absolute"`` adds when each point was logged.
         step_range: First and last step, both included; None leaves an end open.
         lineage_to_the_root: Include points inherited from the runs this one was forked from.
-        tail_limit: Only the last points of each metric, this many, counted after ``step_range``.
+        tail_limit: Only the last n points of each metric, within ``step_range``; None for all.
         type_suffix_in_column_names: Name columns ``name:float_series``.
         include_point_previews: Include points that are not final yet, and say which.
 
@@ -225,7 +225,7 @@ def fetch_metric_buckets(
     lineage_to_the_root: bool = True,
     include_point_previews: bool = False,
 ) -> pd.DataFrame:
-    """Metrics in buckets of steps, one point from each: long series at a size that can be drawn.
+    """Metrics in buckets of steps, one point from each: long series at a size that can be plotted.
 
     The range of steps over all metrics asked for is cut into ``limit`` buckets of one width. The first bucket
     of a metric shows its first finite point, every later one its last.
@@ -292,10 +292,10 @@ def fetch_series(
         include_time: ``"absolute"`` adds when each value was logged.
         step_range: First and last step, both included; None leaves an end open.
         lineage_to_the_root: Include values inherited from the runs this one was forked from.
-        tail_limit: Only the last values of each series, this many, counted after ``step_range``.
+        tail_limit: Only the last n values of each series, within ``step_range``; None for all.
 
     Returns:
-        A frame with the index (``run``, ``step``) and a column per series, all sorted; cells are text,
+        A frame with the index (``run``, ``step``) and a column per series, all sorted; cells are strings,
         `Histogram` or `File`. With time, columns have a second level: ``value``, ``absolute_time``.
 
     Raises:
@@ -332,22 +332,23 @@ def download_files(
 
     They go to ``destination / run / attribute path [/ step] + extension``, where characters other than
     letters, digits, ``_`` and ``-`` are replaced by ``_``. No name leads out of the destination, and two
-    different files never share a path: those that would get a digest in their names.
+    different files never share a path: where they would, a digest is added to the name.
 
     Args:
         files: A `File`, a table or series frame of this module (or a part of it), or any iterable of files.
-            Everything in there that is not a file is passed over.
-        destination: A directory, made if it is not there; default the current one.
+            Everything else in it is skipped.
+        destination: A directory, created if it does not exist; the default is the current one.
 
     Returns:
         A frame with the index (``run``, ``step``), a column per attribute and absolute paths as cells;
-        a file that is not in the store is missing. Files that are not in a series have the step NaN.
+        the cell of a file that is not in the store is missing. Files outside a series have
+        the step NaN.
 
     Raises:
         ValueError: If ``files`` is none of the above, or two files have the same run, attribute and step.
         NeptuneUserError: If some files belong to experiments: those go to `neptune_query.download_files`.
         NotADirectoryError, PermissionError: If the destination is a file or cannot be written to.
-        NeptuneFileDownloadError: If a file cannot be brought.
+        NeptuneFileDownloadError: If a file cannot be downloaded.
 
     Example:
         >>> table = nr.fetch_runs_table(runs=["run-1"], attributes=AttributeFilter(type="file"))

@@ -53,7 +53,7 @@ FETCHES: dict[str, Callable[..., Any]] = {
     "table": lambda **where: nf.fetch_table(**where),
 }
 SUMMARIES = {
-    "metrics": "MetricsResult: 40 points; .collect() .lazy() .long() .to_arrow() .to_pandas() .plot()",
+    "metrics": "MetricsResult: 40 points; wide: .collect() .lazy() .to_pandas(); long: .long() .to_arrow(); .plot()",
     "series": "ObjectSeries: 6 points; .collect() .lazy() .to_arrow() .to_pandas()",
     "buckets": "BucketedMetrics: 10 buckets of 2 series; .collect() .lazy() .to_arrow() .to_pandas()",
     "table": "RunTable: 2 experiments x 11 attributes; .collect() .lazy() .to_arrow() .to_pandas()",

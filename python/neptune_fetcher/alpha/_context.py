@@ -12,7 +12,11 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Context:
-    """A project and an API token. The token is an attribute, but never shown.
+    """A project and an API token. The token is an attribute, but is never shown.
+
+    Args:
+        project: ``workspace/name``, or None.
+        api_token: The API token, or None.
 
     Example:
         >>> Context(project="team/vision").with_project("team/audio")
@@ -23,13 +27,41 @@ class Context:
     api_token: str | None = field(default=None, repr=False)
 
     def with_project(self, project: str) -> Context:
-        """The same context with another project."""
+        """The same context with another project.
+
+        Args:
+            project: ``workspace/name``.
+
+        Returns:
+            A new context.
+
+        Raises:
+            ValueError: The project is empty.
+
+        Example:
+            >>> Context(project="team/vision").with_project("team/audio").project
+            'team/audio'
+        """
         if not project:
             raise ValueError("A project name must be given: workspace/name")
         return replace(self, project=project)
 
     def with_api_token(self, api_token: str) -> Context:
-        """The same context with another token."""
+        """The same context with another token.
+
+        Args:
+            api_token: The API token.
+
+        Returns:
+            A new context.
+
+        Raises:
+            ValueError: The token is empty.
+
+        Example:
+            >>> Context(project="team/vision").with_api_token("eyJhcGlfYWRkcmVzcyI6Imh0dHA6Ly8xMjcuMC4wLjEifQ==")
+            Context(project='team/vision')
+        """
         if not api_token:
             raise ValueError("An API token must be given")
         return replace(self, api_token=api_token)
@@ -37,6 +69,9 @@ class Context:
 
 def get_context() -> Context:
     """The context that is used where none is passed.
+
+    Returns:
+        The global context.
 
     Example:
         >>> get_context()
@@ -46,7 +81,13 @@ def get_context() -> Context:
 
 
 def set_context(context: Context | None = None) -> Context:
-    """Use this context from now on; None reads NEPTUNE_PROJECT and NEPTUNE_API_TOKEN again.
+    """Use this context from now on.
+
+    Args:
+        context: The context; None reads NEPTUNE_PROJECT and NEPTUNE_API_TOKEN again.
+
+    Returns:
+        The new global context.
 
     Example:
         >>> set_context(Context(project="team/audio"))
@@ -62,6 +103,15 @@ def set_context(context: Context | None = None) -> Context:
 def set_project(project: str) -> Context:
     """Use this project from now on.
 
+    Args:
+        project: ``workspace/name``.
+
+    Returns:
+        The new global context.
+
+    Raises:
+        ValueError: The project is empty.
+
     Example:
         >>> set_project("team/audio")
         Context(project='team/audio')
@@ -70,7 +120,16 @@ def set_project(project: str) -> Context:
 
 
 def set_api_token(api_token: str) -> Context:
-    """Use this token from now on. Printing the context does not show it.
+    """Use this token from now on.
+
+    Args:
+        api_token: The API token. Whether it is valid is checked when it is used.
+
+    Returns:
+        The new global context; printing it does not show the token.
+
+    Raises:
+        ValueError: The token is empty.
 
     Example:
         >>> set_api_token("eyJhcGlfYWRkcmVzcyI6Imh0dHA6Ly8xMjcuMC4wLjEifQ==")

@@ -28,7 +28,21 @@ __all__ = [
 
 @public_call("alpha.runs.list_runs")
 def list_runs(runs: str | list[str] | Filter | None = None, context: Context | None = None) -> list[str]:
-    """Custom ids of the runs, in ascending order.
+    """List the ids of runs, in ascending order.
+
+    Args:
+        runs: Regular expression on the custom run id, list of exact ids, or `filters.Filter`; None for all.
+        context: Project and token to use instead of the global `Context`.
+
+    Returns:
+        The ids; empty if nothing matches.
+
+    Raises:
+        ValueError: An argument is not one of those above.
+        NeptuneProjectNotProvided: There is no project.
+        NeptuneApiTokenNotProvided: There is neither a token nor an archive.
+        NeptuneProjectInaccessible: The project does not exist or you may not read it.
+        AttributeTypeInferenceError: The type of an attribute in a filter is not given and cannot be determined.
 
     Example:
         >>> list_runs("^run")
@@ -43,7 +57,22 @@ def list_attributes(
     attributes: str | list[str] | AttributeFilter | None = None,
     context: Context | None = None,
 ) -> list[str]:
-    """Names of the attributes that the runs have, in ascending order, each once.
+    """List the names of the attributes that runs have, in ascending order, each once.
+
+    Args:
+        runs: Regular expression on the custom run id, list of exact ids, or `filters.Filter`; None for all.
+        attributes: Regular expression on the name, list of exact names, or `filters.AttributeFilter`; None for all.
+        context: Project and token to use instead of the global `Context`.
+
+    Returns:
+        The names; empty if nothing matches.
+
+    Raises:
+        ValueError: An argument is not one of those above.
+        NeptuneProjectNotProvided: There is no project.
+        NeptuneApiTokenNotProvided: There is neither a token nor an archive.
+        NeptuneProjectInaccessible: The project does not exist or you may not read it.
+        AttributeTypeInferenceError: The type of an attribute in a filter is not given and cannot be determined.
 
     Example:
         >>> list_attributes(["run-2"], "^train/")
@@ -62,15 +91,30 @@ def fetch_runs_table(
     type_suffix_in_column_names: bool = False,
     context: Context | None = None,
 ) -> pd.DataFrame:
-    """A table: a row for each run, columns (``attribute``, ``aggregation``).
+    """Fetch a table: a row for each run, a column for each attribute and aggregation.
 
-    The second level is empty for single values, an aggregation for series, and ``mime_type``, ``path`` or
-    ``size_bytes`` for files. Missing cells are NaN (NaT).
+    Args:
+        runs: Regular expression on the custom run id, list of exact ids, or `filters.Filter`; None for all.
+        attributes: Regular expression on the name, list of exact names, or `filters.AttributeFilter`; None for all.
+        sort_by: Attribute that orders the rows: a name, whose type is looked up, or a `filters.Attribute` with its
+            type.
+        sort_direction: ``"asc"`` or ``"desc"``.
+        limit: The most rows, after sorting; None for all.
+        type_suffix_in_column_names: Name columns ``name:type``; then a name may have several types.
+        context: Project and token to use instead of the global `Context`.
+
+    Returns:
+        A pandas frame with the index ``run`` and the column levels (``attribute``, ``aggregation``). The second level
+        is empty for single values, an aggregation for series, and ``mime_type``, ``path`` or ``size_bytes`` for files.
+        Missing cells are NaN (NaT).
 
     Raises:
-        AttributeTypeInferenceError: If a type that was not given cannot be found, or is not the only one.
-        ConflictingAttributeTypes: If a name has several types and there is no type suffix.
-        ValueError: If an argument is not one of the documented ones.
+        ConflictingAttributeTypes: A name has several types and there is no type suffix.
+        ValueError: An argument is not one of those above.
+        NeptuneProjectNotProvided: There is no project.
+        NeptuneApiTokenNotProvided: There is neither a token nor an archive.
+        NeptuneProjectInaccessible: The project does not exist or you may not read it.
+        AttributeTypeInferenceError: The type of an attribute in a filter is not given and cannot be determined.
 
     Example:
         >>> fetch_runs_table(["run-2"], ["config/lr", "train/loss"]).columns.to_list()
@@ -93,13 +137,29 @@ def fetch_metrics(
     include_point_previews: bool = False,
     context: Context | None = None,
 ) -> pd.DataFrame:
-    """Values of float series by (run, step), a column for each attribute, all sorted.
+    """Fetch the values of float series by step.
 
-    With time or previews columns have a second level: ``absolute_time``, ``is_preview``,
-    ``preview_completion``, ``value``. Steps in ``step_range`` are inclusive; ``tail_limit`` keeps the last points.
+    Args:
+        runs: Regular expression on the custom run id, list of exact ids, or `filters.Filter`. Must be given.
+        attributes: Regular expression on the name, list of exact names, or `filters.AttributeFilter`. Must be given.
+        include_time: ``"absolute"`` adds when each point was logged; None leaves it out.
+        step_range: First and last step, both inclusive; None leaves an end open.
+        lineage_to_the_root: Whether points inherited from the runs this one was forked from are included.
+        tail_limit: Only the last n points of each series, counted within ``step_range``; None for all.
+        type_suffix_in_column_names: Name columns ``name:float_series``.
+        include_point_previews: Whether points that are not final yet are included, and which ones they are.
+        context: Project and token to use instead of the global `Context`.
+
+    Returns:
+        A pandas frame with the index (``run``, ``step``) and a float64 column for each attribute, all sorted. With time
+        or previews, columns have a second level: ``absolute_time``, ``is_preview``, ``preview_completion``, ``value``.
 
     Raises:
-        ValueError: If an argument is not one of the documented ones.
+        ValueError: An argument is not one of those above.
+        NeptuneProjectNotProvided: There is no project.
+        NeptuneApiTokenNotProvided: There is neither a token nor an archive.
+        NeptuneProjectInaccessible: The project does not exist or you may not read it.
+        AttributeTypeInferenceError: The type of an attribute in a filter is not given and cannot be determined.
 
     Example:
         >>> fetch_metrics(["run-2"], ["train/loss"], tail_limit=1)["train/loss"].to_dict()
@@ -130,10 +190,27 @@ def fetch_series(
     tail_limit: int | None = None,
     context: Context | None = None,
 ) -> pd.DataFrame:
-    """Values of string series, in the layout of `fetch_metrics`.
+    """Fetch the values of string series by step.
+
+    Args:
+        runs: Regular expression on the custom run id, list of exact ids, or `filters.Filter`. Must be given.
+        attributes: Regular expression on the name, list of exact names, or `filters.AttributeFilter`. Must be given.
+        include_time: ``"absolute"`` adds when each point was logged; None leaves it out.
+        step_range: First and last step, both inclusive; None leaves an end open.
+        lineage_to_the_root: Whether points inherited from the runs this one was forked from are included.
+        tail_limit: Only the last n points of each series, counted within ``step_range``; None for all.
+        context: Project and token to use instead of the global `Context`.
+
+    Returns:
+        A pandas frame with the index (``run``, ``step``) and a column of strings for each attribute, all sorted. With
+        time, columns have a second level: ``absolute_time``, ``value``.
 
     Raises:
-        ValueError: If an argument is not one of the documented ones.
+        ValueError: An argument is not one of those above.
+        NeptuneProjectNotProvided: There is no project.
+        NeptuneApiTokenNotProvided: There is neither a token nor an archive.
+        NeptuneProjectInaccessible: The project does not exist or you may not read it.
+        AttributeTypeInferenceError: The type of an attribute in a filter is not given and cannot be determined.
 
     Example:
         >>> fetch_series(["run-2"], ["samples/text"], lineage_to_the_root=False)["samples/text"].to_list()
@@ -152,14 +229,29 @@ def download_files(
     destination: str | Path | None = None,
     context: Context | None = None,
 ) -> pd.DataFrame:
-    """Download files to ``destination / run / attribute path``; gives a frame of their paths.
+    """Download files to ``destination / run / attribute path``.
 
-    Characters of names other than letters, digits, ``_`` and ``-`` become ``_``. A file that is not there is missing
-    in the frame.
+    Characters of names other than letters, digits, ``_`` and ``-`` are replaced by ``_``.
+
+    Args:
+        runs: Regular expression on the custom run id, list of exact ids, or `filters.Filter`; None for all.
+        attributes: Regular expression on the name, list of exact names, or `filters.AttributeFilter`; None for all.
+        destination: Directory, created if it does not exist; None is the current one.
+        context: Project and token to use instead of the global `Context`.
+
+    Returns:
+        A pandas frame with the index ``run``, a column for each attribute and local paths in the cells. The cell of a
+        file that the server does not have is missing.
 
     Raises:
-        NotADirectoryError, PermissionError: If the destination is a file or cannot be written to.
-        NeptuneFileDownloadError: If a file cannot be brought.
+        NotADirectoryError: The destination is a file.
+        PermissionError: The destination cannot be written to.
+        NeptuneFileDownloadError: A file cannot be downloaded.
+        ValueError: An argument is not one of those above.
+        NeptuneProjectNotProvided: There is no project.
+        NeptuneApiTokenNotProvided: There is neither a token nor an archive.
+        NeptuneProjectInaccessible: The project does not exist or you may not read it.
+        AttributeTypeInferenceError: The type of an attribute in a filter is not given and cannot be determined.
 
     Example:
         >>> download_files(["run-2"], ["plots/roc"], destination="downloads")["plots/roc"].item()

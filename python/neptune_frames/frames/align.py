@@ -37,32 +37,35 @@ def align(
     value: str = VALUE,
     extrapolate: bool = False,
 ) -> pl.LazyFrame:
-    """Every series of a long frame at the same steps, ready to be averaged or compared; lazily.
+    """Bring every series of a long frame to the same steps, so that they can be averaged or compared; lazily.
 
-    Takes what `scan_metrics`, `fetch_metrics` or a query of yours on them gives. The result is
-    a long frame too (``project``, ``experiment`` or ``run``, ``attribute``, as far as they are there, ``step``,
-    the value), with a row per series and common step, in that order. The value is null where it is not known:
-    before the first point of a series, and unless asked for, after its last one. Points whose value is null
-    do not count; a NaN is a value.
+    Accepts the result of `scan_metrics` or `fetch_metrics`, or a query of your own on them. The value is null where it
+    is not known: before the first point of a series and, unless ``extrapolate`` is set, after its last one. Points
+    whose value is null do not count; NaN is a value.
 
-    The frame is read once, and whole: a value may come from a step that a condition on the result excludes. So say what
-    is not needed before it is aligned. The result has series x steps rows, which can be many more than there are
-    points; more than 200 million are refused. Steps are taken to be finite, and each to be there once in a series.
+    The frame is read once, and as a whole, because a value may come from a step that a condition on the result
+    excludes. So filter before you align. The result has series x steps rows, which can be far more than there are
+    points; more than 200 million are refused. Steps must be finite, and occur once in each series.
 
     Args:
         frame: The long frame.
-        steps: The common steps: None takes every step that some series has; a number n takes the multiples of n
-            between the first and the last step of the frame; several numbers are the steps themselves.
-        how: What the value at a step is made of, where the series has no point at it: ``"forward"`` takes the
-            last point before it, ``"nearest"`` the nearest one (of two, the earlier), ``"linear"`` interpolates
-            between the two around it, None leaves it null.
-        value: The column to align; others are left out.
-        extrapolate: Whether the value of the last point holds after it too, and, unless filling forward, that of
-            the first point before it.
+        steps: The common steps. None takes every step of any series; a number n takes the multiples of n between the
+            first and the last step of the frame; several numbers are the steps themselves.
+        how: How to fill a step at which the series has no point: ``"forward"`` takes the last point before it,
+            ``"nearest"`` the nearest one (of two, the earlier), ``"linear"`` interpolates between the two around it,
+            None leaves it null.
+        value: The column to align; other value columns are left out.
+        extrapolate: Whether the last value of a series also holds after its last point and, unless filling forward, the
+            first value before its first point.
+
+    Returns:
+        A lazy long frame with a row per series and common step: ``project``, ``experiment`` or ``run``, and
+        ``attribute`` (as far as the frame has them), ``step`` (Float64) and the value, in ascending order.
 
     Raises:
-        TypeError: It is not a frame, or a step is not a number.
-        ValueError: The frame lacks a column, or an argument cannot be used; when it is collected, too many rows.
+        TypeError: ``frame`` is not a frame, or a step is not a number.
+        ValueError: The frame lacks a column, or an argument cannot be used; when collected, there would be too many
+            rows.
 
     Example:
         >>> points = nf.scan_metrics(experiments="resnet", attributes=["train/loss"], lineage_to_the_root=False)

@@ -26,15 +26,19 @@ _PREVIEW_ROWS = 8
 
 
 class MetricsResult:
-    """Points of float series. They were fetched when this was made; shapes are made when asked for.
+    """The points of float series, already fetched. You choose the shape; it is made when you ask for it.
 
-    ============================== =========================================================
-    ``collect()``, ``lazy()``      wide Polars frame: label, step, a column per attribute
-    ``long()``                     long Polars LazyFrame: a row per point
-    ``to_arrow()``                 long Arrow table; also ``pa.table(result)``, DuckDB, ...
-    ``to_pandas()``                the documented pandas frame
-    ``plot()``                     an Altair chart
-    ============================== =========================================================
+    ============================================================== ==================================================
+    ``collect()``, ``lazy()``                                      wide Polars frame: a row per label and step, a
+                                                                   column per attribute
+    ``long()``                                                     long Polars LazyFrame: a row per point
+    ``to_arrow()``, ``pa.table(result)``, ``pl.DataFrame(result)`` long, as an Arrow table or stream ``to_pandas()``
+    wide: the frame of `neptune_query.fetch_metrics` ``plot()``                                                     an
+    Altair chart
+    ============================================================== ==================================================
+
+    Note that ``collect()`` is wide while ``pl.DataFrame(result)`` and ``to_arrow()`` are long: Arrow consumers get a
+    schema that does not depend on the data.
 
     Args:
         batches: SERIES_POINTS batches. They are read to the end here.
@@ -61,9 +65,17 @@ class MetricsResult:
         return sum(map(len, self._blocks))
 
     def collect(self) -> pl.DataFrame:
-        """The wide Polars frame: ``experiment`` or ``run``, ``step``, one column per attribute.
+        """The wide Polars frame: a row per label and step, in ascending order, and a column per attribute.
 
-        Rows ascend by label and step, columns by name. See `neptune_frames.frames.metrics_wide`.
+        Returns:
+            A frame with ``experiment`` or ``run`` (String), ``step`` (Float64), and a column per attribute, ascending
+            by name: Float64, or with time or previews a struct of ``value``, ``timestamp``, ``is_preview`` and
+            ``preview_completion`` as requested. A missing point is null, NaN stays NaN. For a row per point, see
+            `long`.
+
+        Example:
+            >>> nf.fetch_metrics(experiments=["vit-1"], attributes="^train/").collect().columns
+            ['experiment', 'step', 'train/accuracy', 'train/loss']
         """
         from neptune_frames.frames.metrics_wide import wide_frame
 
@@ -71,11 +83,29 @@ class MetricsResult:
         return wide_frame(self._pivot, self.kind.value, [field.name for field in point if field.name != "step"])
 
     def lazy(self) -> pl.LazyFrame:
-        """The wide frame, as the start of a lazy query."""
+        """The wide frame of `collect`, as the start of a lazy query.
+
+        Returns:
+            A lazy frame.
+
+        Example:
+            >>> losses = nf.fetch_metrics(experiments=["vit-1"], attributes=["train/loss"]).lazy()
+            >>> losses.select(pl.col("train/loss").min()).collect().item()
+            1.0
+        """
         return self.collect().lazy()
 
     def long(self) -> pl.LazyFrame:
-        """A row per point: project, label, attribute, step, value (and time, previews), made as it is read."""
+        """The long Polars frame: a row per point, made piece by piece as it is read.
+
+        Returns:
+            A lazy frame with the columns of `neptune_frames.scan_metrics`: ``project``, ``experiment`` or ``run``,
+            ``attribute``, ``step``, ``value``, and time and previews if requested.
+
+        Example:
+            >>> nf.fetch_metrics(experiments=["vit-1"], attributes="^train/").long().select(pl.len()).collect().item()
+            10
+        """
         from neptune_frames.frames.lazy_source import Plan, scan_frames
 
         layout = self._layout
@@ -87,17 +117,32 @@ class MetricsResult:
         )
 
     def to_arrow(self) -> pa.Table:
-        """The long frame as an Arrow table; names are dictionary-encoded."""
+        """The long frame as an Arrow table: a row per point.
+
+        Returns:
+            A table with the columns of `long`; names are dictionary-encoded.
+
+        Example:
+            >>> nf.fetch_metrics(experiments=["vit-1"], attributes="^train/").to_arrow().num_rows
+            10
+        """
         return pa.Table.from_batches(self._record_batches(), schema=self._layout.arrow_schema(self._options))
 
     def to_pandas(self, *, type_suffix: bool = False) -> pd.DataFrame:
-        """The documented frame: index (label, step), one column per attribute, or two column levels.
+        """The frame of `neptune_query.fetch_metrics`: wide, with the index (label, step).
 
         Args:
             type_suffix: Whether column names end in ``:float_series``.
 
+        Returns:
+            A pandas frame with a float64 column per attribute, or two column levels with time or previews.
+
         Raises:
-            MissingDependencyError: If pandas is not installed.
+            MissingDependencyError: pandas is not installed.
+
+        Example:
+            >>> nf.fetch_metrics(experiments=["vit-1"], attributes=["train/loss"]).to_pandas().index.names
+            FrozenList(['experiment', 'step'])
         """
         from neptune_frames.frames.metrics_pandas import metrics_frame
 
@@ -118,11 +163,25 @@ class MetricsResult:
         points: int = 10_000,
         max_lines: int = 50,
     ) -> AnyChart:
-        """A line chart of the points: `neptune_frames.plot` of the long frame, with its arguments.
+        """A line chart of the points: `neptune_frames.plot` of the long frame.
+
+        Args:
+            x: The column on the x axis: ``step``, or ``timestamp`` if it was requested.
+            log: Whether the y axis is logarithmic.
+            title: The title; by default the names of the attributes.
+            points: The most points to draw.
+            max_lines: The most lines to draw.
+
+        Returns:
+            An Altair chart.
 
         Raises:
-            MissingDependencyError: If Altair is not installed.
-            ValueError: If there is no point, or too many series to tell apart.
+            MissingDependencyError: Altair is not installed.
+            ValueError: There are no points, or too many series.
+
+        Example:
+            >>> nf.fetch_metrics(experiments=["vit-1"], attributes=["train/loss"]).plot().to_dict()["title"]["subtitle"]
+            ['all 5 points drawn']
         """
         from neptune_frames.frames.plot import plot
 
@@ -141,7 +200,7 @@ class MetricsResult:
         return f"<p>{escape(self._summary())}</p>{table}"
 
     def _summary(self) -> str:
-        ways = ".collect() .lazy() .long() .to_arrow() .to_pandas() .plot()"
+        ways = "wide: .collect() .lazy() .to_pandas(); long: .long() .to_arrow(); .plot()"
         return f"{type(self).__name__}: {len(self):,} points; {ways}"
 
     def _preview(self) -> pl.DataFrame:

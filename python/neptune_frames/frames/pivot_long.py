@@ -50,30 +50,32 @@ def pivot(
     values: str | Sequence[str] | None = None,
     index: str | Sequence[str] | None = None,
 ) -> pl.LazyFrame:
-    """A long frame as a wide one: a row per (label, step), a column per attribute, made when it is collected.
+    """Turn a long frame into a wide one, lazily: a row per experiment (or run) and step, a column per attribute.
 
-    Takes what `scan_metrics`, `fetch_metrics` or a query of yours on them gives: any frame with
-    the columns ``experiment`` or ``run``, ``attribute``, ``step`` and the values. Rows ascend by label and
-    step. A cell without a point is null, a NaN stays NaN; where a series has several points at a step, the
-    first one that is neither null nor NaN counts. An attribute named like a row column gets the suffix
-    ``:float_series``.
+    Accepts the result of `scan_metrics` or `fetch_metrics`, or a query of your own on them: any frame with the columns
+    ``experiment`` or ``run``, ``attribute``, ``step`` and the values. A cell without a point is null, and NaN stays
+    NaN; where a series has several points at a step, the first that is neither null nor NaN counts. An attribute named
+    like a row column gets the suffix ``:float_series``.
 
-    Conditions on labels and steps of the wide frame are passed on to the long one. The long frame is held in
-    memory while it becomes wide; the wide one is handed on a few runs at a time.
+    Conditions on labels and steps of the wide frame are passed on to the long one. The long frame is held in memory
+    while it becomes wide; the wide frame is handed on a few runs at a time.
 
     Args:
         frame: The long frame.
-        attributes: Which attributes become columns; others are left out. A list holds exact names, in the order
-            of the columns. Text is an extended regular expression, None takes all, and columns ascend. The names
-            must then be known at once: a scan is asked for its names, not for points, and every float series it
-            selects gets a column; for other frames the ``attribute`` column is read.
-        values: The column that fills the cells; several make structs with these fields. None takes ``value``,
-            and ``timestamp``, ``is_preview``, ``preview_completion`` where they are there.
-        index: What stands in front of ``step`` in a row: by default the label. Name ``project`` too for frames
-            of several projects.
+        attributes: Which attributes become columns; others are left out. A list holds exact names, in the order of the
+            columns. A string is an extended regular expression, None takes all; the columns are then in ascending
+            order, and the names must be known now: a scan is asked for its names, not for points, and every float
+            series it selects gets a column; for other frames the ``attribute`` column is read.
+        values: The column that fills the cells; with several, the cells are structs of these fields. None takes
+            ``value``, and ``timestamp``, ``is_preview`` and ``preview_completion`` where they exist.
+        index: The columns before ``step``: by default the label. Add ``project`` for frames of several projects.
+
+    Returns:
+        A lazy frame with the columns of ``index``, ``step`` (Float64), and one per attribute, in ascending order of
+        label and step.
 
     Raises:
-        TypeError: It is not a frame, or a name is not text.
+        TypeError: ``frame`` is not a frame, or a name is not a string.
         ValueError: The frame lacks a column.
 
     Example:

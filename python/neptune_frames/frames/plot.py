@@ -57,33 +57,36 @@ def plot(
     points: int = 10_000,
     max_lines: int = 50,
 ) -> AnyChart:
-    """A line chart: a line per series, a colour per experiment or run, a panel per attribute.
+    """Draw a line chart: a line per series, a colour per experiment or run, a panel per attribute.
 
-    Takes a long frame as `scan_metrics` gives, or a wide one as `pivot` and `MetricsResult.collect` give; a lazy one
-    is collected, as far as the chart needs it, and no further than shows that it has too many lines. The result is
-    an Altair chart: change it as any other, or ``chart.save("chart.html")`` (or ``.png``, ``.svg``, ``.json``).
+    Accepts a long frame such as `scan_metrics` returns, or a wide one such as `pivot` and `MetricsResult.collect`
+    return. A lazy frame is collected as far as the chart needs it, and reading stops once there are too many lines.
 
-    Of more points than ``points``, those are drawn that keep the picture as it is: of every one of many ranges
-    of x the first, the last, the lowest and the highest (M4, `neptune_frames.frames.drawn_points`). So no spike
-    is lost and nothing is averaged, but zooming in shows no more; for that, filter the frame. The subtitle says how
-    many of how many points are drawn. NaN, infinities and, on a log scale, values that are not above 0 are gaps.
+    If there are more points than ``points``, the chart shows those that keep its shape: the first, last, lowest and
+    highest of each of many ranges of x (M4, `neptune_frames.frames.drawn_points`). No spike is lost and nothing is
+    averaged, but zooming in shows no more detail; for that, filter the frame. The subtitle says how many of how many
+    points are drawn. NaN, infinities and, on a log scale, values not above 0 are gaps.
 
     Args:
         frame: The points.
-        x: The column along the x axis: ``step``, ``timestamp``, or any other of numbers, dates or durations (drawn
+        x: The column on the x axis: ``step``, ``timestamp``, or any other column of numbers, dates or durations (drawn
             as seconds).
-        y: The column along the y axis. A wide frame has all its attributes there, or the one named here.
+        y: The column on the y axis. For a wide frame: one attribute; by default all of them.
         log: Whether the y axis is logarithmic.
-        by: The column that gives lines their colours instead of experiment or run, which then need not be there:
-            ``"config/width"`` of a table that was joined, for one. Rows that differ in it are of different lines.
-        title: What stands above the chart; by default the attributes.
-        points: How many points to draw at most.
-        max_lines: How many lines to draw at most.
+        by: The column that colours the lines, instead of experiment or run, which may then be missing: for example
+            ``"config/width"`` from a joined table. Rows with different values belong to different lines.
+        title: The title; by default the names of the attributes.
+        points: The most points to draw.
+        max_lines: The most lines to draw.
+
+    Returns:
+        An Altair chart. Change it like any other, or write it with ``chart.save("chart.html")`` (or ``.png``, ``.svg``,
+        ``.json``).
 
     Raises:
         MissingDependencyError: Altair is not installed.
-        TypeError: It is not a frame.
-        ValueError: The frame lacks a column or has one that cannot be drawn, has no point, or has more series than
+        TypeError: ``frame`` is not a frame.
+        ValueError: The frame lacks a column, has one that cannot be drawn, has no points, or has more series than
             ``max_lines``.
 
     Example:

@@ -19,8 +19,9 @@ class ArrowStream(Protocol):
 class Exports:
     """Ways out of a result that knows how to become a Polars frame.
 
-    ``collect()`` and ``lazy()`` give Polars frames, ``to_arrow()`` an Arrow table; anything that reads Arrow
-    streams (``pa.table(result)``, DuckDB, pandas 3) takes the result itself.
+    ``collect()`` and ``lazy()`` give Polars frames, ``to_arrow()`` an Arrow table of the same columns and rows.
+    Anything that reads Arrow streams (``pa.table(result)``, ``pl.DataFrame(result)``, DuckDB, pandas 3) takes the
+    result itself.
     """
 
     def to_polars(self) -> pl.DataFrame:

@@ -23,10 +23,11 @@ _api_token: str | None = None
 def set_api_token(api_token: str) -> None:
     """Use this API token from the next call on, in all threads; it takes precedence over NEPTUNE_API_TOKEN.
 
-    Raises
-    ------
-    NeptuneUserError
-        ``api_token`` is not text. Whether it is a valid token is checked when it is used.
+    Args:
+        api_token: The token. Whether it is valid is checked when it is used.
+
+    Raises:
+        NeptuneUserError: ``api_token`` is not a string.
     """
     global _api_token
     if not isinstance(api_token, str):
@@ -35,36 +36,28 @@ def set_api_token(api_token: str) -> None:
 
 
 def open_source(explicit: Source | str | os.PathLike[str] | None = None) -> Source:
-    """The source to ask.
+    """Open a source: an archive or a server. Pass the result as ``source=`` to read several of them in one process.
 
-    Parameters
-    ----------
-    explicit
-        A source; the directory or URL of an archive; or an API token. None takes the first of
-        NEPTUNE_ARCHIVE, `set_api_token` and NEPTUNE_API_TOKEN.
+    Args:
+        explicit: The directory or URL of an archive, an API token, or a source (which is returned as it is). None takes
+            the first of NEPTUNE_ARCHIVE, `neptune_query.set_api_token` and NEPTUNE_API_TOKEN.
 
-    Returns
-    -------
-    Source
-        One per archive or token for the life of the process, shared by all threads.
+    Returns:
+        The source. There is one for each archive or token in a process, shared by all threads.
 
-    Raises
-    ------
-    NeptuneApiTokenNotProvided
-        Neither an archive nor a token is named.
-    InvalidApiTokenError
-        The token cannot be decoded.
-    TypeError
-        ``explicit`` is none of these.
+    Raises:
+        NeptuneApiTokenNotProvided: Neither an archive nor a token is given.
+        InvalidApiTokenError: The token cannot be decoded.
+        ArchiveError: There is no archive at this place.
+        TypeError: ``explicit`` is none of these.
 
-    Example
-    -------
-    >>> import os
-    >>> archive = open_source(os.environ["NEPTUNE_ARCHIVE"])
-    >>> archive is open_source()
-    True
-    >>> archive.project_name("team/vision")
-    'team/vision'
+    Example:
+        >>> import os
+        >>> archive = nf.open_source(os.environ["NEPTUNE_ARCHIVE"])
+        >>> archive is nf.open_source()
+        True
+        >>> archive.project_name("team/vision")
+        'team/vision'
     """
     if explicit is None:
         return default_source()

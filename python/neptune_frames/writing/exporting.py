@@ -48,34 +48,37 @@ def export(
     progress_bar: bool = True,
     source: Source | str | os.PathLike[str] | None = None,
 ) -> ExportSummary:
-    """Write runs to an archive of Parquet files, which anything can read and which answers like their server.
+    """Write runs to an archive of Parquet files, which any tool can read and which answers queries like a server.
 
-    Safe to interrupt at any moment: what the archive shows is complete, and the same call goes on where the
-    last one stopped. Inherited points stay with the run that logged them; readers of ours join them again.
+    You can interrupt it at any time: the archive never shows a half-written run, and the same call continues where the
+    last one stopped. Inherited points stay with the run that logged them; this package joins them again when it reads.
 
     Args:
-        destination: Directory of the archive, made if it is not there; or the URL of one in an object store
-            (``s3://``, ``gs://``, ``az://``), which takes the layout neptune-frames only.
-        project: ``workspace/name``, or several; left out, the one in NEPTUNE_PROJECT.
-        experiments: Which runs: the newest of each of these experiments (expression, list of names or `Filter`).
-        runs: Which runs, by run id (expression, list or `Filter`). Without either, all of the project.
-        attributes: Which attributes (expression, list of names or `AttributeFilter`); left out, all. What a
-            run needs to be found and placed (``sys/id``, ``sys/name``, its parent ...) always comes along.
+        destination: Directory of the archive, created if it does not exist; or a URL in an object store (``s3://``,
+            ``gs://``, ``az://``), for the layout neptune-frames only.
+        project: ``workspace/name``, or several; None takes NEPTUNE_PROJECT.
+        experiments: Which runs: the head run of each of these experiments (regular expression, list of names or
+            `Filter`).
+        runs: Which runs, by run id (regular expression, list of ids or `Filter`). Without either, all runs of the
+            project.
+        attributes: Which attributes (regular expression, list of names or `AttributeFilter`); None takes all.
+            Attributes that identify a run (``sys/id``, ``sys/name``, its parent and others) are always included.
         types: Only attributes of these types, such as ``["float_series", "string"]``.
-        layout: ``"neptune-frames"`` is smaller, faster to read and can be updated; ``"neptune-exporter"`` is
-            that of the public tool, for its loaders.
-        files: Whether payloads of files are downloaded.
-        update: Also bring what is new in runs that the archive has: their new points, and their attributes
-            as they are now. Without it, runs that are there are left alone.
-        progress_bar: Show progress on a terminal.
-        source: Whom to ask: see `neptune_frames.api`.
+        layout: ``"neptune-frames"`` is smaller, faster to read and can be updated; ``"neptune-exporter"`` is the layout
+            of the public tool, for its loaders.
+        files: Whether the content of files is downloaded.
+        update: Whether to also add what is new in runs that the archive already has: new points, and attributes as they
+            are now. Without it, these runs are left alone.
+        progress_bar: Whether to show progress on a terminal.
+        source: What to read: the result of `open_source`, or its argument (the directory or URL of an archive, or an
+            API token). None takes the source that the environment names.
 
     Returns:
-        What was written: ``runs``, ``series``, ``points``, ``files``, ``bytes``, ``seconds`` and more.
+        An `ExportSummary`: ``runs``, ``series``, ``points``, ``files``, ``bytes``, ``seconds`` and more.
 
     Raises:
-        ValueError: A value that cannot be used; nothing was asked then.
-        NeptuneProjectInaccessible: A project does not exist or may not be read.
+        ValueError: An argument cannot be used. Arguments are checked before anything is requested.
+        NeptuneProjectInaccessible: A project does not exist or you may not read it.
         ArchiveError: The destination cannot be written to, or holds something else.
 
     Example:

@@ -44,7 +44,7 @@ def fetch_experiments_table_global(
             an empty list for rows without columns.
         sort_by: Attribute that orders the rows, with its type.
         sort_direction: ``"asc"`` or ``"desc"``.
-        limit: Number of rows at most, over all projects, after sorting; None for all.
+        limit: Maximum number of rows over all projects, after sorting; None for all.
         type_suffix_in_column_names: Name columns ``name:type``; then a name may have several types.
 
     Returns:
@@ -97,7 +97,7 @@ def fetch_runs_table_global(
             an empty list for rows without columns.
         sort_by: Attribute that orders the rows, with its type.
         sort_direction: ``"asc"`` or ``"desc"``.
-        limit: Number of rows at most, over all projects, after sorting; None for all.
+        limit: Maximum number of rows over all projects, after sorting; None for all.
         type_suffix_in_column_names: Name columns ``name:type``; then a name may have several types.
 
     Returns:
