@@ -59,7 +59,7 @@ def check(expression: Expression, now: datetime) -> None:
 def evaluate(expression: Expression | None, columns: Columns, now: datetime) -> Mask:
     """A mask over all runs: True where the expression holds. None holds everywhere.
 
-    Parameters:
+    Args:
         expression: What to test.
         columns: The values to test it on.
         now: The time from which relative times count, with its zone.

@@ -15,7 +15,7 @@ from neptune_frames.query.selection import AttributeAlternative, AttributeSelect
 def match_names(selector: AttributeSelector, names: pa.Array, types: pa.Array) -> Mask:
     """A mask over definitions: True where the selector selects them.
 
-    Parameters:
+    Args:
         selector: What is wanted.
         names: Attribute names, plain or dictionary-encoded strings.
         types: The client type in each row.

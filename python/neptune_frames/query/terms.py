@@ -52,7 +52,7 @@ class Term:
 def expression_of(term: Term, operand: Operand) -> Expression | None:
     """What a search is asked so that it finds all runs that satisfy a term; None where it cannot be.
 
-    Parameters:
+    Args:
         term: The condition.
         operand: The attribute in the term's column, with its type.
 

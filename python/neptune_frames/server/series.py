@@ -65,18 +65,16 @@ def read_points(
 ) -> tuple[pa.Array, npt.NDArray[np.int64]]:
     """The next ``limit`` points of each requested series, in the order of the request.
 
-    Parameters
-    ----------
-    series
-        SERIES_REQUESTS.
-    point
-        Type of the points: `float_point` or `OBJECT_POINT`.
-    after
-        One step per series, beyond which to go on; NaN: from the start.
+    Args:
+        state: Whom to ask.
+        series: SERIES_REQUESTS.
+        step_range: First and last step, inclusive.
+        point: Type of the points: `float_point` or `OBJECT_POINT`.
+        limit: Most points of each series.
+        descending: Whether the highest steps come first.
+        after: One step per series, to continue after; NaN starts at the beginning.
 
-    Returns
-    -------
-    tuple
+    Returns:
         The points (large list array), and how many each series has within the step range.
     """
     pages, rows = [], []

@@ -24,30 +24,21 @@ def serve_in_thread(
 ) -> Iterator[RunningServer]:
     """Serve an archive on a free port of the loopback address while the context lasts.
 
-    Parameters
-    ----------
-    data
-        The archive, as for `neptune-frames serve`.
-    files
-        Directory of the file payloads; default: beside the data.
-    token
-        The secret of the API token; default: the public one.
-    token_lifetime
-        Seconds until an access token expires.
-    state_options
-        Further fields of `neptune_frames.server.state.ServerState`, such as ``limits``.
+    Args:
+        data: The archive, as for `neptune-frames serve`.
+        files: Directory of the file payloads; default: beside the data.
+        token: The secret of the API token; default: the public one.
+        token_lifetime: Seconds until an access token expires.
+        state_options: Further fields of `neptune_frames.server.state.ServerState`, such as ``limits``.
 
-    Yields
-    ------
-    RunningServer
+    Yields:
         ``url`` and ``api_token``, to be set as ``NEPTUNE_API_TOKEN``.
 
-    Examples
-    --------
-    >>> import tempfile, httpx
-    >>> with tempfile.TemporaryDirectory() as empty, serve_in_thread(empty) as server:
-    ...     httpx.get(f"{server.url}/api/backend/v1/clients/config", trust_env=False).status_code
-    200
+    Example:
+        >>> import tempfile, httpx
+        >>> with tempfile.TemporaryDirectory() as empty, serve_in_thread(empty) as server:
+        ...     httpx.get(f"{server.url}/api/backend/v1/clients/config", trust_env=False).status_code
+        200
     """
     place = open_location(data) if isinstance(data, str) else data
     options = ServeOptions(

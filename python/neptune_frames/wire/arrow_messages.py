@@ -25,10 +25,8 @@ _KIND_DICTIONARY, _KIND_BATCH = 2, 3
 def check_messages(buffer: pa.Buffer) -> None:
     """Walk over all messages of the streams in ``buffer``.
 
-    Raises
-    ------
-    WireDecodingError
-        A message claims more bytes than there are, or its body is compressed.
+    Raises:
+        WireDecodingError: A message claims more bytes than there are, or its body is compressed.
     """
     source = pa.BufferReader(buffer)
     view = memoryview(buffer)

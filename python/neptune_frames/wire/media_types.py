@@ -31,17 +31,15 @@ def essence(media_type: str) -> str:
 def negotiate(accept: str | None, offered: Sequence[str]) -> str | None:
     """The media type to answer with, by RFC 9110 section 12.5.1; None when nothing is acceptable (406).
 
-    Parameters
-    ----------
-    accept
-        The ``Accept`` header, None or empty where there is none.
-    offered
-        What the endpoint can answer, its default first. Among equal qualities the earlier one wins.
+    Args:
+        accept: The ``Accept`` header, None or empty where there is none.
+        offered: What the endpoint can answer, its default first. Among equal qualities the earlier one wins.
 
-    >>> negotiate("*/*", [PROTOBUF, JSON])
-    'application/x-protobuf'
-    >>> negotiate("application/json, */*;q=0.1", [PROTOBUF, JSON])
-    'application/json'
+    Example:
+        >>> negotiate("*/*", [PROTOBUF, JSON])
+        'application/x-protobuf'
+        >>> negotiate("application/json, */*;q=0.1", [PROTOBUF, JSON])
+        'application/json'
     """
     if accept is None or not accept.strip():
         return offered[0]

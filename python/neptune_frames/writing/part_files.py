@@ -117,7 +117,7 @@ def row_groups(
 ) -> Iterator[tuple[int, int]]:
     """Where to cut rows into row groups: bounded in rows and bytes, at the end of an attribute if one is near.
 
-    Parameters:
+    Args:
         changes: Rows at which another attribute begins, ascending.
         sizes: Bytes of each row, where rows are wide.
         rows: How many there are.

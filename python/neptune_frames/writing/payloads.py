@@ -20,7 +20,7 @@ from neptune_frames.writing.point_store import Codes
 class Payloads:
     """The payloads of one batch.
 
-    Parameters:
+    Args:
         source: Whom to ask for them.
         project: What the source calls the project.
         directory: Where the payloads of the project go.

@@ -26,7 +26,7 @@ def write_batches(
 
     At most two batches are in memory. After an error, what was being written is finished first.
 
-    Parameters:
+    Args:
         collector: Asks for the runs.
         runs: FOUND_RUNS.
         batch: Makes the next, empty batch.

@@ -66,7 +66,7 @@ class _Pieces:
 class PointStore:
     """Points of one series type. ``runs`` and ``attributes`` are numbers of the caller's.
 
-    Parameters:
+    Args:
         series_type: A client type.
         scratch: Where the scratch file may grow; made when it is needed.
         rename: Gives values the form in which they are stored (paths of payloads).

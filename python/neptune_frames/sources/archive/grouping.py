@@ -34,7 +34,7 @@ class Grouped:
 def group_rows(series: npt.NDArray[np.integer], steps: Steps, count: int) -> Grouped:
     """Group rows by series and order them by step; of several rows with one step the first stays.
 
-    Parameters:
+    Args:
         series: The series of each row, in 0..count-1; negative for rows that belong to none.
         steps: The step of each row; a NaN step marks a row that is no point.
         count: The number of series.

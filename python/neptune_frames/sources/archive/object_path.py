@@ -213,12 +213,9 @@ def is_url(place: str) -> bool:
 def open_location(place: str | os.PathLike[str]) -> Location:
     """The directory that a path or URL names; nothing is looked up.
 
-    Raises
-    ------
-    ArchiveError
-        The URL is of a kind that is not supported, or holds credentials.
-    MissingDependencyError
-        It is a URL, and `obstore` is not installed.
+    Raises:
+        ArchiveError: The URL is of a kind that is not supported, or holds credentials.
+        MissingDependencyError: It is a URL, and `obstore` is not installed.
     """
     text = os.fspath(place)
     if not is_url(text):

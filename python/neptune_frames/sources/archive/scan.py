@@ -69,7 +69,7 @@ def read_rows(
 ) -> pl.DataFrame:
     """The rows of ``files`` that satisfy ``predicate``, file by file, in the order they are stored.
 
-    Parameters:
+    Args:
         files: Paths of part files.
         columns: Names from `EXPORT_SCHEMA`, or expressions over them; a column that a file lacks reads as null.
         predicate: A condition on columns of `EXPORT_SCHEMA`; narrow ones on the attribute's type, path

@@ -44,7 +44,7 @@ PROJECTS = pa.schema([("project", pa.string()), ("directory", pa.string()), ("uu
 class ArchiveSource:
     """Implements `neptune_frames.sources.base.Source` over archives in the layouts neptune-frames and neptune-exporter.
 
-    Parameters:
+    Args:
         data: An archive, a directory of several (in one layout or both), or one project's directory. In the
             exporter's layout an archive holds ``data/`` (and ``files/``), or is a directory of projects. The
             URL of an archive in an object store (``s3://``, ``gs://``, ``az://``) is one in the layout neptune-frames.

@@ -84,10 +84,8 @@ def read_body(
     httpx's own ``read`` keeps a list of pieces and joins them, so that a body is held twice; and its
     default pieces are what the socket gave, which copying into one buffer does not make slower.
 
-    Raises
-    ------
-    httpx.RemoteProtocolError
-        The body ended early, or is not compressed as it claims.
+    Raises:
+        httpx.RemoteProtocolError: The body ended early, or is not compressed as it claims.
     """
     if response.is_stream_consumed:
         return response.content

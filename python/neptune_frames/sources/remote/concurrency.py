@@ -69,10 +69,9 @@ def cancellable_sleep(sleep: Callable[[float], None]) -> Callable[[float], None]
 def fetch_unordered(chains: Iterable[Callable[[], Step[T]]], ahead: int | None = None) -> Iterator[T]:
     """Run chains of requests side by side; values of one chain come in its order.
 
-    Parameters
-    ----------
-    ahead
-        Chains in work at one time, default MAX_WORKERS. A value that waits for the consumer counts.
+    Args:
+        chains: The first request of each chain; its step names the one that follows.
+        ahead: Chains in work at one time, default MAX_WORKERS. A value that waits for the consumer counts.
     """
     with _Work[Step[T]](ahead) as work:
         waiting = iter(chains)

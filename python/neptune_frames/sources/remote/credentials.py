@@ -14,16 +14,12 @@ from neptune_frames.errors import InvalidApiTokenError
 class ApiToken:
     """A decoded API token. Its secret is shown by no repr, no pickle and no error.
 
-    Parameters
-    ----------
-    text
-        Base64 of a JSON object with ``api_url`` (or ``api_address``), as a server hands it out.
-        Surrounding whitespace does not matter.
+    Args:
+        text: Base64 of a JSON object with ``api_url`` (or ``api_address``), as a server hands it out. Surrounding
+            whitespace does not matter.
 
-    Raises
-    ------
-    InvalidApiTokenError
-        The text is not such a token.
+    Raises:
+        InvalidApiTokenError: The text is not such a token.
     """
 
     __slots__ = ("_text", "api_url")

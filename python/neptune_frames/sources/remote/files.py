@@ -68,12 +68,9 @@ class Downloads:
     def fetch(self, files: Sequence[FileRequest], *, progress: bool = True) -> list[bool]:
         """Whether each file exists. Existing ones are at their targets.
 
-        Raises
-        ------
-        NeptuneFileDownloadError
-            A file exists but could not be brought; files brought before it stay.
-        ValueError
-            Two different files have the same target.
+        Raises:
+            NeptuneFileDownloadError: A file exists but could not be brought; files brought before it stay.
+            ValueError: Two different files have the same target.
         """
         unique = list(dict.fromkeys(files))
         _check_targets(unique)

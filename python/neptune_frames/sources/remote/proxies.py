@@ -17,12 +17,10 @@ def proxy_mounts(proxies: Mapping[str, str | None] | None) -> dict[str, str | No
     >>> proxy_mounts({"http": "127.0.0.1:3128", "no_proxy": "localhost, .example.org"})
     {'http://': 'http://127.0.0.1:3128', 'all://localhost': None, 'all://*.example.org': None}
 
-    Raises
-    ------
-    TypeError
-        It is no mapping of texts.
-    ValueError
-        A proxy of a kind that is not known, or an exception that is not. URLs are not shown: they may hold a password.
+    Raises:
+        TypeError: It is not a mapping of strings.
+        ValueError: A proxy of a kind that is not known, or an exception that is not. URLs are not shown: they may hold
+            a password.
     """
     if proxies is None:
         return {}

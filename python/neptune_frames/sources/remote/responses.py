@@ -28,14 +28,10 @@ class RetryableAnswer(Exception):
 def check(status_code: int, headers: Mapping[str, str], content: bytes, *, project: str | None = None) -> None:
     """Raise for everything but a 2xx status. ``content`` is needed for other statuses only.
 
-    Raises
-    ------
-    RetryableAnswer
-        408, 429, 5xx and other codes above them.
-    NeptuneProjectInaccessible
-        The body's ``errorType`` is ACCESS_DENIED, whatever the 4xx status.
-    NeptuneUnexpectedResponseError
-        Everything else: redirects (which are not followed) and the caller's mistakes.
+    Raises:
+        RetryableAnswer: 408, 429, 5xx and other codes above them.
+        NeptuneProjectInaccessible: The body's ``errorType`` is ACCESS_DENIED, whatever the 4xx status.
+        NeptuneUnexpectedResponseError: Everything else: redirects (which are not followed) and the caller's mistakes.
     """
     if 200 <= status_code < 300:
         return

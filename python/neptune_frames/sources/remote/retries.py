@@ -57,10 +57,8 @@ class RetryPolicy:
 
         ``url`` names the request in messages; it must not hold a secret.
 
-        Raises
-        ------
-        NeptuneRetryError
-            The limits were reached; its cause is the last failure.
+        Raises:
+            NeptuneRetryError: The limits were reached; its cause is the last failure.
         """
         course = _Course(self, url)
         retrying = tenacity.Retrying(

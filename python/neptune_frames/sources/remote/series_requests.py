@@ -47,10 +47,8 @@ class SeriesBatch:
     def rows_of(self, request_ids: pa.Array) -> npt.NDArray[np.int64]:
         """The row each entry of an answer belongs to. Answers may come in any order, and may lack some.
 
-        Raises
-        ------
-        WireDecodingError
-            An id was not asked for, or is answered twice.
+        Raises:
+            WireDecodingError: An id was not asked for, or is answered twice.
         """
         if request_ids.equals(self.request_ids):
             return np.arange(len(self))  # as they usually come

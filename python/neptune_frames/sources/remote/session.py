@@ -36,13 +36,10 @@ _DECODABLE = (PROTOBUF, JSON, ARROW_STREAM)
 class Session:
     """The connections to one server, with its access token. Thread-safe.
 
-    Parameters
-    ----------
-    proxies
-        Proxy URL by scheme (``http``, ``https``, ``all``; also written ``http://``), or None for the
-        proxies of the environment.
-    transport
-        Stands in for the network, in tests.
+    Args:
+        proxies: Proxy URL by scheme (``http``, ``https``, ``all``; also written ``http://``), or None for the proxies
+            of the environment.
+        transport: Stands in for the network, in tests.
     """
 
     def __init__(
@@ -79,29 +76,24 @@ class Session:
     ) -> T:
         """Send one request and decode its answer, trying again as the retry policy says.
 
-        Parameters
-        ----------
-        path
-            Below the server's address.
-        decode
-            Called with the body and its media type, in a thread that only computes.
-        answers
-            The media type to assume where the answer does not name one that we know.
-        project
-            Named in the error where access is denied.
-        headers
-            Further headers of this request.
-        side_by_side
-            Whether its decoding may run beside that of others (`neptune_frames.sources.remote.concurrency.compute`).
+        Args:
+            method: The HTTP method.
+            path: Below the server's address.
+            decode: Called with the body and its media type, in a thread that only computes.
+            answers: The media type to assume where the answer does not name one that we know.
+            params: The query of the URL.
+            content: The body.
+            content_type: The media type of the body.
+            project: Named in the error where access is denied.
+            headers: Further headers of this request.
+            side_by_side: Whether its decoding may run beside that of others
+                (`neptune_frames.sources.remote.concurrency.compute`).
 
-        Raises
-        ------
-        NeptuneProjectInaccessible, NeptuneInvalidCredentialsError, NeptuneUnexpectedResponseError
-            The server said no.
-        NeptuneRetryError
-            It did not answer in time.
-        WireDecodingError
-            Its answer is not the message it should be.
+        Raises:
+            NeptuneProjectInaccessible, NeptuneInvalidCredentialsError, NeptuneUnexpectedResponseError: The server said
+                no.
+            NeptuneRetryError: It did not answer in time.
+            WireDecodingError: Its answer is not the message it should be.
         """
         sent = dict(headers or {})
         if content is not None:

@@ -30,21 +30,14 @@ if TYPE_CHECKING:
 class RemoteSource:
     """A Neptune 3.x server, or one of ours. Thread-safe; see `neptune_frames.sources.base.Source`.
 
-    Parameters
-    ----------
-    api_token
-        The token as text. It is decoded here; no request is made before the first question.
-    proxies
-        Proxy URL by scheme: ``{"https": "http://proxy:3128"}``. None uses the proxies of the environment.
-    transport
-        An ``httpx`` transport instead of the network, for tests.
-    retry_policy
-        Waits and limits of retries instead of those of the environment.
+    Args:
+        api_token: The token as text. It is decoded here; no request is made before the first question.
+        proxies: Proxy URL by scheme: ``{"https": "http://proxy:3128"}``. None uses the proxies of the environment.
+        transport: An ``httpx`` transport instead of the network, for tests.
+        retry_policy: Waits and limits of retries instead of those of the environment.
 
-    Raises
-    ------
-    InvalidApiTokenError
-        ``api_token`` is not an API token.
+    Raises:
+        InvalidApiTokenError: ``api_token`` is not an API token.
     """
 
     def __init__(
@@ -102,10 +95,8 @@ class RemoteSource:
     def projects(self) -> NoReturn:
         """Archives list their projects, servers do not.
 
-        Raises
-        ------
-        NeptuneUserError
-            Always.
+        Raises:
+            NeptuneUserError: Always.
         """
         raise NeptuneUserError(
             f"The server {self._address} does not list its projects; only archives do. Name one: "

@@ -115,12 +115,9 @@ def renew(api_token: ApiToken, old: AccessToken | None, now: float) -> Flow:
 class AccessTokens:
     """The access token of one server, renewed by one thread while the others wait for its result.
 
-    Parameters
-    ----------
-    send
-        Sends a request and returns the answer, its body read.
-    clock
-        Seconds since the epoch.
+    Args:
+        send: Sends a request and returns the answer, its body read.
+        clock: Seconds since the epoch.
     """
 
     def __init__(

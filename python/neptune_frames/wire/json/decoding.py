@@ -42,19 +42,17 @@ _NUMBERS_AS_TEXT = (b'"NaN"', b'Infinity"')
 def decode_object(body: bytes | bytearray | memoryview, message: pa.StructType) -> pa.StructArray:
     """The JSON object in ``body`` as an array of length 1.
 
-    Parameters
-    ----------
-    message
-        The keys to read and their types. A field that is not nullable must be there.
+    Args:
+        body: The bytes of the object.
+        message: The keys to read and their types. A field that is not nullable must be there.
 
-    Raises
-    ------
-    WireDecodingError
-        The body is not such an object.
+    Raises:
+        WireDecodingError: The body is not such an object.
 
-    >>> message = pa.struct([pa.field("a", pa.float64()), pa.field("b", pa.large_list(pa.string()))])
-    >>> decode_object(b'{"a": "NaN", "b": ["x"], "c": 0}', message).to_pylist()
-    [{'a': nan, 'b': ['x']}]
+    Example:
+        >>> message = pa.struct([pa.field("a", pa.float64()), pa.field("b", pa.large_list(pa.string()))])
+        >>> decode_object(b'{"a": "NaN", "b": ["x"], "c": 0}', message).to_pylist()
+        [{'a': nan, 'b': ['x']}]
     """
     _check(body)
     numbers = _with_float_numbers(body, message)

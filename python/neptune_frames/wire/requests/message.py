@@ -35,11 +35,9 @@ def encode_message(message: msgspec.Struct) -> bytes:
 def decode_message(body: bytes, message: type[T], *, max_bytes: int = MAX_BYTES) -> T:
     """The message in a JSON body; null counts as absent, and so does everything in an empty body.
 
-    Raises
-    ------
-    WireDecodingError
-        The body is longer than ``max_bytes``, is not JSON, is nested too deeply, or has a value of
-        another type than the message wants; the text names the JSON path.
+    Raises:
+        WireDecodingError: The body is longer than ``max_bytes``, is not JSON, is nested too deeply, or has a value of
+            another type than the message wants; the text names the JSON path.
     """
     check_size(body, max_bytes)
     try:

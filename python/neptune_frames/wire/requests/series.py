@@ -86,25 +86,25 @@ def encode_float_series_request(
 ) -> bytes:
     """The body of a request for float points (F).
 
-    Parameters
-    ----------
-    request_ids, holders, attributes
-        One entry per series. Holders are ``workspace/project/SYS-1`` or ``CUSTOM/workspace/project/run id``.
-    lineage
-        ``FULL`` or ``NONE``.
-    entity_type
-        ``RUN`` or ``EXPERIMENT``; None leaves it out.
-    after_steps
-        float64, null for a series that starts at the beginning; None for all of them.
+    Args:
+        request_ids: One entry per series.
+        holders: One entry per series: ``workspace/project/SYS-1`` or ``CUSTOM/workspace/project/run id``.
+        attributes: One entry per series: the names.
+        lineage: ``FULL`` or ``NONE``.
+        entity_type: ``RUN`` or ``EXPERIMENT``; None leaves it out.
+        include_preview: Whether points that are not final yet are included.
+        per_series_points_limit: Most points of each series.
+        step_range: First and last step, inclusive; None is open.
+        order: ``ascending`` or ``descending``.
+        after_steps: float64, null for a series that starts at the beginning; None for all of them.
 
-    Raises
-    ------
-    NeptuneUserError
-        A step is NaN or infinite, which JSON cannot say.
+    Raises:
+        NeptuneUserError: A step is NaN or infinite, which JSON cannot say.
 
-    >>> encode_float_series_request(["0"], ["w/p/RUN-1"], ["loss"], lineage="FULL", entity_type="RUN",
-    ...     include_preview=False, per_series_points_limit=5).decode()  # doctest: +ELLIPSIS
-    '{"perSeriesPointsLimit":5,"requests":[{"requestId":"0","series":{"attribute":"loss",...}}],"order":...}'
+    Example:
+        >>> encode_float_series_request(["0"], ["w/p/RUN-1"], ["loss"], lineage="FULL", entity_type="RUN",
+        ...     include_preview=False, per_series_points_limit=5).decode()  # doctest: +ELLIPSIS
+        '{"perSeriesPointsLimit":5,"requests":[{"requestId":"0","series":{"attribute":"loss",...}}],"order":...}'
     """
     preview = f',"includePreview":{json_text(pa.array([include_preview]))[0].as_py()}'
     pieces = _series_pieces(request_ids, holders, attributes, preview, lineage, entity_type)
@@ -148,10 +148,8 @@ def encode_object_series_request(
 def decode_float_series_request(body: bytes, *, max_bytes: int = MAX_BYTES) -> FloatSeriesRequest:
     """The request in the body of F.
 
-    Raises
-    ------
-    WireDecodingError
-        The body is longer than ``max_bytes`` or is not such a request.
+    Raises:
+        WireDecodingError: The body is longer than ``max_bytes`` or is not such a request.
     """
     check_size(body, max_bytes)
     request = decode_object(body, _FLOAT_REQUEST)
