@@ -67,7 +67,7 @@ def scan_runs(
         QuerySyntaxError: A regular expression is not valid RE2; also a ValueError.
         NeptuneProjectNotProvided: No project is given, and NEPTUNE_PROJECT is not set.
         NeptuneProjectInaccessible: The project does not exist or you may not read it; raised when the query is
-            collected, as are all errors of the source.
+            collected, as are most errors of the source.
 
     Example:
         >>> nf.scan_runs(experiments="").filter(pl.col("run") != "run-2").select("experiment").collect().rows()
@@ -177,7 +177,7 @@ def scan_attributes(
         QuerySyntaxError: A regular expression is not valid RE2; also a ValueError.
         NeptuneProjectNotProvided: No project is given, and NEPTUNE_PROJECT is not set.
         NeptuneProjectInaccessible: The project does not exist or you may not read it; raised when the query is
-            collected, as are all errors of the source.
+            collected, as are most errors of the source.
 
     Example:
         >>> rates = nf.scan_attributes(runs="", attributes=["config/lr"]).filter(pl.col("float_value") < 0.05)
@@ -237,7 +237,7 @@ def scan_metrics(
         QuerySyntaxError: A regular expression is not valid RE2; also a ValueError.
         NeptuneProjectNotProvided: No project is given, and NEPTUNE_PROJECT is not set.
         NeptuneProjectInaccessible: The project does not exist or you may not read it; raised when the query is
-            collected, as are all errors of the source.
+            collected, as are most errors of the source.
 
     Example:
         >>> points = nf.scan_metrics(experiments="resnet", attributes=["train/loss"])
@@ -305,7 +305,7 @@ def scan_series(
         QuerySyntaxError: A regular expression is not valid RE2; also a ValueError.
         NeptuneProjectNotProvided: No project is given, and NEPTUNE_PROJECT is not set.
         NeptuneProjectInaccessible: The project does not exist or you may not read it; raised when the query is
-            collected, as are all errors of the source.
+            collected, as are most errors of the source.
 
     Example:
         >>> texts = nf.scan_series(experiments="", attributes="^samples/")
@@ -373,7 +373,7 @@ def scan_buckets(
         QuerySyntaxError: A regular expression is not valid RE2; also a ValueError.
         NeptuneProjectNotProvided: No project is given, and NEPTUNE_PROJECT is not set.
         NeptuneProjectInaccessible: The project does not exist or you may not read it; raised when the query is
-            collected, as are all errors of the source.
+            collected, as are most errors of the source.
 
     Example:
         >>> buckets = nf.scan_buckets(experiments=["resnet-1"], attributes=["train/loss"], limit=2)

@@ -28,14 +28,11 @@ _PREVIEW_ROWS = 8
 class MetricsResult:
     """The points of float series, already fetched. You choose the shape; it is made when you ask for it.
 
-    ============================================================== ==================================================
-    ``collect()``, ``lazy()``                                      wide Polars frame: a row per label and step, a
-                                                                   column per attribute
-    ``long()``                                                     long Polars LazyFrame: a row per point
-    ``to_arrow()``, ``pa.table(result)``, ``pl.DataFrame(result)`` long, as an Arrow table or stream ``to_pandas()``
-    wide: the frame of `neptune_query.fetch_metrics` ``plot()``                                                     an
-    Altair chart
-    ============================================================== ==================================================
+    - ``collect()``, ``lazy()``: wide Polars, a row per label and step, a column per attribute
+    - ``to_pandas()``: wide, the frame of `neptune_query.fetch_metrics`
+    - ``long()``: long Polars, lazy, a row per point
+    - ``to_arrow()``, ``pa.table(result)``, ``pl.DataFrame(result)``: long Arrow, a row per point
+    - ``plot()``: an Altair chart
 
     Note that ``collect()`` is wide while ``pl.DataFrame(result)`` and ``to_arrow()`` are long: Arrow consumers get a
     schema that does not depend on the data.
