@@ -121,3 +121,12 @@ def test_the_pattern_is_used() -> None:
     ((values, rest),) = found
     assert values.there.all()
     assert len(rest.starts) == 0
+
+
+def test_one_long_entry_among_many_short_ones_is_no_pattern() -> None:
+    """A table of its names by all entries would be much larger than the body."""
+    rows: list[Cell] = [(0, f"name/{number}", "float", 1.5) for number in range(3000)]
+    body = encode_search(page_of(rows))
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("neptune_frames.wire.protobuf.named.entry_patterns", lambda *_: pytest.fail("it was taken"))
+        assert plain(decode_search(body)) == plain(page_of(rows))

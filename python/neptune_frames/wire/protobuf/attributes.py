@@ -15,7 +15,7 @@ from neptune_frames.wire.protobuf import messages
 from neptune_frames.wire.protobuf.buffer import Body, Positions
 from neptune_frames.wire.protobuf.drafts import Draft
 from neptune_frames.wire.protobuf.fields import Message
-from neptune_frames.wire.protobuf.named import NamedField
+from neptune_frames.wire.protobuf.named_patterns import NamedField
 from neptune_frames.wire.protobuf.records import Records
 from neptune_frames.wire.protobuf.structs import expand, renamed
 

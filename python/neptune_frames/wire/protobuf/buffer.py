@@ -48,14 +48,19 @@ class Buffer:
         beyond: Words = ((positions - inside) * 8).astype(np.uint64)
         return self._words[inside] >> beyond
 
-    def numbers(self, starts: Positions, dtype: type[np.generic], stride: int | None = None) -> npt.NDArray[np.generic]:
-        """Little-endian numbers at each start, all within the body; ``stride`` is that of the starts, if any."""
+    def numbers(
+        self, starts: Positions, dtype: npt.DTypeLike, stride: int | None = None, offset: int = 0
+    ) -> npt.NDArray[np.generic]:
+        """Little-endian numbers ``offset`` bytes after each start, all within the body.
+
+        ``stride`` is the common difference of the starts, if there is one: then nothing is copied.
+        """
         kind = np.dtype(dtype).newbyteorder("<")
         if len(starts) == 0:
             return np.empty(0, kind)
         if stride is not None:
-            return np.ndarray(len(starts), kind, self.bytes, int(starts[0]), (stride,))
-        return np.ndarray(self.size - kind.itemsize + 1, kind, self.bytes, 0, (1,))[starts]
+            return np.ndarray(len(starts), kind, self.bytes, int(starts[0]) + offset, (stride,))
+        return np.ndarray(self.size - kind.itemsize - offset + 1, kind, self.bytes, offset, (1,))[starts]
 
     def strided_words(self, first: int, stride: int, count: int) -> Words | None:
         """`words` of an arithmetic progression as a view, or None where it would leave the body."""

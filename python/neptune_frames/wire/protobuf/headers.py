@@ -87,7 +87,7 @@ def read_field(content: bytes | memoryview, position: int) -> tuple[int, int, in
     return (tag, start, stop) if stop <= len(content) else None
 
 
-def read_delimited(content: memoryview, position: int, end: int) -> tuple[int, int, int] | None:
+def read_delimited(content: bytes | memoryview, position: int, end: int) -> tuple[int, int, int] | None:
     """Tag, start and stop of a length-delimited field with a tag of one byte; None if there is none."""
     tag = content[position]
     start, length, shift = position + 1, 0, 0

@@ -1,14 +1,13 @@
 """Reading the named values of many entries that list the same names in the same order.
 
 One entry is taken as the pattern. All entries then advance together, one named value per round: where an
-entry has the bytes of the pattern (name, type, and the header of the value), its value is at a place known
-from the pattern. An entry that lacks a name waits for the next one that it has. Values that differ from the
-pattern in anything else than their content, and what entries have beside it, are left to `scan`.
+entry has the head of the pattern's value, its content is at a place known from the pattern. An entry that
+lacks a name waits for the next one that it has. Values that differ from the pattern in anything else than their
+content, and what entries have beside it, are left to `scan`.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import NamedTuple
 
@@ -16,42 +15,15 @@ import numpy as np
 import numpy.typing as npt
 
 from neptune_frames.wire.protobuf.buffer import WORD, Buffer, Positions
-from neptune_frames.wire.protobuf.fields import WireType
-from neptune_frames.wire.protobuf.headers import read_delimited, read_field, read_headers
+from neptune_frames.wire.protobuf.headers import read_headers
+from neptune_frames.wire.protobuf.named_patterns import NamedField, ValuePattern, entry_patterns
 
 #: Fewer cost less when they are read value by value.
 _FEWEST_ENTRIES = 64
+#: The longest entry may have so many times the bytes of the average one: this bounds what is looked for in vain.
+_MOST_UNEVEN = 4
 #: Of so many rounds most entries must have followed the pattern, or it is left.
 _ROUNDS_ON_TRIAL = 16
-
-#: Tags of the two texts that a named value, and again its typed value, begins with.
-_NAME_AND_TYPE = (1 << 3 | WireType.LENGTH, 2 << 3 | WireType.LENGTH)
-
-
-class ValuePattern(NamedTuple):
-    """One named value of the pattern: what it is, and the bytes it begins with in every entry.
-
-    ``expected`` are these bytes under ``mask``, as words; ``outer`` and ``inner`` are the places of the lengths of
-    the named value and of its typed value. The name ends at ``name_stop``, the content starts at ``tail``.
-    """
-
-    name: str
-    type_name: str
-    number: int
-    mask: npt.NDArray[np.uint64]
-    expected: npt.NDArray[np.uint64]
-    outer: slice
-    name_stop: int
-    inner: slice
-    tail: int
-
-
-@dataclass(frozen=True)
-class NamedField:
-    """A repeated field of named values: its tag, and the number of the field that holds a value, by type name."""
-
-    tag: int
-    numbers: Mapping[str, int]
 
 
 class NamedContents(NamedTuple):
@@ -79,8 +51,8 @@ class NamedValues:
     patterns: list[ValuePattern]
     owners: Positions
     there: npt.NDArray[np.bool_]
-    starts: npt.NDArray[np.int64]
-    stops: npt.NDArray[np.int64]
+    starts: Positions
+    stops: Positions
 
     def of_type(self, type_name: str) -> NamedContents | None:
         """All values of one type, entry by entry; None if there are none."""
@@ -112,9 +84,12 @@ def find_named(
     """Walk along the pattern of the longest entry, if there are entries enough."""
     if len(owners) < _FEWEST_ENTRIES:
         return None
-    longest = int(np.argmax(ends - positions))
-    patterns = _patterns(buffer, int(positions[longest]), int(ends[longest]), field)
-    return _Walk(buffer, owners, positions.copy(), ends, field).along(patterns) if patterns else None
+    lengths = ends - positions
+    longest = int(np.argmax(lengths))
+    if int(lengths[longest]) * len(lengths) > _MOST_UNEVEN * int(lengths.sum()):
+        return None
+    patterns = entry_patterns(buffer, int(positions[longest]), int(ends[longest]), field)
+    return _Walk(buffer, owners, positions, ends, field).along(patterns) if patterns else None
 
 
 class _Walk:
@@ -140,34 +115,40 @@ class _Walk:
                 recent = there[number - _ROUNDS_ON_TRIAL : number]
                 if np.count_nonzero(recent) < recent.size // 2:
                     break
-            there[number], starts[number], stops[number] = self._step(pattern)
+            starts[number] = self._positions
+            there[number] = self._step(pattern)
+            stops[number] = self._positions
         starts += np.array([pattern.tail for pattern in patterns])[:, None]
         rest_owners, rest_starts, rest_stops = (np.concatenate(columns) for columns in zip(*self._rest, strict=True))
         named = NamedValues(patterns, self._owners, there, starts, stops)
         return named, Rest(rest_owners, rest_starts, rest_stops, self._positions)
 
-    def _step(self, pattern: ValuePattern) -> tuple[npt.NDArray[np.bool_] | bool, Positions, Positions]:
-        """Which of the entries have this value of the pattern, where they were, and where they go on."""
-        positions = self._positions
-        rows = _heads(self._buffer, positions, pattern)
-        lengths = _length(rows, pattern.outer)
-        following = positions + (lengths + pattern.outer.stop)
-        # The typed value is the last thing in the named one, so that one length tells the other.
-        like = _length(rows, pattern.inner) == lengths - (pattern.inner.stop - pattern.outer.stop)
-        like &= following <= self._ends
-        like &= lengths >= pattern.tail - pattern.outer.stop
-        words = rows.view("<u8")
-        equal = (words & pattern.mask) == pattern.expected
-        if not equal.all():
-            like &= equal.all(axis=1)
+    def _step(self, pattern: ValuePattern) -> npt.NDArray[np.bool_] | bool:
+        """Pass this value of the pattern; return which of the entries have it."""
+        rows = _heads(self._buffer, self._positions, pattern)
+        differences = rows.view("<u8") ^ pattern.expected
+        differences[:, -1] &= pattern.mask[-1]  # all other words are bytes of the head
+        if not differences.any():  # so the lengths are the same too
+            following = self._positions + pattern.stop
+            like = following <= self._ends
+        else:
+            lengths = _length(rows, pattern.outer)
+            following = self._positions + (lengths + pattern.outer.stop)
+            # The typed value is the last thing in the named one, so that one length tells the other.
+            like = _length(rows, pattern.inner) == lengths - (pattern.inner.stop - pattern.outer.stop)
+            like &= following <= self._ends
+            like &= lengths >= pattern.tail - pattern.outer.stop
+            differences &= pattern.loose_mask
+            if differences.any():
+                like &= ~differences.any(axis=1)
         if self._field.numbers.get(pattern.type_name) != pattern.number:
             like[:] = False
         if like.all():
             self._positions = following
-            return True, positions, following
-        self._positions = np.where(like, following, positions)
+            return True
+        self._positions = np.where(like, following, self._positions)
         self._pass(pattern, rows, np.flatnonzero(~like))
-        return like, positions, self._positions
+        return like
 
     def _pass(self, pattern: ValuePattern, rows: npt.NDArray[np.uint8], others: Positions) -> None:
         """Pass values of this name that are not like the pattern; any other value waits for its own name."""
@@ -205,60 +186,3 @@ def _length(rows: npt.NDArray[np.uint8], place: slice) -> Positions:
     for byte in range(place.stop - 2, place.start - 1, -1):
         length = (length << 7) | (rows[:, byte] & 0x7F)
     return length
-
-
-def _patterns(buffer: Buffer, position: int, end: int, field: NamedField) -> list[ValuePattern]:
-    """The named values of one entry, up to the first thing that is none."""
-    content = memoryview(buffer.arrow).cast("B")
-    patterns = []
-    while position < end:
-        pattern_and_stop = _pattern(content, position, end, field)
-        if pattern_and_stop is None:
-            break
-        pattern, position = pattern_and_stop
-        patterns.append(pattern)
-    return patterns
-
-
-def _pattern(content: memoryview, position: int, end: int, field: NamedField) -> tuple[ValuePattern, int] | None:
-    header = read_delimited(content, position, end)
-    if header is None or header[0] != field.tag:
-        return None
-    _, start, stop = header
-    named = bytes(content[position:stop])
-    parts = []
-    place, name_stop = start - position, 0
-    for tag in _NAME_AND_TYPE:
-        part = read_field(named, place)
-        if part is None or part[0] != tag:
-            return None
-        parts.append(named[part[1] : part[2]])
-        name_stop = name_stop or part[2]
-        place = part[2]
-    typed = read_field(named, place)
-    if typed is None or typed[0] & 7 != WireType.LENGTH or typed[2] != len(named) or typed[0] >= 0x80:
-        return None
-    inner_start, tail = typed[1], typed[1]
-    for tag, text in zip(_NAME_AND_TYPE, parts, strict=True):
-        part = read_field(named, tail) if tail < len(named) else None
-        if part is None or part[0] != tag or named[part[1] : part[2]] != text:
-            break
-        tail = part[2]
-    try:
-        name, type_name = (part.decode() for part in parts)
-    except UnicodeDecodeError:
-        return None
-    outer, inner = slice(1, start - position), slice(place + 1, inner_start)
-    mask = np.full(-(-tail // WORD) * WORD, 0xFF, np.uint8)
-    mask[tail:] = 0
-    # Of the two lengths only the number of their bytes is tested.
-    mask[outer] = mask[inner] = 0x80
-    expected = np.zeros(len(mask), np.uint8)
-    expected[:tail] = np.frombuffer(named, np.uint8, tail)
-    expected &= mask
-    return (
-        ValuePattern(
-            name, type_name, typed[0] >> 3, mask.view("<u8"), expected.view("<u8"), outer, name_stop, inner, tail
-        ),
-        stop,
-    )

@@ -17,7 +17,8 @@ from neptune_frames.wire.protobuf.found import Chunk, Found
 from neptune_frames.wire.protobuf.gather import gather
 from neptune_frames.wire.protobuf.layout import take_uniform
 from neptune_frames.wire.protobuf.leading import take_leading
-from neptune_frames.wire.protobuf.named import NamedContents, NamedField, NamedValues, find_named
+from neptune_frames.wire.protobuf.named import NamedContents, NamedValues, find_named
+from neptune_frames.wire.protobuf.named_patterns import NamedField
 from neptune_frames.wire.protobuf.runs import Runs
 from neptune_frames.wire.protobuf.scan import scan
 from neptune_frames.wire.protobuf.structs import JoinedStructs, with_nulls

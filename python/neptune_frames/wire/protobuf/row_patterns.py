@@ -8,14 +8,14 @@ is read from one message; whether others are like it is for `neptune_frames.wire
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
-import numpy.typing as npt
 
 from neptune_frames.wire.protobuf.buffer import WORD
 from neptune_frames.wire.protobuf.fields import Field, Kind, Message, WireType
 from neptune_frames.wire.protobuf.headers import read_field
+from neptune_frames.wire.protobuf.samples import ByteTest, byte_tests, payload_mask, read_sample
 
 #: Longer items have no pattern.
 _LONGEST_ITEM = 1024
@@ -23,8 +23,6 @@ _LONGEST_ITEM = 1024
 _MOST_STRETCHES = 6
 #: Messages with more fields around the items have no pattern: it is read field by field.
 _MOST_FIELDS = 64
-#: Bytes of the numbers that are compared.
-_WIDTHS = (1, 2, 4, WORD)
 
 
 class Place(NamedTuple):
@@ -32,22 +30,6 @@ class Place(NamedTuple):
 
     start: int
     stop: int
-
-
-class ByteTest(NamedTuple):
-    """A little-endian number at an offset, which must be as ``expected`` under ``mask``."""
-
-    offset: int
-    dtype: np.dtype[np.unsignedinteger[Any]]
-    mask: np.unsignedinteger[Any]
-    expected: np.unsignedinteger[Any]
-
-    def passed(self, numbers: npt.NDArray[Any]) -> npt.NDArray[np.bool_]:
-        """Which of the numbers are as they should be."""
-        if int(self.mask) != np.iinfo(self.dtype).max:
-            numbers = numbers & self.mask
-        verdict: npt.NDArray[np.bool_] = numbers == self.expected
-        return verdict
 
 
 class Stretch(NamedTuple):
@@ -130,8 +112,7 @@ class _Reader:
 
     def _expect(self, position: int, first: int, last: int, tag: int) -> None:
         """Expect the header from the position to ``first`` as it is, and a payload of the same size."""
-        is_varint = tag & 7 == WireType.VARINT
-        self._mask += b"\xff" * (first - position) + (b"\x80" if is_varint else b"\x00") * (last - first)
+        self._mask += b"\xff" * (first - position) + bytes([payload_mask(tag)]) * (last - first)
 
     def _end_region(self) -> None:
         """Turn what is expected of the bytes since the last items into tests."""
@@ -174,53 +155,26 @@ class _Reader:
 
 def _read_item(content: bytes, start: int, message: Message) -> tuple[dict[str, Place], list[ByteTest]] | None:
     """The numbers of an item, header included, whose fields begin at the start; None where it has no pattern."""
+    sample = read_sample(content, start)
+    if sample is None:
+        return None
     places: dict[str, Place] = {}
-    mask = np.zeros(len(content), np.uint8)
-    mask[:start] = 0xFF
     seen = set()
-    position = start
-    while position < len(content):
-        header = read_field(content, position)
-        if header is None:
-            return None
+    for header in sample.fields:
         tag, first, last = header
-        is_varint = tag & 7 == WireType.VARINT
         declared = message.by_number.get(tag >> 3)
         if declared is not None and (tag != declared.tag or declared.number in seen):
             return None
         if declared is not None and declared not in message.skipped:
+            is_varint = tag & 7 == WireType.VARINT
             if declared.kind.numpy_type is None or declared.repeated or (is_varint and not _is_short(declared, header)):
                 return None
             places[declared.name] = Place(first, last)
-        mask[position:first] = 0xFF
-        mask[first:last] = 0x80 if is_varint else 0
         seen.add(tag >> 3)
-        position = last
-    return places, byte_tests(mask, np.frombuffer(content, np.uint8), 0)
+    return places, byte_tests(sample.mask, np.frombuffer(content, np.uint8))
 
 
 def _is_short(declared: Field, header: tuple[int, int, int]) -> bool:
     """Whether a varint can be read as a part of the word that ends where it ends; a flag is one byte."""
     _, first, last = header
     return last - first == 1 or (last - first <= WORD <= last and declared.kind is not Kind.BOOL)
-
-
-def byte_tests(mask: npt.NDArray[np.uint8], expected: npt.NDArray[np.uint8], offset: int) -> list[ByteTest]:
-    """Tests of all bytes with something to test, in numbers as wide as the bytes allow.
-
-    ``offset`` is that of the first byte. No number reaches beyond the bytes of the mask.
-    """
-    tests = []
-    position = 0
-    while len(ahead := np.flatnonzero(mask[position:])):
-        position += int(ahead[0])
-        room = len(mask) - position
-        span = 1 + int(np.flatnonzero(mask[position : position + WORD])[-1])
-        width = min((width for width in _WIDTHS if span <= width <= room), default=0)
-        width = width or max(width for width in _WIDTHS if width <= room)
-        dtype = np.dtype(f"<u{width}")
-        part = slice(position, position + width)
-        (tested,), (wanted,) = mask[part].view(dtype), (mask[part] & expected[part]).view(dtype)
-        tests.append(ByteTest(offset + position, dtype, tested, wanted))
-        position += width
-    return tests
