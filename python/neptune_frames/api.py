@@ -29,7 +29,7 @@ from neptune_frames.frames import questions
 from neptune_frames.frames.chosen_runs import chosen_runs, runs_of
 from neptune_frames.progress import long_fetch
 from neptune_frames.query.arguments import listed, resolve_attributes, resolve_project
-from neptune_frames.query.attributes import Attribute
+from neptune_frames.query.attributes import FLOAT_SERIES_TYPES, OBJECT_SERIES_TYPES, Attribute
 from neptune_frames.query.selection import ContainerKind
 from neptune_frames.sources.choose import open_source
 from neptune_frames.sources.public_call import public_call
@@ -47,11 +47,11 @@ if TYPE_CHECKING:
     from neptune_frames.frames.object_series import ObjectSeries
     from neptune_frames.frames.table import RunTable
     from neptune_frames.query.attribute_filters import BaseAttributeFilter
+    from neptune_frames.query.selection import StepRange
     from neptune_frames.sources.base import Source
     from neptune_frames.types import File
 
     Attributes = str | Iterable[str] | BaseAttributeFilter | None
-    StepRange = tuple[float | None, float | None]
     AnySource = Source | str | PathLike[str] | None
 
 __all__ = [
@@ -65,9 +65,6 @@ __all__ = [
     "list_runs",
     "open_source",
 ]
-
-FLOAT_SERIES = ("float_series",)
-OBJECT_SERIES = ("string_series", "histogram_series", "file_series")
 
 
 @public_call("list_experiments")
@@ -170,7 +167,7 @@ def fetch_metrics(
         project=project,
         runs=chosen,
         attributes=listed(attributes),
-        types=FLOAT_SERIES,
+        types=FLOAT_SERIES_TYPES,
         include_time=include_time,
         step_range=step_range,
         lineage=lineage_to_the_root,
@@ -210,7 +207,7 @@ def fetch_series(
         project=project,
         runs=chosen,
         attributes=listed(attributes),
-        types=OBJECT_SERIES,
+        types=OBJECT_SERIES_TYPES,
         include_time=include_time,
         step_range=step_range,
         lineage=lineage_to_the_root,
@@ -251,7 +248,7 @@ def fetch_buckets(
         project=project,
         runs=chosen,
         attributes=listed(attributes),
-        types=FLOAT_SERIES,
+        types=FLOAT_SERIES_TYPES,
         lineage=lineage_to_the_root,
         previews=include_point_previews,
     )

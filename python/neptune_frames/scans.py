@@ -15,19 +15,19 @@ from __future__ import annotations
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
-from neptune_frames.api import FLOAT_SERIES, OBJECT_SERIES
 from neptune_frames.frames import questions
 from neptune_frames.frames.chosen_runs import chosen_runs
 from neptune_frames.query.arguments import listed, resolve_attributes, resolve_project
-from neptune_frames.query.attributes import Attribute
+from neptune_frames.query.attributes import FLOAT_SERIES_TYPES, OBJECT_SERIES_TYPES, Attribute
 from neptune_frames.sources.choose import open_source
 from neptune_frames.sources.public_call import public_call
 
 if TYPE_CHECKING:
     import polars as pl
 
-    from neptune_frames.api import AnySource, Attributes, StepRange
+    from neptune_frames.api import AnySource, Attributes
     from neptune_frames.frames.chosen_runs import Runs
+    from neptune_frames.query.selection import StepRange
 
 __all__ = [
     "explain",
@@ -173,7 +173,7 @@ def scan_metrics(
         project=project,
         runs=chosen,
         attributes=listed(attributes),
-        types=FLOAT_SERIES,
+        types=FLOAT_SERIES_TYPES,
         include_time=include_time,
         step_range=step_range,
         lineage=lineage_to_the_root,
@@ -214,7 +214,7 @@ def scan_series(
         project=project,
         runs=chosen,
         attributes=listed(attributes),
-        types=OBJECT_SERIES,
+        types=OBJECT_SERIES_TYPES,
         include_time=include_time,
         step_range=step_range,
         lineage=lineage_to_the_root,
@@ -254,7 +254,7 @@ def scan_buckets(
         project=project,
         runs=chosen,
         attributes=listed(attributes),
-        types=FLOAT_SERIES,
+        types=FLOAT_SERIES_TYPES,
         lineage=lineage_to_the_root,
         previews=include_point_previews,
     )

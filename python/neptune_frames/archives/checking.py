@@ -12,6 +12,7 @@ import polars as pl
 import pyarrow as pa
 
 from neptune_frames.errors import ArchiveError, DamagedFileError
+from neptune_frames.query.attributes import FLOAT_SERIES
 from neptune_frames.schemas import SERIES_TYPES
 from neptune_frames.sources.archive.batch_layout import (
     ATTRIBUTE_ROWS,
@@ -33,7 +34,6 @@ from neptune_frames.sources.archive.batch_layout import (
 )
 from neptune_frames.sources.archive.batch_store import BatchStore
 from neptune_frames.sources.archive.discovery import find_projects, payload_root
-from neptune_frames.sources.archive.layout import FLOAT_SERIES
 from neptune_frames.sources.archive.object_path import Location, ObjectPath, open_location
 from neptune_frames.sources.archive.parquet_files import ParquetFiles
 from neptune_frames.sources.archive.payloads import locate

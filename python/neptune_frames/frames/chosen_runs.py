@@ -49,7 +49,7 @@ def runs_of(value: Runs, kind: ContainerKind, *, later: bool = False) -> Contain
     chosen = listed(value)
     if isinstance(chosen, list) and not chosen:
         return Containers.none(kind)
-    return Containers.of(chosen, kind, f"{kind.value}s")
+    return Containers.of(chosen, kind, kind.plural)
 
 
 def _frame_of_labels(value: Runs, kind: ContainerKind) -> pl.LazyFrame | None:
@@ -65,7 +65,7 @@ def _frame_of_labels(value: Runs, kind: ContainerKind) -> pl.LazyFrame | None:
     column = kind.value if kind.value in schema else next(iter(schema), None) if len(schema) == 1 else None
     if column is None or not (schema[column] == pl.String or isinstance(schema[column], (pl.Categorical, pl.Enum))):
         raise ValueError(
-            f"{kind.value}s: a frame of labels has a column of text called {kind.value!r}, or one column of text; the "
+            f"{kind.plural}: a frame of labels has a column of text called {kind.value!r}, or one column of text; the "
             f"columns of this one are {dict(schema)}."
         )
     return lazy.select(pl.col(column).cast(pl.String).drop_nulls().unique(maintain_order=True))

@@ -233,7 +233,7 @@ class RunTable(Exports):
 
     def _contents(self) -> str:
         attributes = sum(len(grid.attributes) for grid in self.grids)
-        return f"{self.runs.num_rows:,} {self.kind.value}s x {attributes:,} attributes"
+        return f"{self.runs.num_rows:,} {self.kind.plural} x {attributes:,} attributes"
 
     def _shown(self) -> pl.DataFrame:
         try:

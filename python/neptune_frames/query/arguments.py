@@ -17,7 +17,7 @@ from neptune_frames.query.attributes import KNOWN_TYPES, Attribute, type_name
 from neptune_frames.query.expressions import Expression, Operand
 from neptune_frames.query.extended_regex import parse_extended_regex
 from neptune_frames.query.filters import Filter, literal_text, matching, one_of
-from neptune_frames.query.selection import AttributeAlternative, AttributeSelector, ContainerKind
+from neptune_frames.query.selection import AttributeAlternative, AttributeSelector, ContainerKind, StepRange
 from neptune_frames.query.traversal import flatten
 
 #: The largest number of buckets a server gives.
@@ -146,7 +146,7 @@ def _alternative(attribute_filter: AttributeFilter, allowed: tuple[str, ...], pa
     return AttributeAlternative(types, names=tuple(dict.fromkeys(name)))
 
 
-def check_step_range(value: Any) -> tuple[float | None, float | None]:
+def check_step_range(value: Any) -> StepRange:
     """A tuple of two finite numbers or None, inclusive at both ends.
 
     Raises:

@@ -16,7 +16,8 @@ import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from neptune_frames.server.series import StepRange, read_points
+from neptune_frames.query.selection import StepRange
+from neptune_frames.server.series import read_points
 from neptune_frames.server.state import ServerState
 
 #: What tells one requested series from another, beside the step it goes on from.

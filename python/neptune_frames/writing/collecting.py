@@ -10,10 +10,11 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from neptune_frames.query.attributes import FLOAT_SERIES
 from neptune_frames.query.selection import AttributeSelector, SeriesOptions
 from neptune_frames.schemas import RUNS, SERIES_TYPES
 from neptune_frames.sources.archive.grouping import Steps
-from neptune_frames.sources.archive.layout import FLOAT_SERIES, PARAMETER_COLUMNS
+from neptune_frames.sources.archive.layout import PARAMETER_COLUMNS
 from neptune_frames.sources.base import SeriesKeys, Source
 from neptune_frames.writing.batch import RUN_COLUMNS, Batch, Outline
 from neptune_frames.writing.payload_names import Owner

@@ -18,9 +18,9 @@ import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from neptune_frames.query.attributes import FLOAT_SERIES
 from neptune_frames.schemas import VALUE_TYPES
 from neptune_frames.sources.archive.grouping import group_rows, offsets_of, ranges
-from neptune_frames.sources.archive.layout import FLOAT_SERIES
 
 Codes = npt.NDArray[np.int64]
 #: (run, attribute and step of each point, values) -> values under other names.
