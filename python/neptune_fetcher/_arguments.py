@@ -6,6 +6,8 @@ import math
 import operator
 from typing import Any
 
+from neptune_frames.query.selection import StepRange
+
 MAX_ROWS = 5000
 
 
@@ -75,7 +77,7 @@ def check_token(value: Any) -> str | None:
     return value
 
 
-def check_step_range(step_range: Any) -> tuple[float | None, float | None]:
+def check_step_range(step_range: Any) -> StepRange:
     """First and last step. Numbers written as text count, as they do for the official package on a server.
 
     Raises:

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 from functools import cached_property
-from html import escape
 from typing import TYPE_CHECKING, Any
 
 import pyarrow as pa
 
 from neptune_frames.frames.metrics_points import read_points
+from neptune_frames.frames.table_exports import Exports
 from neptune_frames.schemas import STEP, float_point
 
 if TYPE_CHECKING:
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 _PREVIEW_ROWS = 8
 
 
-class MetricsResult:
+class MetricsResult(Exports):
     """Points of float series. They were fetched when this was made; shapes are made when asked for.
 
     ============================== =========================================================
@@ -42,6 +42,8 @@ class MetricsResult:
         attributes: The names that ``attribute`` of the batches points into.
         options: What was asked for: kind of label, time, previews.
     """
+
+    _ways = ".collect() .lazy() .long() .to_arrow() .to_pandas() .plot()"
 
     def __init__(
         self, batches: Iterable[pa.RecordBatch], *, runs: pa.Table, attributes: pa.Array, options: SeriesOptions
@@ -60,7 +62,7 @@ class MetricsResult:
         """The number of points."""
         return sum(map(len, self._blocks))
 
-    def collect(self) -> pl.DataFrame:
+    def to_polars(self) -> pl.DataFrame:
         """The wide Polars frame: ``experiment`` or ``run``, ``step``, one column per attribute.
 
         Rows ascend by label and step, columns by name. See `neptune_frames.frames.metrics_wide`.
@@ -69,10 +71,6 @@ class MetricsResult:
 
         point = float_point(time=self._options.include_time, preview=self._options.include_previews)
         return wide_frame(self._pivot, self.kind.value, [field.name for field in point if field.name != "step"])
-
-    def lazy(self) -> pl.LazyFrame:
-        """The wide frame, as the start of a lazy query."""
-        return self.collect().lazy()
 
     def long(self) -> pl.LazyFrame:
         """A row per point: project, label, attribute, step, value (and time, previews), made as it is read."""
@@ -133,18 +131,10 @@ class MetricsResult:
         schema = self._layout.arrow_schema(self._options)
         return pa.RecordBatchReader.from_batches(schema, self._record_batches()).__arrow_c_stream__(requested_schema)
 
-    def __repr__(self) -> str:
-        return f"{self._summary()}\n{self._preview()}" if self._blocks else self._summary()
+    def _contents(self) -> str:
+        return f"{len(self):,} points"
 
-    def _repr_html_(self) -> str:
-        table = self._preview()._repr_html_() if self._blocks else ""
-        return f"<p>{escape(self._summary())}</p>{table}"
-
-    def _summary(self) -> str:
-        ways = ".collect() .lazy() .long() .to_arrow() .to_pandas() .plot()"
-        return f"{type(self).__name__}: {len(self):,} points; {ways}"
-
-    def _preview(self) -> pl.DataFrame:
+    def _shown(self) -> pl.DataFrame:
         return self.long().head(_PREVIEW_ROWS).collect(engine="in-memory")
 
     def _record_batches(self) -> Iterator[pa.RecordBatch]:

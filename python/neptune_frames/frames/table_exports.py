@@ -23,6 +23,9 @@ class Exports:
     streams (``pa.table(result)``, DuckDB, pandas 3) takes the result itself.
     """
 
+    #: What the summary offers.
+    _ways = ".collect() .lazy() .to_arrow() .to_pandas()"
+
     def to_polars(self) -> pl.DataFrame:
         raise NotImplementedError
 
@@ -54,7 +57,7 @@ class Exports:
         return self.to_polars()
 
     def _summary(self) -> str:
-        return f"{type(self).__name__}: {self._contents()}; .collect() .lazy() .to_arrow() .to_pandas()"
+        return f"{type(self).__name__}: {self._contents()}; {self._ways}"
 
     def __repr__(self) -> str:
         return f"{self._summary()}\n{self._shown()}"
