@@ -22,11 +22,11 @@ from neptune_frames.frames.metrics_points import PointBlock
 from neptune_frames.frames.scanned_names import scanned_attributes
 from neptune_frames.frames.table_grid import MISSING
 from neptune_frames.frames.wide_pivot import TYPE_SUFFIX, Pivot
-from neptune_frames.frames.wide_rows import ranges
 from neptune_frames.query.arguments import resolve_attributes
 from neptune_frames.query.attributes import FLOAT_SERIES_TYPES
 from neptune_frames.query.selectors import match_names
 from neptune_frames.schemas import STEP
+from neptune_frames.slices import offsets_of, ranges
 
 if TYPE_CHECKING:
     import numpy.typing as npt
@@ -256,7 +256,7 @@ class _Pieces:
     def by_containers(self) -> Iterator[npt.NDArray[np.int64]]:
         """The pieces in groups: each has all pieces of its containers, and containers ascend."""
         order = np.argsort(self.container, kind="stable")
-        before = np.concatenate([[0], np.cumsum(self.lengths[order])])[:-1]
+        before = offsets_of(self.lengths[order])[:-1]
         begins = np.flatnonzero(np.diff(self.container[order], prepend=-1))
         cuts = begins[np.flatnonzero(np.diff(before[begins] // _POINTS_AT_A_TIME, prepend=-1))]
         return iter(np.split(order, cuts[1:]))
@@ -268,7 +268,7 @@ class _Pieces:
     def pivot(self, some: npt.NDArray[np.int64]) -> Pivot:
         """The shape of some pieces; its labels and names are numbers, its cells places of points."""
         points = self.points(some)
-        offsets = np.concatenate([[0], np.cumsum(self.lengths[some])])
+        offsets = offsets_of(self.lengths[some])
         block = PointBlock(
             self.container[some], self.column[some], offsets, {"step": self.step[points], "place": points}
         )
