@@ -12,7 +12,7 @@ import pyarrow.compute as pc
 from neptune_frames import config
 from neptune_frames.frames.fetcher_table import python_datetimes
 from neptune_frames.frames.pandas_values import import_pandas
-from neptune_frames.frames.run_points import SeriesPoints, gather_points
+from neptune_frames.frames.run_points import FieldPoints, gather_points
 from neptune_frames.frames.run_state import active_runs
 from neptune_frames.progress import progress_bar
 from neptune_frames.query.attributes import FLOAT_SERIES, SYS_ID, SYS_STATE, TYPES_WITHOUT_PLAIN_VALUE, WIRE_NAMES
@@ -39,7 +39,7 @@ EXPERIMENT_STATE = "experiment_state"
 class _Prefetched:
     """Points of a series, and which part of it they are."""
 
-    points: SeriesPoints
+    points: FieldPoints
     inherited: bool
     step_range: Any
 
@@ -131,10 +131,10 @@ class RunFields:
         self.prefetch(names)
         series = [name for name in dict.fromkeys(names) if self.types.get(name) == FLOAT_SERIES]
         options = _options(inherited, step_range, time=True, previews=True)
-        with progress_bar(len(series), "metrics", title="Fetching metrics", enabled=show_progress) as advance:
-            found = [SeriesPoints() for _ in series]
+        with progress_bar(len(series), "metrics", title="Fetching metrics", enabled=show_progress) as bar:
+            found = [FieldPoints() for _ in series]
             for begun in self._points(series, options, found):
-                advance(begun)
+                bar.advance(begun)
             self._series.update(
                 (name, _Prefetched(points, inherited, step_range)) for name, points in zip(series, found, strict=True)
             )
@@ -148,13 +148,13 @@ class RunFields:
         if kept is not None and kept.inherited == inherited and kept.step_range == step_range:
             points = kept.points
         else:
-            points = SeriesPoints()
+            points = FieldPoints()
             options = _options(inherited, step_range, time=timestamp, previews=previews)
             for _ in self._points([name], options, [points]):
                 pass
         return points.to_pandas(timestamp=timestamp, previews=previews)
 
-    def _points(self, names: list[str], options: SeriesOptions, found: list[SeriesPoints]) -> Iterator[int]:
+    def _points(self, names: list[str], options: SeriesOptions, found: list[FieldPoints]) -> Iterator[int]:
         if not names:
             return
         keys = SeriesKeys(self._run, pa.array(names, pa.string()))
