@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from neptune_fetcher._arguments import check_limit, check_text, listed, required_text
+from neptune_fetcher._arguments import as_list, check_limit, check_text, required_text
 from neptune_fetcher.util import warn, warn_of_unsupported_types
 from neptune_frames.query.attributes import SYS_CREATION_TIME, SYS_CUSTOM_RUN_ID, SYS_ID, SYS_NAME
 from neptune_frames.query.selection import ContainerKind, RunQuery, SortKey
@@ -43,7 +43,7 @@ class TableLayout:
         """
         row_limit = check_limit(limit)
         sorted_by = required_text(sort_by, "sort_by")
-        names = (*listed(columns, "columns"), sorted_by, *_ALWAYS)
+        names = (*as_list(columns, "columns"), sorted_by, *_ALWAYS)
         return cls(names, check_text(columns_regex, "columns_regex"), row_limit, sorted_by, bool(ascending))
 
 

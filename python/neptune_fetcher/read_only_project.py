@@ -6,7 +6,7 @@ import os
 from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING, Any
 
-from neptune_fetcher._arguments import check_text, check_token, listed, listed_not_empty
+from neptune_fetcher._arguments import as_list, as_nonempty_list, check_text, check_token
 from neptune_fetcher._criteria import Criteria
 from neptune_fetcher._tables import TableLayout, fetch_identities, fetch_table
 from neptune_fetcher.read_only_run import ReadOnlyRun
@@ -189,12 +189,12 @@ class ReadOnlyProject:
             RUN,
             Criteria(
                 trashed=trashed,
-                with_ids=listed(with_ids, "with_ids"),
-                custom_ids=listed(custom_ids, "custom_ids"),
-                states=listed(states, "states"),
-                owners=listed(owners, "owners"),
-                tags=listed(tags, "tags"),
-                names_regex=listed(names_regex, "names_regex"),
+                with_ids=as_list(with_ids, "with_ids"),
+                custom_ids=as_list(custom_ids, "custom_ids"),
+                states=as_list(states, "states"),
+                owners=as_list(owners, "owners"),
+                tags=as_list(tags, "tags"),
+                names_regex=as_list(names_regex, "names_regex"),
                 custom_id_regex=check_text(custom_id_regex, "custom_id_regex"),
                 query=check_text(query, "query"),
             ),
@@ -245,13 +245,13 @@ class ReadOnlyProject:
             EXPERIMENT,
             Criteria(
                 trashed=trashed,
-                with_ids=listed(with_ids, "with_ids"),
-                custom_ids=listed(custom_ids, "custom_ids"),
-                states=listed(states, "states"),
-                owners=listed(owners, "owners"),
-                tags=listed(tags, "tags"),
-                names_regex=listed_not_empty(names_regex, "names_regex"),
-                names_exclude_regex=listed_not_empty(names_exclude_regex, "names_exclude_regex"),
+                with_ids=as_list(with_ids, "with_ids"),
+                custom_ids=as_list(custom_ids, "custom_ids"),
+                states=as_list(states, "states"),
+                owners=as_list(owners, "owners"),
+                tags=as_list(tags, "tags"),
+                names_regex=as_nonempty_list(names_regex, "names_regex"),
+                names_exclude_regex=as_nonempty_list(names_exclude_regex, "names_exclude_regex"),
                 custom_id_regex=check_text(custom_id_regex, "custom_id_regex"),
                 query=check_text(query, "query"),
             ),
@@ -283,8 +283,8 @@ class ReadOnlyProject:
             >>> list(ReadOnlyProject("team/vision").fetch_read_only_runs(custom_ids=["run-1", "run-2"]))
             [<ReadOnlyRun team/vision/VIS-2>, <ReadOnlyRun team/vision/VIS-1>]
         """
-        yield from self._runs(RUN, Criteria(with_ids=listed(with_ids, "with_ids")), eager_load_fields)
-        yield from self._runs(RUN, Criteria(custom_ids=listed(custom_ids, "custom_ids")), eager_load_fields)
+        yield from self._runs(RUN, Criteria(with_ids=as_list(with_ids, "with_ids")), eager_load_fields)
+        yield from self._runs(RUN, Criteria(custom_ids=as_list(custom_ids, "custom_ids")), eager_load_fields)
 
     def fetch_read_only_experiments(
         self, names: Iterable[str] | None = None, eager_load_fields: bool = True
@@ -295,7 +295,7 @@ class ReadOnlyProject:
             >>> list(ReadOnlyProject("team/vision").fetch_read_only_experiments(names=["vit-1"]))
             [<ReadOnlyRun team/vision/VIS-3>]
         """
-        yield from self._runs(EXPERIMENT, Criteria(names=listed(names, "names")), eager_load_fields)
+        yield from self._runs(EXPERIMENT, Criteria(names=as_list(names, "names")), eager_load_fields)
 
     def _list(self, call: str, kind: ContainerKind) -> Iterator[dict[str, str | None]]:
         runs = self._search(call, kind, Criteria(), _NEWEST_ID_FIRST)

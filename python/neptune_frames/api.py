@@ -28,7 +28,7 @@ from typing import TYPE_CHECKING, Any
 from neptune_frames.frames import questions
 from neptune_frames.frames.chosen_runs import chosen_runs, runs_of
 from neptune_frames.progress import long_fetch
-from neptune_frames.query.arguments import listed, resolve_attributes, resolve_project
+from neptune_frames.query.arguments import as_list, resolve_attributes, resolve_project
 from neptune_frames.query.attributes import FLOAT_SERIES_TYPES, OBJECT_SERIES_TYPES, Attribute
 from neptune_frames.query.selection import ContainerKind
 from neptune_frames.sources.choose import open_source
@@ -107,7 +107,7 @@ def list_attributes(
     everything = experiments is runs is None
     containers = runs_of(None, ContainerKind.RUN) if everything else chosen_runs(experiments, runs)
     project = resolve_project(project)
-    selector = resolve_attributes(listed(attributes), None, "attributes")
+    selector = resolve_attributes(as_list(attributes), None, "attributes")
     return questions.list_attributes(open_source(source), project, containers, selector)
 
 
@@ -166,7 +166,7 @@ def fetch_metrics(
         chosen.kind,
         project=project,
         runs=chosen,
-        attributes=listed(attributes),
+        attributes=as_list(attributes),
         types=FLOAT_SERIES_TYPES,
         include_time=include_time,
         step_range=step_range,
@@ -206,7 +206,7 @@ def fetch_series(
         chosen.kind,
         project=project,
         runs=chosen,
-        attributes=listed(attributes),
+        attributes=as_list(attributes),
         types=OBJECT_SERIES_TYPES,
         include_time=include_time,
         step_range=step_range,
@@ -247,7 +247,7 @@ def fetch_buckets(
         chosen.kind,
         project=project,
         runs=chosen,
-        attributes=listed(attributes),
+        attributes=as_list(attributes),
         types=FLOAT_SERIES_TYPES,
         lineage=lineage_to_the_root,
         previews=include_point_previews,
@@ -299,7 +299,7 @@ def fetch_table(
     question = TableQuestion(
         project=resolve_project(project),
         containers=chosen_runs(experiments, runs),
-        attributes=resolve_attributes(listed(attributes), None, "attributes"),
+        attributes=resolve_attributes(as_list(attributes), None, "attributes"),
         sort_by=resolve_sort(sort_by),
         limit=check_limit(limit),
         descending=check_sort_direction(sort_direction),

@@ -80,7 +80,7 @@ def test_attributes_of_runs_named_by_a_frame_that_is_not_collected_yet(source: M
         frame = pl.LazyFrame({"run": labels}, schema={"run": pl.String})
         for kind in ContainerKind:
             exact = frame if kind is ContainerKind.EXPERIMENT else frame.select(pl.col("run").replace("exp-b", "r2"))
-            found = list_attributes(source, "ws/proj", runs_of(exact, kind, later=True), selector)
+            found = list_attributes(source, "ws/proj", runs_of(exact, kind, keep_lazy=True), selector)
             assert {name for name in found if not name.startswith("sys/")} == names
 
 

@@ -55,13 +55,13 @@ class Containers:
         filter: A condition on them; None selects all.
         names: Exact labels, which some sources can answer for without a search; none of them selects nothing.
             None if the user did not give any.
-        later: A lazy frame of one column of labels, to which the others are confined when runs are asked for.
+        lazy_labels: A lazy frame of one column of labels, to which the others are confined when runs are asked for.
     """
 
     kind: ContainerKind
     filter: Expression | None = None
     names: tuple[str, ...] | None = None
-    later: pl.LazyFrame | None = field(default=None, compare=False)
+    lazy_labels: pl.LazyFrame | None = field(default=None, compare=False)
 
     @classmethod
     def of(cls, value: str | list[str] | Filter | None, kind: ContainerKind, parameter: str) -> Containers:
@@ -77,9 +77,9 @@ class Containers:
 
     def resolved(self) -> Containers:
         """The same with the labels of the lazy frame, which is collected here."""
-        if self.later is None:
+        if self.lazy_labels is None:
             return self
-        labels = self.later.collect().to_series().to_list()
+        labels = self.lazy_labels.collect().to_series().to_list()
         if self.names is not None:
             named = set(self.names)
             labels = [label for label in labels if label in named]
@@ -90,7 +90,7 @@ class Containers:
 
     def words(self) -> list[str]:
         """What a plan says of the lazy frame, which it does not collect."""
-        return [] if self.later is None else [f"{self.kind.plural} of the lazy frame given"]
+        return [] if self.lazy_labels is None else [f"{self.kind.plural} of the lazy frame given"]
 
 
 @dataclass(frozen=True)

@@ -55,13 +55,13 @@ def choose_kind(experiments: object, runs: object) -> ContainerKind:
     return ContainerKind.EXPERIMENT if runs is None else ContainerKind.RUN
 
 
-def listed(value: Any) -> Any:
+def as_list(value: Any) -> Any:
     """What gives its items one by one (a tuple, a set, a column, a generator) as a list of them, texts as plain ones.
 
     The native face takes these where it takes lists. Anything else is left as it is.
 
     Example:
-        >>> listed(("a", "b")), listed({"a": 1}), listed("a.*")
+        >>> as_list(("a", "b")), as_list({"a": 1}), as_list("a.*")
         (['a', 'b'], {'a': 1}, 'a.*')
     """
     # A frame gives the names of its columns, and a mapping its keys: nobody means these.
