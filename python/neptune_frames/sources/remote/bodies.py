@@ -126,8 +126,8 @@ def _room(size: int) -> bytearray | memoryview:
     # Linux aligns a mapping to huge pages only where it consists of whole ones.
     whole = -(-size // _HUGE_PAGE) * _HUGE_PAGE
     room = mmap.mmap(-1, whole, flags=mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS)
-    # Faults of small pages cost more than the copy; a last page less than a quarter full is not worth a huge one.
-    huge = (size + 3 * _HUGE_PAGE // 4) // _HUGE_PAGE * _HUGE_PAGE
+    # Faults of small pages cost more than the copy; a last page of which little is used is not worth a huge one.
+    huge = (size + _HUGE_PAGE * 3 // 4) // _HUGE_PAGE * _HUGE_PAGE
     if hasattr(mmap, "MADV_HUGEPAGE") and huge:
         room.madvise(mmap.MADV_HUGEPAGE, 0, huge)
     return memoryview(room)[:size]
