@@ -6,10 +6,12 @@ import math
 import operator
 from typing import Any
 
+from neptune_frames.query.selection import StepRange
+
 MAX_ROWS = 5000
 
 
-def listed(value: Any, parameter: str) -> list[str]:
+def as_list(value: Any, parameter: str) -> list[str]:
     """A parameter that takes a list of strings, as a list; a single text stands for a list of one."""
     if value is None:
         return []
@@ -26,9 +28,9 @@ def listed(value: Any, parameter: str) -> list[str]:
     return [str(item) for item in items]
 
 
-def listed_not_empty(value: Any, parameter: str) -> list[str]:
-    """As `listed`, for parameters that must not be empty if they are given."""
-    items = listed(value, parameter)
+def as_nonempty_list(value: Any, parameter: str) -> list[str]:
+    """As `as_list`, for parameters that must not be empty if they are given."""
+    items = as_list(value, parameter)
     if isinstance(value, str) and not value:
         raise ValueError(f"{parameter} cannot be an empty string; leave it out to select every name")
     if value is not None and not items:
@@ -75,7 +77,7 @@ def check_token(value: Any) -> str | None:
     return value
 
 
-def check_step_range(step_range: Any) -> tuple[float | None, float | None]:
+def check_step_range(step_range: Any) -> StepRange:
     """First and last step. Numbers written as text count, as they do for the official package on a server.
 
     Raises:

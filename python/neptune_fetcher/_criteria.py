@@ -6,6 +6,8 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from neptune_frames.query.attributes import SYS_CUSTOM_RUN_ID, SYS_ID, SYS_NAME
+
 if TYPE_CHECKING:
     from neptune_frames.query.expressions import Expression
 
@@ -75,19 +77,19 @@ class Criteria:
         from neptune_frames.frames.run_state import has_state
         from neptune_frames.query.expressions import Comparison, Contains, Matches, Operand
 
-        name, custom_id = Operand("sys/name", "string"), Operand("sys/custom_run_id", "string")
+        name, custom_id = Operand(SYS_NAME, "string"), Operand(SYS_CUSTOM_RUN_ID, "string")
         if self.trashed is not None:
             yield Comparison(Operand("sys/trashed", "bool"), "==", "true" if self.trashed else "false")
-        yield from _one_of("sys/id", self.with_ids)
+        yield from _one_of(SYS_ID, self.with_ids)
         if self.states:
             yield _any([has_state(state.lower()) for state in self.states])
         yield from _one_of("sys/owner", self.owners)
         for tag in self.tags:
             yield Contains(Operand("sys/tags", "string_set"), tag)
-        yield from _one_of("sys/custom_run_id", self.custom_ids)
+        yield from _one_of(SYS_CUSTOM_RUN_ID, self.custom_ids)
         for pattern in self.names_regex:
             yield Matches(name, pattern)
-        yield from _one_of("sys/name", self.names)
+        yield from _one_of(SYS_NAME, self.names)
         for pattern in self.names_exclude_regex:
             yield Matches(name, pattern, negated=True)
         if self.custom_id_regex is not None:

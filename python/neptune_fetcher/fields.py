@@ -5,8 +5,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from neptune_fetcher._arguments import check_step_range
-from neptune_fetcher.util import public
-from neptune_frames.query.attributes import TYPES_WITHOUT_PLAIN_VALUE
+from neptune_fetcher.util import fetcher_call
+from neptune_frames.query.attributes import FLOAT_SERIES, TYPES_WITHOUT_PLAIN_VALUE
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -46,7 +46,7 @@ class Field:
         except KeyError:
             return self._ask()
 
-    @public("ReadOnlyRun.fetch")
+    @fetcher_call("ReadOnlyRun.fetch")
     def _ask(self) -> Any:
         return self._fields.value(self._path)
 
@@ -86,7 +86,7 @@ class FloatSeries(Field):
         """
         return self.fetch()
 
-    @public("ReadOnlyRun.fetch_values")
+    @fetcher_call("ReadOnlyRun.fetch_values")
     def fetch_values(
         self,
         *,
@@ -152,6 +152,6 @@ class UnsupportedField(Field):
 
 #: The class of a handle by the type of its field; `Field` for every other type.
 FIELD_CLASSES: dict[str, type[Field]] = {
-    "float_series": FloatSeries,
+    FLOAT_SERIES: FloatSeries,
     **dict.fromkeys(TYPES_WITHOUT_PLAIN_VALUE, UnsupportedField),
 }

@@ -6,17 +6,12 @@ import os
 from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING, Any
 
-from neptune_fetcher._arguments import (
-    check_limit,
-    check_text,
-    check_token,
-    listed,
-    listed_not_empty,
-    required_text,
-)
+from neptune_fetcher._arguments import as_list, as_nonempty_list, check_text, check_token
 from neptune_fetcher._criteria import Criteria
+from neptune_fetcher._tables import TableLayout, fetch_identities, fetch_table
 from neptune_fetcher.read_only_run import ReadOnlyRun
-from neptune_fetcher.util import public, warn, warn_of_unsupported_types
+from neptune_fetcher.util import fetcher_call
+from neptune_frames.query.attributes import SYS_CREATION_TIME, SYS_CUSTOM_RUN_ID, SYS_ID, SYS_NAME
 from neptune_frames.query.selection import ContainerKind, RunQuery, SortKey
 
 if TYPE_CHECKING:
@@ -31,13 +26,8 @@ __all__ = ["ReadOnlyProject"]
 
 EXPERIMENT, RUN = ContainerKind.EXPERIMENT, ContainerKind.RUN
 
-CREATION_TIME = "sys/creation_time"
-_IDENTITY = ("sys/id", "sys/name", "sys/custom_run_id")
-_ALWAYS = ("sys/custom_run_id", "sys/name")
-_NEWEST_ID_FIRST = SortKey("sys/id", "string", descending=True)
-
-#: Attributes whose type is known, to sort by.
-_KNOWN_SORT_TYPES = {CREATION_TIME: "datetime", "sys/id": "string"}
+_IDENTITY = (SYS_ID, SYS_NAME, SYS_CUSTOM_RUN_ID)
+_NEWEST_ID_FIRST = SortKey(SYS_ID, "string", descending=True)
 
 
 class ReadOnlyProject:
@@ -89,7 +79,7 @@ class ReadOnlyProject:
         self._source = default_source(api_token or None, proxies) if source is None else open_source(source)
         self.project_identifier = self._look_up(wanted)
 
-    @public("ReadOnlyProject")
+    @fetcher_call("ReadOnlyProject")
     def _look_up(self, project: str) -> str:
         return self._source.project_name(project)
 
@@ -174,7 +164,7 @@ class ReadOnlyProject:
         tags: Iterable[str] | None = None,
         trashed: bool | None = False,
         limit: int | None = None,
-        sort_by: str = CREATION_TIME,
+        sort_by: str = SYS_CREATION_TIME,
         ascending: bool = False,
         progress_bar: bool = True,
         query: str | None = None,
@@ -221,20 +211,18 @@ class ReadOnlyProject:
             RUN,
             Criteria(
                 trashed=trashed,
-                with_ids=listed(with_ids, "with_ids"),
-                custom_ids=listed(custom_ids, "custom_ids"),
-                states=listed(states, "states"),
-                owners=listed(owners, "owners"),
-                tags=listed(tags, "tags"),
-                names_regex=listed(names_regex, "names_regex"),
+                with_ids=as_list(with_ids, "with_ids"),
+                custom_ids=as_list(custom_ids, "custom_ids"),
+                states=as_list(states, "states"),
+                owners=as_list(owners, "owners"),
+                tags=as_list(tags, "tags"),
+                names_regex=as_list(names_regex, "names_regex"),
                 custom_id_regex=check_text(custom_id_regex, "custom_id_regex"),
                 query=check_text(query, "query"),
             ),
-            columns,
-            columns_regex,
-            limit,
-            sort_by,
-            ascending,
+            TableLayout.of(
+                columns=columns, columns_regex=columns_regex, limit=limit, sort_by=sort_by, ascending=ascending
+            ),
             progress_bar,
         )
 
@@ -252,7 +240,7 @@ class ReadOnlyProject:
         tags: Iterable[str] | None = None,
         trashed: bool | None = False,
         limit: int | None = None,
-        sort_by: str = CREATION_TIME,
+        sort_by: str = SYS_CREATION_TIME,
         ascending: bool = False,
         progress_bar: bool = True,
         query: str | None = None,
@@ -302,21 +290,19 @@ class ReadOnlyProject:
             EXPERIMENT,
             Criteria(
                 trashed=trashed,
-                with_ids=listed(with_ids, "with_ids"),
-                custom_ids=listed(custom_ids, "custom_ids"),
-                states=listed(states, "states"),
-                owners=listed(owners, "owners"),
-                tags=listed(tags, "tags"),
-                names_regex=listed_not_empty(names_regex, "names_regex"),
-                names_exclude_regex=listed_not_empty(names_exclude_regex, "names_exclude_regex"),
+                with_ids=as_list(with_ids, "with_ids"),
+                custom_ids=as_list(custom_ids, "custom_ids"),
+                states=as_list(states, "states"),
+                owners=as_list(owners, "owners"),
+                tags=as_list(tags, "tags"),
+                names_regex=as_nonempty_list(names_regex, "names_regex"),
+                names_exclude_regex=as_nonempty_list(names_exclude_regex, "names_exclude_regex"),
                 custom_id_regex=check_text(custom_id_regex, "custom_id_regex"),
                 query=check_text(query, "query"),
             ),
-            columns,
-            columns_regex,
-            limit,
-            sort_by,
-            ascending,
+            TableLayout.of(
+                columns=columns, columns_regex=columns_regex, limit=limit, sort_by=sort_by, ascending=ascending
+            ),
             progress_bar,
         )
 
@@ -346,8 +332,8 @@ class ReadOnlyProject:
             >>> list(ReadOnlyProject("team/vision").fetch_read_only_runs(custom_ids=["run-1", "run-2"]))
             [<ReadOnlyRun team/vision/VIS-2>, <ReadOnlyRun team/vision/VIS-1>]
         """
-        yield from self._runs(RUN, Criteria(with_ids=listed(with_ids, "with_ids")), eager_load_fields)
-        yield from self._runs(RUN, Criteria(custom_ids=listed(custom_ids, "custom_ids")), eager_load_fields)
+        yield from self._runs(RUN, Criteria(with_ids=as_list(with_ids, "with_ids")), eager_load_fields)
+        yield from self._runs(RUN, Criteria(custom_ids=as_list(custom_ids, "custom_ids")), eager_load_fields)
 
     def fetch_read_only_experiments(
         self, names: Iterable[str] | None = None, eager_load_fields: bool = True
@@ -371,7 +357,7 @@ class ReadOnlyProject:
             >>> list(ReadOnlyProject("team/vision").fetch_read_only_experiments(names=["vit-1"]))
             [<ReadOnlyRun team/vision/VIS-3>]
         """
-        yield from self._runs(EXPERIMENT, Criteria(names=listed(names, "names")), eager_load_fields)
+        yield from self._runs(EXPERIMENT, Criteria(names=as_list(names, "names")), eager_load_fields)
 
     def _list(self, call: str, kind: ContainerKind) -> Iterator[dict[str, str | None]]:
         runs = self._search(call, kind, Criteria(), _NEWEST_ID_FIRST)
@@ -407,76 +393,19 @@ class ReadOnlyProject:
     def _search(
         self, call: str, kind: ContainerKind, criteria: Criteria, sort: SortKey, limit: int | None = None
     ) -> pa.Table:
-        @public(call)
-        def search() -> pa.Table:
+        with fetcher_call(call):
             query = RunQuery(self.project_identifier, kind, criteria.expression(), sort, limit)
             return self._source.search(query).runs
 
-        return search()
-
     def _identities(self, call: str, kind: ContainerKind) -> pd.DataFrame:
-        from neptune_frames.frames.runs_table import RunsQuestion, fetch_runs_table
-
-        @public(f"ReadOnlyProject.{call}")
-        def fetch() -> pd.DataFrame:
-            query = RunQuery(self.project_identifier, kind, Criteria().expression())
-            return fetch_runs_table(self._source, RunsQuestion(query, _IDENTITY)).to_pandas()
-
-        return fetch()
+        with fetcher_call(f"ReadOnlyProject.{call}"):
+            return fetch_identities(self._source, self.project_identifier, kind, Criteria())
 
     def _table(
-        self,
-        call: str,
-        kind: ContainerKind,
-        criteria: Criteria,
-        columns: Iterable[str] | None,
-        columns_regex: str | None,
-        limit: int | None,
-        sort_by: str,
-        ascending: bool,
-        progress_bar: bool,
+        self, call: str, kind: ContainerKind, criteria: Criteria, layout: TableLayout, progress_bar: bool
     ) -> pd.DataFrame:
-        from neptune_frames.frames.runs_table import RunsQuestion, fetch_runs_table
-        from neptune_frames.progress import long_fetch
-
-        row_limit = check_limit(limit)
         criteria.check()
-        names = (*listed(columns, "columns"), required_text(sort_by, "sort_by"), *_ALWAYS)
-        pattern = check_text(columns_regex, "columns_regex")
-
-        @public(f"ReadOnlyProject.{call}")
-        def fetch() -> pd.DataFrame:
-            condition = criteria.expression()
-            query = RunQuery(self.project_identifier, kind, condition, self._sort_key(sort_by, ascending), row_limit)
-            with long_fetch("Fetching table", enabled=bool(progress_bar)):
-                table = fetch_runs_table(self._source, RunsQuestion(query, names, pattern))
-            warn_of_unsupported_types(table.unsupported)
-            _warn_of_size(table.value_count)
-            return table.to_pandas()
-
-        return fetch()
-
-    def _sort_key(self, attribute: str, ascending: bool) -> SortKey:
-        """The sort key of an attribute; its type is looked up, with warnings where it is not the one and only."""
-        known = _KNOWN_SORT_TYPES.get(attribute)
-        if known is None:
-            from neptune_frames.frames.runs_table import sortable_types
-
-            found = sortable_types(self._source, self.project_identifier, attribute)
-            if not found:
-                warn(f"Could not find sorting column type for field '{attribute}'; sorting by it as text.")
-            elif len(found) > 1:
-                warn(f"Field '{attribute}' has the types {', '.join(found)}; sorting by it as {found[0]}.")
-            known = found[0] if found else "string"
-        return SortKey(attribute, known, descending=not ascending)
-
-
-def _warn_of_size(values: int) -> None:
-    from neptune_frames import config
-
-    largest = config.LARGE_TABLE.get()
-    if 0 < largest < values:
-        warn(
-            f"The table holds {values} values, a large dataset. Ask for fewer columns or rows, or raise the limit of "
-            f"this warning with {config.LARGE_TABLE.name}."
-        )
+        with fetcher_call(f"ReadOnlyProject.{call}"):
+            return fetch_table(
+                self._source, self.project_identifier, kind, criteria, layout, progress_bar=bool(progress_bar)
+            )

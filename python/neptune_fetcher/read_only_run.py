@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from typing import TYPE_CHECKING
 
-from neptune_fetcher._arguments import check_step_range, listed, required_text
+from neptune_fetcher._arguments import as_list, check_step_range, required_text
 from neptune_fetcher.fields import FIELD_CLASSES, Field
-from neptune_fetcher.util import public, warn_of_unsupported_types
+from neptune_fetcher.util import fetcher_call, warn_of_unsupported_types
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -61,7 +61,7 @@ class ReadOnlyRun:
         self._open(project, run, eager_load_fields)
         return self
 
-    @public("ReadOnlyRun")
+    @fetcher_call("ReadOnlyRun")
     def _open(self, project: ReadOnlyProject, run: pa.Table, eager_load_fields: bool) -> None:
         from neptune_frames.frames.run_fields import RunFields
 
@@ -85,7 +85,7 @@ class ReadOnlyRun:
         """
         yield from self._names()
 
-    @public("ReadOnlyRun.field_names")
+    @fetcher_call("ReadOnlyRun.field_names")
     def _names(self) -> list[str]:
         self._load_structure()
         return self._fields.names()
@@ -111,7 +111,7 @@ class ReadOnlyRun:
         field_type = self._fields.types.get(path) or self._look_up(path)
         return FIELD_CLASSES.get(field_type, Field)(self._fields, path, field_type)
 
-    @public("ReadOnlyRun")
+    @fetcher_call("ReadOnlyRun")
     def _look_up(self, path: str) -> str:
         """The type of a field that is not known yet."""
         field_type = self._fields.type_of(path)
@@ -135,7 +135,7 @@ class ReadOnlyRun:
         """
         self._fields.forget_value(path)
 
-    @public("ReadOnlyRun.prefetch")
+    @fetcher_call("ReadOnlyRun.prefetch")
     def prefetch(self, paths: Iterable[str]) -> None:
         """Fetch the values of these fields into the cache; for series, the last value.
 
@@ -154,9 +154,9 @@ class ReadOnlyRun:
             >>> run["sys/owner"].fetch()
             'ada'
         """
-        self._fields.prefetch(listed(paths, "paths"))
+        self._fields.prefetch(as_list(paths, "paths"))
 
-    @public("ReadOnlyRun.prefetch_series_values")
+    @fetcher_call("ReadOnlyRun.prefetch_series_values")
     def prefetch_series_values(
         self,
         paths: Iterable[str],
@@ -189,7 +189,7 @@ class ReadOnlyRun:
             1   4.0   0.25
         """
         self._fields.prefetch_series(
-            listed(paths, "paths"),
+            as_list(paths, "paths"),
             inherited=include_inherited,
             step_range=check_step_range(step_range),
             show_progress=bool(progress_bar),

@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-import functools
 import threading
-from collections.abc import Callable
-from typing import Any, TypeVar, cast
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
 
 from neptune_frames.errors import InvalidApiTokenError, InvalidSettingError, MissingDependencyError, NeptuneError
+from neptune_frames.sources.public_call import public_call
 
 __all__ = ["NeptuneException", "NeptuneWarning"]
-
-F = TypeVar("F", bound=Callable[..., Any])
 
 
 class NeptuneException(Exception):
@@ -32,28 +31,19 @@ class NeptuneWarning(Warning):
 _LOCAL = (InvalidApiTokenError, InvalidSettingError, MissingDependencyError)
 
 
-def public(name: str) -> Callable[[F], F]:
-    """Make a function part of the interface.
+@contextmanager
+def fetcher_call(name: str) -> Iterator[None]:
+    """The inside of the interface, as a context or a decorator.
 
-    Requests it causes carry its name, and what fails behind the interface is raised as `NeptuneException`.
+    Requests it causes carry this name, and what fails behind the interface is raised as `NeptuneException`.
     """
-
-    def decorate(function: F) -> F:
-        @functools.wraps(function)
-        def call(*args: Any, **kwargs: Any) -> Any:
-            from neptune_frames.sources.public_call import public_call
-
-            try:
-                with public_call(name):
-                    return function(*args, **kwargs)
-            except _LOCAL:
-                raise
-            except NeptuneError as error:
-                raise NeptuneException(f"\n{type(error).__name__}: {error}") from error
-
-        return cast("F", call)
-
-    return decorate
+    try:
+        with public_call(name):
+            yield
+    except _LOCAL:
+        raise
+    except NeptuneError as error:
+        raise NeptuneException(f"\n{type(error).__name__}: {error}") from error
 
 
 def warn(message: str) -> None:

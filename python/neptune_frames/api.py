@@ -13,8 +13,8 @@ from typing import TYPE_CHECKING, Any
 from neptune_frames.frames import questions
 from neptune_frames.frames.chosen_runs import chosen_runs, runs_of
 from neptune_frames.progress import long_fetch
-from neptune_frames.query.arguments import listed, resolve_attributes, resolve_project
-from neptune_frames.query.attributes import Attribute
+from neptune_frames.query.arguments import as_list, resolve_attributes, resolve_project
+from neptune_frames.query.attributes import FLOAT_SERIES_TYPES, OBJECT_SERIES_TYPES, Attribute
 from neptune_frames.query.selection import ContainerKind
 from neptune_frames.sources.choose import open_source
 from neptune_frames.sources.public_call import public_call
@@ -32,11 +32,11 @@ if TYPE_CHECKING:
     from neptune_frames.frames.object_series import ObjectSeries
     from neptune_frames.frames.table import RunTable
     from neptune_frames.query.attribute_filters import BaseAttributeFilter
+    from neptune_frames.query.selection import StepRange
     from neptune_frames.sources.base import Source
     from neptune_frames.types import File
 
     Attributes = str | Iterable[str] | BaseAttributeFilter | None
-    StepRange = tuple[float | None, float | None]
     AnySource = Source | str | PathLike[str] | None
 
 __all__ = [
@@ -50,9 +50,6 @@ __all__ = [
     "list_runs",
     "open_source",
 ]
-
-FLOAT_SERIES = ("float_series",)
-OBJECT_SERIES = ("string_series", "histogram_series", "file_series")
 
 
 @public_call("list_experiments")
@@ -155,7 +152,7 @@ def list_attributes(
     everything = experiments is runs is None
     containers = runs_of(None, ContainerKind.RUN) if everything else chosen_runs(experiments, runs)
     project = resolve_project(project)
-    selector = resolve_attributes(listed(attributes), None, "attributes")
+    selector = resolve_attributes(as_list(attributes), None, "attributes")
     return questions.list_attributes(open_source(source), project, containers, selector)
 
 
@@ -228,8 +225,8 @@ def fetch_metrics(
         chosen.kind,
         project=project,
         runs=chosen,
-        attributes=listed(attributes),
-        types=FLOAT_SERIES,
+        attributes=as_list(attributes),
+        types=FLOAT_SERIES_TYPES,
         include_time=include_time,
         step_range=step_range,
         lineage=lineage_to_the_root,
@@ -296,8 +293,8 @@ def fetch_series(
         chosen.kind,
         project=project,
         runs=chosen,
-        attributes=listed(attributes),
-        types=OBJECT_SERIES,
+        attributes=as_list(attributes),
+        types=OBJECT_SERIES_TYPES,
         include_time=include_time,
         step_range=step_range,
         lineage=lineage_to_the_root,
@@ -363,8 +360,8 @@ def fetch_buckets(
         chosen.kind,
         project=project,
         runs=chosen,
-        attributes=listed(attributes),
-        types=FLOAT_SERIES,
+        attributes=as_list(attributes),
+        types=FLOAT_SERIES_TYPES,
         lineage=lineage_to_the_root,
         previews=include_point_previews,
     )
@@ -427,7 +424,7 @@ def fetch_table(
     question = TableQuestion(
         project=resolve_project(project),
         containers=chosen_runs(experiments, runs),
-        attributes=resolve_attributes(listed(attributes), None, "attributes"),
+        attributes=resolve_attributes(as_list(attributes), None, "attributes"),
         sort_by=resolve_sort(sort_by),
         limit=check_limit(limit),
         descending=check_sort_direction(sort_direction),

@@ -7,9 +7,12 @@ import time
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
-from typing import TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from neptune_frames import config
+
+if TYPE_CHECKING:
+    from tqdm import tqdm
 
 T = TypeVar("T")
 
@@ -17,25 +20,40 @@ T = TypeVar("T")
 _PATIENCE = 1.0
 
 
+class Bar:
+    """A bar on the screen; without a bar of tqdm, none."""
+
+    def __init__(self, drawn: tqdm[Any] | None = None) -> None:
+        self._drawn = drawn
+
+    def advance(self, items: int) -> None:
+        """So many more items are done."""
+        if self._drawn is not None:
+            self._drawn.update(items)
+
+    def note(self, text: Callable[[], str]) -> None:
+        """Have the bar show a text, which is made only if there is a bar."""
+        if self._drawn is not None:
+            self._drawn.set_postfix_str(text(), refresh=False)
+
+
 @contextmanager
-def progress_bar(
-    total: int, what: str, *, enabled: bool = True, title: str | None = None
-) -> Iterator[Callable[[int], object]]:
-    """Show how many of ``total`` items are done; yields a function that takes how many more are.
+def progress_bar(total: int, what: str, *, enabled: bool = True, title: str | None = None) -> Iterator[Bar]:
+    """Show how many of ``total`` items are done; yields the bar, which is told how many more are.
 
     A bar with a ``title`` stays on the screen when it is full. Nothing is shown unless ``enabled``,
     NEPTUNE_PROGRESS_BAR and a terminal on standard error agree.
 
-    >>> with progress_bar(2, "files", enabled=False) as advance:
-    ...     advance(1)
+    >>> with progress_bar(2, "files", enabled=False) as bar:
+    ...     bar.advance(1)
     """
     if not (enabled and total and _is_wanted()):
-        yield lambda count: None
+        yield Bar()
         return
     from tqdm import tqdm
 
-    with tqdm(total=total, unit=f" {what}", desc=title, leave=title is not None) as bar:
-        yield bar.update
+    with tqdm(total=total, unit=f" {what}", desc=title, leave=title is not None) as drawn:
+        yield Bar(drawn)
 
 
 #: Takes how many more items are done, and how many more things were counted in them.
@@ -50,18 +68,18 @@ def counting_bar(total: int, what: str, counted: str, *, enabled: bool = True, t
     ...     advance(1, 5000)
     """
     count, started = 0, time.monotonic()
-    with progress_bar(total, what, enabled=enabled, title=title) as advance:
+    with progress_bar(total, what, enabled=enabled, title=title) as bar:
 
-        def advance_both(items: int, more: int) -> None:
+        def shown_count() -> str:
+            return f"{count:,} {counted}, {count / max(time.monotonic() - started, 1e-9):,.0f}/s"
+
+        def advance(items: int, more: int) -> None:
             nonlocal count
             count += more
-            show = getattr(getattr(advance, "__self__", None), "set_postfix_str", None)
-            if show is not None:
-                rate = count / max(time.monotonic() - started, 1e-9)
-                show(f"{count:,} {counted}, {rate:,.0f}/s", refresh=False)
-            advance(items)
+            bar.note(shown_count)
+            bar.advance(items)
 
-        yield advance_both
+        yield advance
 
 
 #: The title of the bar of a long fetch, where a face wants one.

@@ -16,19 +16,19 @@ from __future__ import annotations
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
-from neptune_frames.api import FLOAT_SERIES, OBJECT_SERIES
 from neptune_frames.frames import questions
 from neptune_frames.frames.chosen_runs import chosen_runs
-from neptune_frames.query.arguments import listed, resolve_attributes, resolve_project
-from neptune_frames.query.attributes import Attribute
+from neptune_frames.query.arguments import as_list, resolve_attributes, resolve_project
+from neptune_frames.query.attributes import FLOAT_SERIES_TYPES, OBJECT_SERIES_TYPES, Attribute
 from neptune_frames.sources.choose import open_source
 from neptune_frames.sources.public_call import public_call
 
 if TYPE_CHECKING:
     import polars as pl
 
-    from neptune_frames.api import AnySource, Attributes, StepRange
+    from neptune_frames.api import AnySource, Attributes
     from neptune_frames.frames.chosen_runs import Runs
+    from neptune_frames.query.selection import StepRange
 
 __all__ = [
     "explain",
@@ -75,7 +75,7 @@ def scan_runs(
     """
     from neptune_frames.frames import lazy_runs
 
-    question = lazy_runs.RunsQuestion(resolve_project(project), chosen_runs(experiments, runs, later=True))
+    question = lazy_runs.RunsQuestion(resolve_project(project), chosen_runs(experiments, runs, keep_lazy=True))
     return lazy_runs.scan_runs(open_source(source), question)
 
 
@@ -188,8 +188,8 @@ def scan_attributes(
 
     question = lazy_attributes.AttributesQuestion(
         resolve_project(project),
-        chosen_runs(experiments, runs, later=True),
-        resolve_attributes(listed(attributes), None, "attributes"),
+        chosen_runs(experiments, runs, keep_lazy=True),
+        resolve_attributes(as_list(attributes), None, "attributes"),
     )
     return lazy_attributes.scan_attributes(open_source(source), question)
 
@@ -247,13 +247,13 @@ def scan_metrics(
     """
     from neptune_frames.frames import lazy_metrics
 
-    chosen = chosen_runs(experiments, runs, later=True)
+    chosen = chosen_runs(experiments, runs, keep_lazy=True)
     question = questions.series_question(
         chosen.kind,
         project=project,
         runs=chosen,
-        attributes=listed(attributes),
-        types=FLOAT_SERIES,
+        attributes=as_list(attributes),
+        types=FLOAT_SERIES_TYPES,
         include_time=include_time,
         step_range=step_range,
         lineage=lineage_to_the_root,
@@ -314,13 +314,13 @@ def scan_series(
     """
     from neptune_frames.frames import lazy_series
 
-    chosen = chosen_runs(experiments, runs, later=True)
+    chosen = chosen_runs(experiments, runs, keep_lazy=True)
     question = questions.series_question(
         chosen.kind,
         project=project,
         runs=chosen,
-        attributes=listed(attributes),
-        types=OBJECT_SERIES,
+        attributes=as_list(attributes),
+        types=OBJECT_SERIES_TYPES,
         include_time=include_time,
         step_range=step_range,
         lineage=lineage_to_the_root,
@@ -383,13 +383,13 @@ def scan_buckets(
     from neptune_frames.frames import lazy_buckets
     from neptune_frames.query.arguments import check_bucket_limit
 
-    chosen = chosen_runs(experiments, runs, later=True)
+    chosen = chosen_runs(experiments, runs, keep_lazy=True)
     question = questions.series_question(
         chosen.kind,
         project=project,
         runs=chosen,
-        attributes=listed(attributes),
-        types=FLOAT_SERIES,
+        attributes=as_list(attributes),
+        types=FLOAT_SERIES_TYPES,
         lineage=lineage_to_the_root,
         previews=include_point_previews,
     )
@@ -448,11 +448,11 @@ def sql(
     # A generator gives its items once, and every table wants them.
     selection: dict[str, Any] = {
         "project": project,
-        "experiments": listed(experiments),
-        "runs": listed(runs),
+        "experiments": as_list(experiments),
+        "runs": as_list(runs),
         "source": open_source(source),
     }
-    of_attributes = {**selection, "attributes": listed(attributes)}
+    of_attributes = {**selection, "attributes": as_list(attributes)}
     of_points = {**of_attributes, "include_time": include_time}
     return lazy_sql.query(
         query,
@@ -513,7 +513,7 @@ def _scan_table(
     question = TableQuestion(
         project=resolve_project(project),
         containers=chosen_runs(experiments, runs),
-        attributes=resolve_attributes(listed(attributes), None, "attributes"),
+        attributes=resolve_attributes(as_list(attributes), None, "attributes"),
         sort_by=resolve_sort(sort_by),
         descending=check_sort_direction(sort_direction),
     )

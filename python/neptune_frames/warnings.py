@@ -9,7 +9,9 @@ import sys
 import threading
 import time
 import warnings
+from contextvars import ContextVar
 from types import FrameType
+from typing import Any, NamedTuple
 
 
 class AttributeWarning(UserWarning):
@@ -50,7 +52,8 @@ _texts_shown: set[str] = set()
 def warn(message: str, category: type[Warning]) -> None:
     """Issue a warning at the line of the caller's code, unless its class says that it was shown enough."""
     if _is_due(message, category):
-        warnings.warn(message, category, stacklevel=_depth_of_caller() + 1)
+        line = callers_line()
+        warnings.warn_explicit(message, category, line.filename, line.number, line.module, line.registry)
 
 
 def _is_due(message: str, category: type[Warning]) -> bool:
@@ -69,18 +72,41 @@ def _is_due(message: str, category: type[Warning]) -> bool:
     return True
 
 
-def _depth_of_caller() -> int:
-    """How many frames above `warn` the caller of the outermost frame of this library is.
+class CodeLine(NamedTuple):
+    """A line of somebody's code, in the parts that `warnings.warn_explicit` takes."""
+
+    filename: str
+    number: int
+    module: str
+    registry: dict[Any, Any]
+
+
+#: The line that warnings name in a thread of ours, where the caller's code is not on the stack.
+_line_of_consumer: ContextVar[CodeLine | None] = ContextVar("neptune_frames_line_of_consumer", default=None)
+
+
+def name_in_warnings(line: CodeLine) -> None:
+    """Have the warnings of this context name a line that is not on its stack (`callers_line` of another thread)."""
+    _line_of_consumer.set(line)
+
+
+def callers_line() -> CodeLine:
+    """The line that called the outermost function of this library.
 
     Frames of others lie between ours (`tenacity`), so the first that is not ours may be one of them; and around the
     outermost, where `contextlib` made a decorator of a context.
     """
-    depth = position = 1
-    frame: FrameType | None = sys._getframe(2)
+    of_consumer = _line_of_consumer.get()
+    if of_consumer is not None:
+        return of_consumer
+    frame: FrameType | None = sys._getframe()
+    caller = sys._getframe()
     while frame is not None:
-        position += 1
         module = str(frame.f_globals.get("__name__", ""))
-        if module.partition(".")[0] in _OWN_PACKAGES or (module == "contextlib" and depth == position - 1):
-            depth = position
+        is_ours = module.partition(".")[0] in _OWN_PACKAGES
+        if is_ours or (module == "contextlib" and frame is caller):
+            caller = frame.f_back or frame
         frame = frame.f_back
-    return depth
+    variables = caller.f_globals
+    registry = variables.setdefault("__warningregistry__", {})
+    return CodeLine(caller.f_code.co_filename, caller.f_lineno, str(variables.get("__name__", "")), registry)

@@ -26,6 +26,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, Literal
 
 from neptune_frames.installation import warn_of_official_distribution as _warn_of_official_distribution
+from neptune_frames.sources.public_call import public_call as _public_call
 from neptune_query import _calls, exceptions, experimental, filters, runs, types, warnings
 from neptune_query.filters import Attribute, AttributeFilter, Filter
 from neptune_query.types import File, Histogram
@@ -82,7 +83,7 @@ def set_api_token(api_token: str) -> _calls.Context:
     return _calls.set_api_token(api_token)
 
 
-@_calls.public("list_experiments")
+@_public_call("list_experiments")
 def list_experiments(
     *,
     project: str | None = None,
@@ -110,7 +111,7 @@ def list_experiments(
     return _calls.list_containers(_calls.EXPERIMENT, project, experiments)
 
 
-@_calls.public("list_attributes")
+@_public_call("list_attributes")
 def list_attributes(
     *,
     project: str | None = None,
@@ -140,7 +141,7 @@ def list_attributes(
     return _calls.list_attributes(_calls.EXPERIMENT, project, experiments, attributes)
 
 
-@_calls.public("fetch_experiments_table")
+@_public_call("fetch_experiments_table")
 def fetch_experiments_table(
     *,
     project: str | None = None,
@@ -201,7 +202,7 @@ def fetch_experiments_table(
     )
 
 
-@_calls.public("fetch_metrics")
+@_public_call("fetch_metrics")
 def fetch_metrics(
     *,
     project: str | None = None,
@@ -260,7 +261,8 @@ def fetch_metrics(
     )
 
 
-@_calls.public("fetch_metric_buckets", experimental=True)
+@_calls.experimental
+@_public_call("fetch_metric_buckets")
 def fetch_metric_buckets(
     *,
     project: str | None = None,
@@ -318,7 +320,7 @@ def fetch_metric_buckets(
     )
 
 
-@_calls.public("fetch_series")
+@_public_call("fetch_series")
 def fetch_series(
     *,
     project: str | None = None,
@@ -368,7 +370,7 @@ def fetch_series(
     )
 
 
-@_calls.public("download_files")
+@_public_call("download_files")
 def download_files(
     *,
     files: File | Iterable[File] | pd.Series[Any] | pd.DataFrame,

@@ -9,8 +9,9 @@ from __future__ import annotations
 import functools
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, TypeVar, cast
+from typing import TYPE_CHECKING, ParamSpec, TypeVar
 
+from neptune_frames.query.attributes import FLOAT_SERIES_TYPES, OBJECT_SERIES_TYPES
 from neptune_frames.query.selection import ContainerKind
 
 if TYPE_CHECKING:
@@ -20,6 +21,7 @@ if TYPE_CHECKING:
     import pandas as pd
 
     from neptune_frames.query.filters import Attribute, BaseAttributeFilter, Filter
+    from neptune_frames.query.selection import StepRange
     from neptune_frames.sources.base import Source
     from neptune_frames.types import File
 
@@ -28,37 +30,22 @@ if TYPE_CHECKING:
 
 EXPERIMENT, RUN = ContainerKind.EXPERIMENT, ContainerKind.RUN
 
-FLOAT_SERIES = ("float_series",)
-OBJECT_SERIES = ("string_series", "histogram_series", "file_series")
-
-F = TypeVar("F", bound=Callable[..., Any])
+P = ParamSpec("P")
+R = TypeVar("R")
 
 
-def public(name: str, *, experimental: bool = False) -> Callable[[F], F]:
-    """Make a function part of the interface: requests it causes carry its name, experimental ones warn first."""
+def experimental(function: Callable[P, R]) -> Callable[P, R]:
+    """Have a function warn, once per process, that it may still change."""
 
-    def decorate(function: F) -> F:
-        @functools.wraps(function)
-        def call(*args: Any, **kwargs: Any) -> Any:
-            from neptune_frames.sources.public_call import public_call
+    @functools.wraps(function)
+    def call(*args: P.args, **kwargs: P.kwargs) -> R:
+        from neptune_frames.warnings import ExperimentalWarning, warn
 
-            if experimental:
-                _warn_experimental(function)
-            with public_call(name):
-                return function(*args, **kwargs)
+        name = f"{function.__module__}.{function.__name__}()"
+        warn(f"{name} is experimental: its arguments and its result may change.", ExperimentalWarning)
+        return function(*args, **kwargs)
 
-        return cast("F", call)
-
-    return decorate
-
-
-def _warn_experimental(function: Callable[..., Any]) -> None:
-    from neptune_frames.warnings import ExperimentalWarning, warn
-
-    warn(
-        f"{function.__module__}.{function.__name__}() is experimental: its arguments and its result may change.",
-        ExperimentalWarning,
-    )
+    return call
 
 
 @dataclass(frozen=True)
@@ -86,7 +73,7 @@ def list_containers(kind: ContainerKind, project: str | None, runs: Runs) -> lis
     from neptune_frames.query.arguments import resolve_project
 
     project = resolve_project(project)
-    containers = questions.Containers.of(runs, kind, _parameter(kind))
+    containers = questions.Containers.of(runs, kind, kind.plural)
     return questions.list_labels(_source(), project, containers)
 
 
@@ -95,7 +82,7 @@ def list_attributes(kind: ContainerKind, project: str | None, runs: Runs, attrib
     from neptune_frames.query.arguments import resolve_attributes, resolve_project
 
     project = resolve_project(project)
-    containers = questions.Containers.of(runs, kind, _parameter(kind))
+    containers = questions.Containers.of(runs, kind, kind.plural)
     selector = resolve_attributes(attributes, None, "attributes")
     return questions.list_attributes(_source(), project, containers, selector)
 
@@ -124,7 +111,7 @@ def fetch_table(
 
     question = TableQuestion(
         project=None if across_projects else resolve_project(project),
-        containers=Containers.of(runs, kind, _parameter(kind)),
+        containers=Containers.of(runs, kind, kind.plural),
         attributes=resolve_attributes(attributes, None, "attributes"),
         sort_by=resolve_sort(sort_by),
         limit=check_limit(limit),
@@ -141,7 +128,7 @@ def fetch_metrics(
     runs: Runs,
     attributes: Attributes,
     include_time: str | None,
-    step_range: tuple[float | None, float | None],
+    step_range: StepRange,
     lineage_to_the_root: bool,
     tail_limit: int | None,
     type_suffix_in_column_names: bool,
@@ -154,7 +141,7 @@ def fetch_metrics(
         project=project,
         runs=runs,
         attributes=attributes,
-        types=FLOAT_SERIES,
+        types=FLOAT_SERIES_TYPES,
         step_range=step_range,
         tail_limit=tail_limit,
         include_time=include_time,
@@ -171,7 +158,7 @@ def fetch_series(
     runs: Runs,
     attributes: Attributes,
     include_time: str | None,
-    step_range: tuple[float | None, float | None],
+    step_range: StepRange,
     lineage_to_the_root: bool,
     tail_limit: int | None,
 ) -> pd.DataFrame:
@@ -183,7 +170,7 @@ def fetch_series(
         project=project,
         runs=runs,
         attributes=attributes,
-        types=OBJECT_SERIES,
+        types=OBJECT_SERIES_TYPES,
         step_range=step_range,
         tail_limit=tail_limit,
         include_time=include_time,
@@ -209,10 +196,10 @@ def fetch_metric_buckets(
     from neptune_frames.query.selection import SeriesOptions
 
     project = resolve_project(project)
-    containers = Containers.of(runs, kind, _parameter(kind))
+    containers = Containers.of(runs, kind, kind.plural)
     check_x(x)
     limit = check_bucket_limit(limit)
-    selector = resolve_attributes(y, FLOAT_SERIES, "y")
+    selector = resolve_attributes(y, FLOAT_SERIES_TYPES, "y")
     options = SeriesOptions(kind=kind, lineage=bool(lineage_to_the_root), include_previews=bool(include_point_previews))
     question = MetricsQuestion(project, containers, selector, options)
     return fetch_buckets(_frame_source(), question, limit, statistics=False).to_pandas()
@@ -232,10 +219,6 @@ def download_files(
     return download_files(_frame_source(), chosen, directory, kind)
 
 
-def _parameter(kind: ContainerKind) -> str:
-    return f"{kind.value}s"
-
-
 def _source() -> Source:
     from neptune_frames.sources.choose import default_source
 
@@ -243,8 +226,6 @@ def _source() -> Source:
 
 
 def _frame_source() -> Source:
-    """The source, once it is certain that its answer can become a pandas frame."""
-    from neptune_frames.frames.pandas_values import import_pandas
+    from neptune_frames.frames.pandas_values import source_for_pandas
 
-    import_pandas()
-    return _source()
+    return source_for_pandas(_source())

@@ -15,6 +15,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Literal
 
+from neptune_frames.sources.public_call import public_call
 from neptune_query import _calls
 from neptune_query.filters import Attribute, AttributeFilter, Filter
 from neptune_query.types import File
@@ -36,7 +37,7 @@ __all__ = [
 ]
 
 
-@_calls.public("runs.list_runs")
+@public_call("runs.list_runs")
 def list_runs(
     *,
     project: str | None = None,
@@ -64,7 +65,7 @@ def list_runs(
     return _calls.list_containers(_calls.RUN, project, runs)
 
 
-@_calls.public("runs.list_attributes")
+@public_call("runs.list_attributes")
 def list_attributes(
     *,
     project: str | None = None,
@@ -94,7 +95,7 @@ def list_attributes(
     return _calls.list_attributes(_calls.RUN, project, runs, attributes)
 
 
-@_calls.public("runs.fetch_runs_table")
+@public_call("runs.fetch_runs_table")
 def fetch_runs_table(
     *,
     project: str | None = None,
@@ -155,7 +156,7 @@ def fetch_runs_table(
     )
 
 
-@_calls.public("runs.fetch_metrics")
+@public_call("runs.fetch_metrics")
 def fetch_metrics(
     *,
     project: str | None = None,
@@ -214,7 +215,8 @@ def fetch_metrics(
     )
 
 
-@_calls.public("runs.fetch_metric_buckets", experimental=True)
+@_calls.experimental
+@public_call("runs.fetch_metric_buckets")
 def fetch_metric_buckets(
     *,
     project: str | None = None,
@@ -272,7 +274,7 @@ def fetch_metric_buckets(
     )
 
 
-@_calls.public("runs.fetch_series")
+@public_call("runs.fetch_series")
 def fetch_series(
     *,
     project: str | None = None,
@@ -322,7 +324,7 @@ def fetch_series(
     )
 
 
-@_calls.public("runs.download_files")
+@public_call("runs.download_files")
 def download_files(
     *,
     files: File | Iterable[File] | pd.Series[Any] | pd.DataFrame,

@@ -64,7 +64,9 @@ def again(name: str) -> ModuleType:
     return module
 
 
-generated, stitching, datasets = (again(f"test_archive_{name}") for name in ("generated", "stitching", "datasets"))
+generated, runs, stitching, datasets = (
+    again(f"test_archive_{name}") for name in ("generated", "runs", "stitching", "datasets")
+)
 lineage, speedrun, expected = datasets.lineage, datasets.speedrun, datasets.expected
 
 
@@ -76,16 +78,16 @@ class TestRows(generated.TestRows):
     test_large_steps_are_correctly_rounded = None  # looks into the files
 
 
-class TestIdentity(generated.TestIdentity):
+class TestIdentity(runs.TestIdentity):
     test_no_archive = None
     test_two_projects_in_one_directory_are_refused = None
 
 
-class TestOrder(generated.TestOrder):
+class TestOrder(runs.TestOrder):
     pass
 
 
-class TestForks(generated.TestForks):
+class TestForks(runs.TestForks):
     pass
 
 

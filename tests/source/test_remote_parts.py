@@ -74,7 +74,6 @@ def test_a_token_is_neither_shown_nor_pickled():
     text = token(api_url="https://a", api_key="k")
     one = ApiToken(text)
     assert text not in repr(one)
-    assert text not in one.fingerprint()
     with pytest.raises(TypeError, match="pickled"):
         pickle.dumps(one)
 

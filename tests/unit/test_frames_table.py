@@ -271,11 +271,13 @@ def test_pattern_brings_only_the_types_it_selects() -> None:
     assert frame["mixed"].dropna().tolist() == [1]
 
 
-def test_many_names_are_asked_for_after_the_search(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_names_are_left_to_the_source_however_many_and_many_of_a_pattern_are_asked_for_later(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     monkeypatch.setenv("NEPTUNE_QUERY_ENTRIES_SEARCH_MAX_PROJECTION_ATTRIBUTES", "1")
     source = MemorySource(STORED)
     assert ask(source, ["lr", "loss"]).to_pandas().columns.tolist() == ["loss", "lr"]
-    assert [name for name, _ in source.calls] == ["search", "values"]
+    assert [name for name, _ in source.calls] == ["search"]
     source = MemorySource(STORED)
     assert ask(source, "^l").to_pandas().columns.tolist() == ["loss", "lr"]
     assert [name for name, _ in source.calls] == ["search", "definitions", "values"]

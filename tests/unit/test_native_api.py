@@ -10,6 +10,10 @@ import pytest
 
 import neptune_frames as nf
 from memory_source import MemoryRun, MemorySource
+from neptune_frames.frames.chosen_runs import runs_of
+from neptune_frames.frames.questions import list_attributes
+from neptune_frames.query.attributes import KNOWN_TYPES
+from neptune_frames.query.selection import AttributeAlternative, AttributeSelector, ContainerKind
 
 
 @pytest.fixture
@@ -68,6 +72,16 @@ def test_listing(source: MemorySource) -> None:
     assert ask("list_experiments", source, experiments="b$") == ["exp-b"]
     assert ask("list_attributes", source, experiments=["exp-b"], attributes="l") == ["config/lr", "loss"]
     assert "acc" in ask("list_attributes", source)
+
+
+def test_attributes_of_runs_named_by_a_frame_that_is_not_collected_yet(source: MemorySource) -> None:
+    selector = AttributeSelector((AttributeAlternative(KNOWN_TYPES),))
+    for labels, names in (["exp-b"], {"config/lr", "loss"}), ([], set()):
+        frame = pl.LazyFrame({"run": labels}, schema={"run": pl.String})
+        for kind in ContainerKind:
+            exact = frame if kind is ContainerKind.EXPERIMENT else frame.select(pl.col("run").replace("exp-b", "r2"))
+            found = list_attributes(source, "ws/proj", runs_of(exact, kind, keep_lazy=True), selector)
+            assert {name for name in found if not name.startswith("sys/")} == names
 
 
 @pytest.mark.parametrize(

@@ -11,14 +11,14 @@ import neptune_frames as nf
 from memory_source import MemoryRun, MemorySource
 from neptune_fetcher import ReadOnlyProject
 from neptune_frames import progress
-from neptune_frames.progress import long_fetch, progress_bar, tracked
+from neptune_frames.progress import counting_bar, long_fetch, progress_bar, tracked
 
 
 def test_the_bar_is_the_documented_one(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
     monkeypatch.setattr(progress, "_is_terminal", lambda: True)
-    with progress_bar(2, "metrics", title="Fetching metrics") as advance:
-        advance(1)
-        advance(1)
+    with progress_bar(2, "metrics", title="Fetching metrics") as bar:
+        bar.advance(1)
+        bar.advance(1)
     shown = capsys.readouterr()
     assert shown.out == ""
     assert "Fetching metrics: 100%" in shown.err
@@ -35,8 +35,8 @@ def test_the_bar_is_off(
 ) -> None:
     monkeypatch.setattr(progress, "_is_terminal", lambda: terminal)
     monkeypatch.setenv("NEPTUNE_PROGRESS_BAR", setting)
-    with progress_bar(2, "metrics", title="Fetching metrics", enabled=enabled) as advance:
-        advance(2)
+    with progress_bar(2, "metrics", title="Fetching metrics", enabled=enabled) as bar:
+        bar.advance(2)
     assert capsys.readouterr() == ("", "")
 
 
@@ -46,6 +46,16 @@ def terminal(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(progress, "_is_terminal", lambda: True)
     monkeypatch.setattr(progress, "_PATIENCE", 0.0)
     monkeypatch.setattr("tqdm.tqdm", partial(tqdm, mininterval=0))
+
+
+@pytest.mark.usefixtures("terminal")
+def test_what_is_in_the_items_is_counted_too(capsys: pytest.CaptureFixture[str]) -> None:
+    with counting_bar(2, "runs", "points", title="team/project") as advance:
+        advance(1, 5000)
+        advance(1, 2000)
+    shown = capsys.readouterr().err
+    assert "team/project: 100%" in shown
+    assert "7,000 points" in shown
 
 
 @pytest.mark.usefixtures("terminal")

@@ -6,11 +6,19 @@ import itertools
 import threading
 import warnings
 from collections.abc import Iterator
+from functools import partial
+from pathlib import Path
 
 import pytest
 
+import neptune_frames as nf
+import neptune_query as nq
+from memory_source import MemorySource
 from neptune_frames import warnings as own
+from neptune_frames.sources import choose
 from neptune_frames.sources.public_call import public_call
+from neptune_frames.sources.remote.concurrency import fetch_ordered
+from neptune_frames.sources.remote.unknown_types import warn_of_unknown_types
 from neptune_frames.warnings import warn
 
 
@@ -110,3 +118,24 @@ def test_from_a_thread(clock: Clock, shown: list[warnings.WarningMessage]) -> No
     for thread in threads:
         thread.join()
     assert len(shown) == 1
+
+
+def test_a_request_in_a_thread_names_the_line_that_waits_for_it(shown: list[warnings.WarningMessage]) -> None:
+    list(fetch_ordered([partial(warn_of_unknown_types, {"a type of this test"})]))
+    assert [(each.filename, str(each.message)[:40]) for each in shown] == [
+        (__file__, "Attributes of type 'a type of this test'")
+    ]
+
+
+def test_overwriting_names_the_line_that_downloads(
+    shown: list[warnings.WarningMessage], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(choose, "default_source", lambda: MemorySource([]))
+    file = nf.File("ws/proj", "exp", None, "art", None, "key", 4, "text/plain")
+    (tmp_path / "exp").mkdir()
+    (tmp_path / "exp" / "art.txt").write_text("something else")
+    nf.download_files(files=[file], destination=tmp_path, source=MemorySource([]))
+    (tmp_path / "exp" / "art.txt").write_text("something else")
+    nq.download_files(files=[file], destination=tmp_path)
+    assert [each.filename for each in shown] == [__file__, __file__]
+    assert all("are overwritten" in str(each.message) for each in shown)

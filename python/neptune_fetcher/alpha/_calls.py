@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 from neptune_fetcher.alpha import _context
 from neptune_fetcher.alpha.filters import KNOWN_TYPES, Attribute, AttributeFilter, Filter, _AttributeFilters
+from neptune_frames.query.attributes import FLOAT_SERIES, SYS_CREATION_TIME
 from neptune_frames.query.expressions import Comparison, Expression, Matches, Operand, Or
 from neptune_frames.query.selection import (
     AttributeAlternative,
@@ -32,6 +33,9 @@ if TYPE_CHECKING:
     Attributes = str | list[str] | _AttributeFilters | None
 
 EXPERIMENT, RUN = ContainerKind.EXPERIMENT, ContainerKind.RUN
+
+#: Whose points a series has without those of its ancestors: an experiment is its current run alone, here.
+_POINTS_OF = RUN
 
 
 def list_containers(kind: ContainerKind, runs: Runs, context: Context | None) -> list[str]:
@@ -60,7 +64,7 @@ def fetch_table(
     type_suffix: bool,
     context: Context | None,
 ) -> pd.DataFrame:
-    from neptune_frames.frames.runs_table_aggregated import AggregationChoice, aggregated_frame
+    from neptune_frames.frames.table_aggregated import AggregationChoice, aggregated_frame
     from neptune_frames.query.arguments import check_limit, check_sort_direction
 
     row_limit, descending = check_limit(limit), check_sort_direction(sort_direction)
@@ -71,7 +75,9 @@ def fetch_table(
         AggregationChoice(AttributeSelector((_alternative(each, KNOWN_TYPES),)), frozenset(each.aggregations))
         for each in filters
     ]
-    table = _table(kind, condition, selector, sort_by, descending, row_limit, context)
+    source, project = _source_for_frames(context)
+    sort = SortOrder(sort_by if isinstance(sort_by, Attribute) else Attribute(sort_by), descending)
+    table = _table(source, project, condition, selector, sort, row_limit)
     return aggregated_frame(table, choices, KNOWN_TYPES, type_suffix=type_suffix)
 
 
@@ -87,17 +93,19 @@ def fetch_metrics(
     previews: bool,
     context: Context | None,
 ) -> pd.DataFrame:
-    from neptune_frames.frames.metrics import MetricsResult
-    from neptune_frames.frames.questions import float_points, series_keys
+    from neptune_frames.frames import questions
 
-    source, question = _series_question(
-        kind, runs, attributes, "float_series", include_time, step_range, lineage, tail_limit, previews, context
+    _check_given(kind, runs, attributes)
+    options = questions.series_options(
+        _POINTS_OF,
+        include_time=include_time,
+        step_range=step_range,
+        lineage=lineage,
+        tail_limit=tail_limit,
+        previews=previews,
     )
-    keys = series_keys(source, question)
-    points = float_points(source, keys, question.options)
-    labels = replace(question.options, kind=kind)
-    result = MetricsResult(points, runs=keys.runs, attributes=keys.attributes, options=labels)
-    return _sorted_columns(result.to_pandas(type_suffix=type_suffix))
+    source, question = _series_question(kind, runs, attributes, FLOAT_SERIES, options, context)
+    return _sorted_columns(questions.fetch_metrics(source, question).to_pandas(type_suffix=type_suffix))
 
 
 def fetch_series(
@@ -111,10 +119,13 @@ def fetch_series(
     context: Context | None,
 ) -> pd.DataFrame:
     from neptune_frames.frames.object_series import fetch_object_series
+    from neptune_frames.frames.questions import series_options
 
-    source, question = _series_question(
-        kind, runs, attributes, "string_series", include_time, step_range, lineage, tail_limit, False, context
+    _check_given(kind, runs, attributes)
+    options = series_options(
+        _POINTS_OF, include_time=include_time, step_range=step_range, lineage=lineage, tail_limit=tail_limit
     )
+    source, question = _series_question(kind, runs, attributes, "string_series", options, context)
     return _sorted_columns(fetch_object_series(source, question).to_pandas())
 
 
@@ -127,35 +138,47 @@ def download_files(
     pandas = import_pandas()
     condition, selector = _condition(runs, kind), _selector(attributes, ("file",))
     directory = files.prepare_destination(destination)
-    table = _table(kind, condition, selector, Attribute("sys/creation_time", type="datetime"), True, None, context)
+    source, project = _source_for_frames(context)
+    newest_first = SortOrder(Attribute(SYS_CREATION_TIME, type="datetime"), descending=True)
+    table = _table(source, project, condition, selector, newest_first, limit=None)
     table = replace(table, values={name: values for name, values in table.values.items() if name == "file"})
     # Without a type no extension is added to the name.
     found = [replace(file, mime_type="") for file in files.collect_files(table.to_pandas())]
     if not found:
         return pandas.DataFrame(index=empty_index(kind.value))
-    source, _ = _context.resolve(context)
     return files.download_files(source, found, directory, kind).droplevel("step")
 
 
+@dataclass(frozen=True)
+class SortOrder:
+    """The attribute that orders the rows of a table, whose type may be open, and which end comes first."""
+
+    attribute: Attribute
+    descending: bool
+
+
 def _table(
-    kind: ContainerKind,
+    source: Source,
+    project: str,
     condition: Containers,
     selector: AttributeSelector,
-    sort_by: str | Attribute,
-    descending: bool,
+    sort_by: SortOrder,
     limit: int | None,
-    context: Context | None,
 ) -> RunTable:
     from neptune_frames.frames.table import TableQuestion, fetch_run_table
     from neptune_frames.query.attributes import Attribute as CoreAttribute
 
-    source, project = _context.resolve(context)
     containers = _typed(source, project, condition)
-    wanted = sort_by if isinstance(sort_by, Attribute) else Attribute(sort_by)
-    sort_type: Any = wanted.type or _types(source, project, containers, [wanted.name])[wanted.name]
-    sort = CoreAttribute(wanted.name, sort_type)
-    question = TableQuestion(project, containers, selector, sort, descending, limit)
+    name = sort_by.attribute.name
+    sort_type: Any = sort_by.attribute.type or _types(source, project, containers, [name])[name]
+    question = TableQuestion(project, containers, selector, CoreAttribute(name, sort_type), sort_by.descending, limit)
     return fetch_run_table(source, question, statistics=True)
+
+
+def _check_given(kind: ContainerKind, runs: Runs, attributes: Attributes) -> None:
+    for parameter, value in ((kind.plural, runs), ("attributes", attributes)):
+        if value is None or value == []:
+            raise ValueError(f"{parameter} must be given here: text, a non-empty list of texts or a filter")
 
 
 def _series_question(
@@ -163,31 +186,21 @@ def _series_question(
     runs: Runs,
     attributes: Attributes,
     series_type: str,
-    include_time: str | None,
-    step_range: Any,
-    lineage: bool,
-    tail_limit: int | None,
-    previews: bool,
+    options: SeriesOptions,
     context: Context | None,
 ) -> tuple[Source, MetricsQuestion]:
     from neptune_frames.frames.questions import MetricsQuestion
-    from neptune_frames.query.arguments import check_include_time, check_step_range, check_tail_limit
 
-    for parameter, value in ((f"{kind.value}s", runs), ("attributes", attributes)):
-        if value is None or value == []:
-            raise ValueError(f"{parameter} must be given here: a string, a non-empty list of strings or a Filter")
-    options = SeriesOptions(
-        # Without its ancestors an experiment is its current run alone, here.
-        kind=RUN,
-        step_range=check_step_range(step_range),
-        tail_limit=check_tail_limit(tail_limit),
-        lineage=bool(lineage),
-        include_time=check_include_time(include_time),
-        include_previews=bool(previews),
-    )
     condition, selector = _condition(runs, kind), _selector(attributes, (series_type,))
-    source, project = _context.resolve(context)
+    source, project = _source_for_frames(context)
     return source, MetricsQuestion(project, _typed(source, project, condition), selector, options)
+
+
+def _source_for_frames(context: Context | None) -> tuple[Source, str]:
+    from neptune_frames.frames.pandas_values import source_for_pandas
+
+    source, project = _context.resolve(context)
+    return source_for_pandas(source), project
 
 
 def _condition(runs: Runs, kind: ContainerKind) -> Containers:
@@ -206,7 +219,7 @@ def _condition(runs: Runs, kind: ContainerKind) -> Containers:
         clauses = tuple(Comparison(label, "==", name) for name in names)
         return Containers(kind, clauses[0] if len(clauses) == 1 else Or(clauses), names)
     raise ValueError(
-        f"Invalid type for {kind.value}s: expected a string, a list of strings or a Filter, got {type(runs).__name__}"
+        f"Invalid type for {kind.plural}: expected a string, a list of strings or a Filter, got {type(runs).__name__}"
     )
 
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
-from neptune_frames.query.attributes import AGGREGATIONS
+from neptune_frames.query.attributes import AGGREGATIONS, SYS_NAME
 from neptune_frames.query.attributes import KNOWN_TYPES as _ALL_TYPES
 from neptune_frames.query.expressions import (
     And,
@@ -182,7 +182,7 @@ class Filter:
     @staticmethod
     def name_eq(name: str) -> Filter:
         """The experiment has this name."""
-        return Filter.eq(Attribute("sys/name", type="string"), name)
+        return Filter.eq(Attribute(SYS_NAME, type="string"), name)
 
     @staticmethod
     def name_in(*names: str) -> Filter:

@@ -12,7 +12,9 @@ import polars as pl
 import pyarrow as pa
 
 from neptune_frames.errors import ArchiveError, DamagedFileError
+from neptune_frames.query.attributes import FLOAT_SERIES
 from neptune_frames.schemas import SERIES_TYPES
+from neptune_frames.slices import offsets_of
 from neptune_frames.sources.archive.batch_layout import (
     ATTRIBUTE_ROWS,
     ATTRIBUTES_DIRECTORY,
@@ -33,7 +35,6 @@ from neptune_frames.sources.archive.batch_layout import (
 )
 from neptune_frames.sources.archive.batch_store import BatchStore
 from neptune_frames.sources.archive.discovery import find_projects, payload_root
-from neptune_frames.sources.archive.layout import FLOAT_SERIES
 from neptune_frames.sources.archive.object_path import Location, ObjectPath, open_location
 from neptune_frames.sources.archive.parquet_files import ParquetFiles
 from neptune_frames.sources.archive.payloads import locate
@@ -268,7 +269,7 @@ class _BatchCheck:
     def _stretches(self, entry: FileEntry, kind: str, stretches: pl.DataFrame, points: pl.DataFrame) -> None:
         """Whole stretches against their points."""
         counts = stretches["count"].to_numpy()
-        offsets = np.concatenate(([0], np.cumsum(counts)))
+        offsets = offsets_of(counts)
         number = np.repeat(np.arange(len(counts)), counts)
         steps = points["step"].to_numpy()
         bad: dict[str, np.ndarray] = {}

@@ -15,7 +15,7 @@ import polars as pl
 import pyarrow as pa
 
 from neptune_frames.errors import NeptuneProjectInaccessible
-from neptune_frames.query.attributes import KNOWN_TYPES
+from neptune_frames.query.attributes import FLOAT_SERIES, KNOWN_TYPES
 from neptune_frames.query.selection import (
     AttributeAlternative,
     AttributeSelector,
@@ -25,7 +25,6 @@ from neptune_frames.query.selection import (
 )
 from neptune_frames.schemas import SERIES_TYPES
 from neptune_frames.sources.archive import ArchiveSource
-from neptune_frames.sources.archive.layout import FLOAT_SERIES
 from neptune_frames.sources.base import FileRequest, SeriesKeys, Source
 
 _EVERYTHING = AttributeSelector((AttributeAlternative(KNOWN_TYPES),))

@@ -9,7 +9,7 @@ from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
 from neptune_frames.frames.questions import Containers
-from neptune_frames.query.arguments import choose_kind, listed
+from neptune_frames.query.arguments import as_list, choose_kind
 from neptune_frames.query.selection import ContainerKind
 
 if TYPE_CHECKING:
@@ -23,13 +23,13 @@ if TYPE_CHECKING:
     Runs: TypeAlias = str | Iterable[str] | Filter | pl.LazyFrame | pl.DataFrame | None
 
 
-def chosen_runs(experiments: Runs, runs: Runs, *, later: bool = False) -> Containers:
+def chosen_runs(experiments: Runs, runs: Runs, *, keep_lazy: bool = False) -> Containers:
     """The experiments, or the runs, that exactly one of the two arguments chooses.
 
     Args:
         experiments: Whose rows go by experiment.
         runs: Whose rows go by run id.
-        later: Whether a lazy frame of labels is collected when runs are asked for, instead of now.
+        keep_lazy: Whether a lazy frame of labels is collected when runs are asked for, instead of now.
 
     Raises:
         ValueError: Neither or both are given, or a value cannot be used.
@@ -37,19 +37,19 @@ def chosen_runs(experiments: Runs, runs: Runs, *, later: bool = False) -> Contai
         QuerySyntaxError: A regular expression is not valid RE2.
     """
     kind = choose_kind(experiments, runs)
-    return runs_of(experiments if kind is ContainerKind.EXPERIMENT else runs, kind, later=later)
+    return runs_of(experiments if kind is ContainerKind.EXPERIMENT else runs, kind, keep_lazy=keep_lazy)
 
 
-def runs_of(value: Runs, kind: ContainerKind, *, later: bool = False) -> Containers:
+def runs_of(value: Runs, kind: ContainerKind, *, keep_lazy: bool = False) -> Containers:
     """The runs or experiments of one argument; None is all of them, an empty list none."""
     labels = _frame_of_labels(value, kind)
     if labels is not None:
-        containers = Containers(kind, later=labels)
-        return containers if later else containers.resolved()
-    chosen = listed(value)
+        containers = Containers(kind, lazy_labels=labels)
+        return containers if keep_lazy else containers.resolved()
+    chosen = as_list(value)
     if isinstance(chosen, list) and not chosen:
         return Containers.none(kind)
-    return Containers.of(chosen, kind, f"{kind.value}s")
+    return Containers.of(chosen, kind, kind.plural)
 
 
 def _frame_of_labels(value: Runs, kind: ContainerKind) -> pl.LazyFrame | None:
@@ -65,7 +65,7 @@ def _frame_of_labels(value: Runs, kind: ContainerKind) -> pl.LazyFrame | None:
     column = kind.value if kind.value in schema else next(iter(schema), None) if len(schema) == 1 else None
     if column is None or not (schema[column] == pl.String or isinstance(schema[column], (pl.Categorical, pl.Enum))):
         raise ValueError(
-            f"{kind.value}s: a frame of labels needs a string column called {kind.value!r}, or just one string column; "
+            f"{kind.plural}: a frame of labels needs a string column called {kind.value!r}, or just one string column; "
             f"the columns of this one are {dict(schema)}."
         )
     return lazy.select(pl.col(column).cast(pl.String).drop_nulls().unique(maintain_order=True))

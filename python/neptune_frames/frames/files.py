@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import sys
-import warnings
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -14,10 +13,18 @@ import pyarrow as pa
 
 from neptune_frames.errors import NeptuneUserError, NeptuneWarning
 from neptune_frames.frames.files_paths import target_paths
-from neptune_frames.frames.pandas_values import empty_index, has_string_dtype, import_pandas, name_index, string_values
+from neptune_frames.frames.pandas_values import (
+    empty_index,
+    has_string_dtype,
+    import_pandas,
+    name_index,
+    source_for_pandas,
+    string_values,
+)
 from neptune_frames.query.selection import ContainerKind
 from neptune_frames.sources.base import FileRequest
 from neptune_frames.types import File
+from neptune_frames.warnings import warn
 
 if TYPE_CHECKING:
     import numpy.typing as npt
@@ -103,7 +110,9 @@ def download_files(source: Source, files: Sequence[File], destination: Path, kin
         ValueError: If two files have the same label, step and attribute (those of different projects may),
             which one frame cannot show.
         NeptuneFileDownloadError: If a file cannot be brought.
+        MissingDependencyError: If pandas is not installed; nothing is asked then.
     """
+    source = source_for_pandas(source)
     distinct = list(dict.fromkeys(files))
     _check_cells_differ(distinct)
     targets = target_paths(distinct, destination)
@@ -136,10 +145,9 @@ def _warn_of_overwriting(files: Sequence[File], targets: Sequence[Path]) -> None
         if target.is_file() and target.stat().st_size != file.size_bytes
     ]
     if differing:
-        warnings.warn(
+        warn(
             f"{len(differing)} files that differ from those to download are overwritten, such as {differing[0]}.",
             NeptuneWarning,
-            stacklevel=4,
         )
 
 

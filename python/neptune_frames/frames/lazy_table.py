@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections import Counter, defaultdict
+from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from functools import partial
@@ -11,7 +11,6 @@ from typing import TYPE_CHECKING
 import polars as pl
 import pyarrow as pa
 
-from neptune_frames import config
 from neptune_frames.errors import ConflictingAttributeTypes
 from neptune_frames.frames.lazy_narrowing import both, filter_words, label_operand, nothing
 from neptune_frames.frames.lazy_predicates import Predicate
@@ -20,7 +19,7 @@ from neptune_frames.frames.polars_types import value_type
 from neptune_frames.frames.table import RunTable, TableQuestion
 from neptune_frames.query.attributes import KNOWN_TYPES
 from neptune_frames.query.expressions import Operand
-from neptune_frames.query.selection import AttributeAlternative, AttributeSelector, ContainerKind, RunQuery
+from neptune_frames.query.selection import AttributeSelector, ContainerKind, RunQuery
 
 if TYPE_CHECKING:
     from neptune_frames.sources.base import Source
@@ -140,20 +139,6 @@ def _frames(table: _Table) -> Iterator[pl.DataFrame]:
 
 def _answer(table: _Table) -> tuple[pa.Table, dict[str, pa.Table]]:
     """The runs, and the values of the columns by type."""
-    source, query = table.source, table.query
     names = list(dict.fromkeys(column.attribute for column in table.columns.values()))
-    if len(names) <= config.MAX_PROJECTED_ATTRIBUTES.get():
-        answer = source.search(query, projection=names)
-        return answer.runs, {kind: answer.values[kind] for kind in KNOWN_TYPES if kind in answer.values}
-    runs = source.search(query).runs
-    batches: dict[str, list[pa.RecordBatch]] = defaultdict(list)
-    for attribute_type, batch in source.values(runs, _selector(table)) if runs.num_rows else ():
-        batches[attribute_type].append(batch)
-    return runs, {attribute_type: pa.Table.from_batches(pieces) for attribute_type, pieces in batches.items()}
-
-
-def _selector(table: _Table) -> AttributeSelector:
-    names: dict[str, list[str]] = defaultdict(list)
-    for column in table.columns.values():
-        names[column.type].append(column.attribute)
-    return AttributeSelector(tuple(AttributeAlternative((kind,), tuple(names[kind])) for kind in names))
+    answer = table.source.search(table.query, projection=names)
+    return answer.runs, {kind: answer.values[kind] for kind in KNOWN_TYPES if kind in answer.values}

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 from functools import cached_property
-from html import escape
 from typing import TYPE_CHECKING, Any
 
 import pyarrow as pa
 
 from neptune_frames.frames.metrics_points import read_points
+from neptune_frames.frames.table_exports import Exports
 from neptune_frames.schemas import STEP, float_point
 
 if TYPE_CHECKING:
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 _PREVIEW_ROWS = 8
 
 
-class MetricsResult:
+class MetricsResult(Exports):
     """The points of float series, already fetched. You choose the shape; it is made when you ask for it.
 
     - ``collect()``, ``lazy()``: wide Polars, a row per label and step, a column per attribute
@@ -44,6 +44,8 @@ class MetricsResult:
         options: What was asked for: kind of label, time, previews.
     """
 
+    _ways = "wide: .collect() .lazy() .to_pandas(); long: .long() .to_arrow(); .plot()"
+
     def __init__(
         self, batches: Iterable[pa.RecordBatch], *, runs: pa.Table, attributes: pa.Array, options: SeriesOptions
     ) -> None:
@@ -61,7 +63,7 @@ class MetricsResult:
         """The number of points."""
         return sum(map(len, self._blocks))
 
-    def collect(self) -> pl.DataFrame:
+    def to_polars(self) -> pl.DataFrame:
         """The wide Polars frame: a row per label and step, in ascending order, and a column per attribute.
 
         Returns:
@@ -78,19 +80,6 @@ class MetricsResult:
 
         point = float_point(time=self._options.include_time, preview=self._options.include_previews)
         return wide_frame(self._pivot, self.kind.value, [field.name for field in point if field.name != "step"])
-
-    def lazy(self) -> pl.LazyFrame:
-        """The wide frame of `collect`, as the start of a lazy query.
-
-        Returns:
-            A lazy frame.
-
-        Example:
-            >>> losses = nf.fetch_metrics(experiments=["vit-1"], attributes=["train/loss"]).lazy()
-            >>> losses.select(pl.col("train/loss").min()).collect().item()
-            1.0
-        """
-        return self.collect().lazy()
 
     def long(self) -> pl.LazyFrame:
         """The long Polars frame: a row per point, made piece by piece as it is read.
@@ -189,18 +178,10 @@ class MetricsResult:
         schema = self._layout.arrow_schema(self._options)
         return pa.RecordBatchReader.from_batches(schema, self._record_batches()).__arrow_c_stream__(requested_schema)
 
-    def __repr__(self) -> str:
-        return f"{self._summary()}\n{self._preview()}" if self._blocks else self._summary()
+    def _contents(self) -> str:
+        return f"{len(self):,} points"
 
-    def _repr_html_(self) -> str:
-        table = self._preview()._repr_html_() if self._blocks else ""
-        return f"<p>{escape(self._summary())}</p>{table}"
-
-    def _summary(self) -> str:
-        ways = "wide: .collect() .lazy() .to_pandas(); long: .long() .to_arrow(); .plot()"
-        return f"{type(self).__name__}: {len(self):,} points; {ways}"
-
-    def _preview(self) -> pl.DataFrame:
+    def _shown(self) -> pl.DataFrame:
         return self.long().head(_PREVIEW_ROWS).collect(engine="in-memory")
 
     def _record_batches(self) -> Iterator[pa.RecordBatch]:

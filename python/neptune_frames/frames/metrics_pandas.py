@@ -9,14 +9,13 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from neptune_frames.frames.pandas_values import frame_of_blocks, import_pandas, string_index, timestamp_values
+from neptune_frames.frames.wide_pivot import TYPE_SUFFIX
 
 if TYPE_CHECKING:
     import numpy.typing as npt
     import pandas as pd
 
     from neptune_frames.frames.wide_pivot import Pivot
-
-TYPE_SUFFIX = ":float_series"
 
 
 def metrics_frame(

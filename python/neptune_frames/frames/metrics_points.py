@@ -12,6 +12,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from neptune_frames.frames.pandas_values import NO_TIMESTAMP
+from neptune_frames.slices import offsets_of
 
 if TYPE_CHECKING:
     import numpy.typing as npt
@@ -71,7 +72,7 @@ def read_batch(batch: pa.RecordBatch) -> PointBlock:
     if not lengths.all():
         filled = lengths > 0
         run, attribute, lengths = run[filled], attribute[filled], lengths[filled]
-    return PointBlock(run, attribute, _offsets(lengths), columns)
+    return PointBlock(run, attribute, offsets_of(lengths), columns)
 
 
 def _numpy_column(column: pa.Array) -> npt.NDArray[Any]:
@@ -80,12 +81,6 @@ def _numpy_column(column: pa.Array) -> npt.NDArray[Any]:
         if column.null_count:
             column = pc.fill_null(column, NO_TIMESTAMP)
     return column.to_numpy(zero_copy_only=False)  # type: ignore[no-any-return]
-
-
-def _offsets(lengths: npt.NDArray[np.int64]) -> npt.NDArray[np.int64]:
-    offsets = np.zeros(len(lengths) + 1, dtype=np.int64)
-    np.cumsum(lengths, out=offsets[1:])
-    return offsets
 
 
 def _split(block: PointBlock, points: int) -> Iterator[PointBlock]:

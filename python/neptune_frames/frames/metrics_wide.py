@@ -14,11 +14,10 @@ import polars as pl
 import pyarrow as pa
 
 from neptune_frames.frames.metrics_long import arrow_column
+from neptune_frames.frames.wide_pivot import TYPE_SUFFIX
 
 if TYPE_CHECKING:
     from neptune_frames.frames.wide_pivot import Pivot
-
-TYPE_SUFFIX = ":float_series"
 
 
 def wide_frame(pivot: Pivot, label_name: str, point_columns: list[str]) -> pl.DataFrame:

@@ -27,6 +27,7 @@ from neptune_frames.frames.table_grid import MISSING, gather
 from neptune_frames.frames.wide_pivot import Pivot
 from neptune_frames.progress import tracked
 from neptune_frames.schemas import OBJECT_POINT, POINT_TIME, SERIES_OBJECT_FIELDS
+from neptune_frames.slices import offsets_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -209,8 +210,6 @@ class FlatPoints:
         run, attribute, lengths = (
             np.concatenate([np.empty(0, np.int32), *(key[place].to_numpy() for key in keys)]) for place in range(3)
         )
-        offsets = np.zeros(len(lengths) + 1, dtype=np.int64)
-        np.cumsum(lengths, out=offsets[1:])
         columns = {}
         for name in list(parts):
             chunks = parts.pop(name)
@@ -218,5 +217,5 @@ class FlatPoints:
                 chunks = [chunk.cast(OBJECT_POINT.field(name).type) for chunk in chunks]
                 columns[name] = chunks[0] if len(chunks) == 1 else pa.concat_arrays(chunks)
         step = columns.pop("step").to_numpy() if "step" in columns else np.empty(0)
-        block = PointBlock(run, attribute, offsets, {"step": step, "place": np.arange(len(step))})
+        block = PointBlock(run, attribute, offsets_of(lengths), {"step": step, "place": np.arange(len(step))})
         return cls(block, columns)

@@ -24,6 +24,8 @@ if TYPE_CHECKING:
     import numpy.typing as npt
     import pandas as pd
 
+    from neptune_frames.sources.base import Source
+
     ArrowColumn: TypeAlias = pa.Array | pa.ChunkedArray
 
 
@@ -39,6 +41,16 @@ def import_pandas() -> ModuleType:
     except ImportError:
         raise MissingDependencyError("pandas", "A pandas data frame", "pandas") from None
     return pandas  # type: ignore[no-any-return]
+
+
+def source_for_pandas(source: Source) -> Source:
+    """The same source, once it is certain that its answers can become pandas frames: nothing is asked in vain.
+
+    Raises:
+        MissingDependencyError: If pandas is not installed.
+    """
+    import_pandas()
+    return source
 
 
 @cache

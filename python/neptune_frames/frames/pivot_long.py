@@ -19,14 +19,14 @@ from neptune_frames.frames.lazy_predicates import Predicate
 from neptune_frames.frames.lazy_source import Plan, Wanted, scan_frames
 from neptune_frames.frames.long_frame import ATTRIBUTE, POINT_DETAILS, VALUE, LongFrame, as_names
 from neptune_frames.frames.metrics_points import PointBlock
-from neptune_frames.frames.metrics_wide import TYPE_SUFFIX
 from neptune_frames.frames.scanned_names import scanned_attributes
 from neptune_frames.frames.table_grid import MISSING
-from neptune_frames.frames.wide_pivot import Pivot
-from neptune_frames.frames.wide_rows import ranges
+from neptune_frames.frames.wide_pivot import TYPE_SUFFIX, Pivot
 from neptune_frames.query.arguments import resolve_attributes
+from neptune_frames.query.attributes import FLOAT_SERIES_TYPES
 from neptune_frames.query.selectors import match_names
 from neptune_frames.schemas import STEP
+from neptune_frames.slices import offsets_of, ranges
 
 if TYPE_CHECKING:
     import numpy.typing as npt
@@ -37,7 +37,6 @@ if TYPE_CHECKING:
 _POINTS_AT_A_TIME = 1 << 21
 
 #: A long frame does not say of which type its attributes are.
-_ANY_TYPE = ("float_series",)
 
 #: Added to the points: numbers of their row keys and of their column.
 _CONTAINER, _COLUMN = "number of the container", "number of the column"
@@ -108,13 +107,13 @@ def pivot(
 
 def attribute_names(long: LongFrame, pattern: str | None = None) -> list[str]:
     """The attributes that a long frame may have, ascending; with a pattern, those that match it."""
-    selector = resolve_attributes(pattern, _ANY_TYPE, "attributes")
+    selector = resolve_attributes(pattern, FLOAT_SERIES_TYPES, "attributes")
     names = scanned_attributes(long.lazy)
     if names is None:
         rows = long.lazy.select(pl.col(ATTRIBUTE).cast(pl.String).unique()).collect()
         names = rows.to_series().drop_nulls().to_list()
     ascending = pa.array(sorted(names), pa.string())
-    chosen = match_names(selector, ascending, pa.repeat(pa.scalar(*_ANY_TYPE), len(ascending)))
+    chosen = match_names(selector, ascending, pa.repeat(pa.scalar(*FLOAT_SERIES_TYPES), len(ascending)))
     return ascending.filter(pa.array(chosen)).to_pylist()  # type: ignore[no-any-return]
 
 
@@ -259,7 +258,7 @@ class _Pieces:
     def by_containers(self) -> Iterator[npt.NDArray[np.int64]]:
         """The pieces in groups: each has all pieces of its containers, and containers ascend."""
         order = np.argsort(self.container, kind="stable")
-        before = np.concatenate([[0], np.cumsum(self.lengths[order])])[:-1]
+        before = offsets_of(self.lengths[order])[:-1]
         begins = np.flatnonzero(np.diff(self.container[order], prepend=-1))
         cuts = begins[np.flatnonzero(np.diff(before[begins] // _POINTS_AT_A_TIME, prepend=-1))]
         return iter(np.split(order, cuts[1:]))
@@ -271,7 +270,7 @@ class _Pieces:
     def pivot(self, some: npt.NDArray[np.int64]) -> Pivot:
         """The shape of some pieces; its labels and names are numbers, its cells places of points."""
         points = self.points(some)
-        offsets = np.concatenate([[0], np.cumsum(self.lengths[some])])
+        offsets = offsets_of(self.lengths[some])
         block = PointBlock(
             self.container[some], self.column[some], offsets, {"step": self.step[points], "place": points}
         )

@@ -31,6 +31,7 @@ from neptune_frames.query.selection import (
     ContainerKind,
     RunQuery,
     SeriesOptions,
+    StepRange,
 )
 from neptune_frames.schemas import RUNS
 from neptune_frames.sources.base import SeriesKeys
@@ -54,13 +55,13 @@ class Containers:
         filter: A condition on them; None selects all.
         names: Exact labels, which some sources can answer for without a search; none of them selects nothing.
             None if the user did not give any.
-        later: A lazy frame of one column of labels, to which the others are confined when runs are asked for.
+        lazy_labels: A lazy frame of one column of labels, to which the others are confined when runs are asked for.
     """
 
     kind: ContainerKind
     filter: Expression | None = None
     names: tuple[str, ...] | None = None
-    later: pl.LazyFrame | None = field(default=None, compare=False)
+    lazy_labels: pl.LazyFrame | None = field(default=None, compare=False)
 
     @classmethod
     def of(cls, value: str | list[str] | Filter | None, kind: ContainerKind, parameter: str) -> Containers:
@@ -76,20 +77,20 @@ class Containers:
 
     def resolved(self) -> Containers:
         """The same with the labels of the lazy frame, which is collected here."""
-        if self.later is None:
+        if self.lazy_labels is None:
             return self
-        labels = self.later.collect().to_series().to_list()
+        labels = self.lazy_labels.collect().to_series().to_list()
         if self.names is not None:
             named = set(self.names)
             labels = [label for label in labels if label in named]
         if not labels:
             return Containers.none(self.kind)
-        exact = Containers.of(labels, self.kind, f"{self.kind.value}s")
+        exact = Containers.of(labels, self.kind, self.kind.plural)
         return exact if self.filter is None else replace(exact, filter=And((self.filter, exact.filter or Or(()))))
 
     def words(self) -> list[str]:
         """What a plan says of the lazy frame, which it does not collect."""
-        return [] if self.later is None else [f"{self.kind.value}s of the lazy frame given"]
+        return [] if self.lazy_labels is None else [f"{self.kind.plural} of the lazy frame given"]
 
 
 @dataclass(frozen=True)
@@ -110,7 +111,7 @@ def series_question(
     attributes: str | list[str] | BaseAttributeFilter | None,
     types: Sequence[str],
     include_time: str | None = None,
-    step_range: tuple[float | None, float | None] = (None, None),
+    step_range: StepRange = (None, None),
     lineage: bool = True,
     tail_limit: int | None = None,
     previews: bool = False,
@@ -135,9 +136,34 @@ def series_question(
         QuerySyntaxError: A regular expression that is not valid.
     """
     project = resolve_project(project)
-    containers = runs if isinstance(runs, Containers) else Containers.of(runs, kind, f"{kind.value}s")
+    containers = runs if isinstance(runs, Containers) else Containers.of(runs, kind, kind.plural)
     selector = resolve_attributes(attributes, types, "attributes")
-    options = SeriesOptions(
+    options = series_options(
+        kind,
+        include_time=include_time,
+        step_range=step_range,
+        lineage=lineage,
+        tail_limit=tail_limit,
+        previews=previews,
+    )
+    return MetricsQuestion(project, containers, selector, options)
+
+
+def series_options(
+    kind: ContainerKind,
+    *,
+    include_time: str | None = None,
+    step_range: StepRange = (None, None),
+    lineage: bool = True,
+    tail_limit: int | None = None,
+    previews: bool = False,
+) -> SeriesOptions:
+    """Which part of series, from what a user passed (`series_question`).
+
+    Raises:
+        ValueError: A value that cannot be used.
+    """
+    return SeriesOptions(
         kind=kind,
         step_range=check_step_range(step_range),
         tail_limit=check_tail_limit(tail_limit),
@@ -145,7 +171,6 @@ def series_question(
         include_time=check_include_time(include_time),
         include_previews=bool(previews),
     )
-    return MetricsQuestion(project, containers, selector, options)
 
 
 class Narrowing:
@@ -164,13 +189,13 @@ EVERYTHING = Narrowing()
 
 
 def fetch_metrics(source: Source, question: MetricsQuestion) -> MetricsResult:
-    """Ask for the series, then for their points."""
+    """Ask for the series, then for their points; rows are labelled as the runs were chosen."""
     keys = series_keys(source, question)
     return MetricsResult(
         float_points(source, keys, question.options),
         runs=keys.runs,
         attributes=keys.attributes,
-        options=question.options,
+        options=replace(question.options, kind=question.containers.kind),
     )
 
 
@@ -255,6 +280,7 @@ def list_attributes(source: Source, project: str, containers: Containers, select
     """Names of the attributes of the runs selected, ascending, each once."""
     if not selector.alternatives or selector.plain_names == ():
         return []
+    containers = containers.resolved()
     is_everything = containers.filter is None and containers.kind is ContainerKind.RUN
     runs = None if is_everything else find_runs(source, project, containers)
     if runs is not None and not runs.num_rows:

@@ -10,11 +10,12 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from neptune_frames import config
-from neptune_frames.frames.run_points import SeriesPoints, gather_points
-from neptune_frames.frames.run_state import STATE, active_runs
-from neptune_frames.frames.runs_table import python_datetimes
+from neptune_frames.frames.fetcher_table import python_datetimes
+from neptune_frames.frames.pandas_values import import_pandas
+from neptune_frames.frames.run_points import FieldPoints, gather_points
+from neptune_frames.frames.run_state import active_runs
 from neptune_frames.progress import progress_bar
-from neptune_frames.query.attributes import TYPES_WITHOUT_PLAIN_VALUE, WIRE_NAMES
+from neptune_frames.query.attributes import FLOAT_SERIES, SYS_ID, SYS_STATE, TYPES_WITHOUT_PLAIN_VALUE, WIRE_NAMES
 from neptune_frames.query.expressions import Comparison, Operand
 from neptune_frames.query.selection import (
     AttributeAlternative,
@@ -22,6 +23,7 @@ from neptune_frames.query.selection import (
     ContainerKind,
     RunQuery,
     SeriesOptions,
+    StepRange,
 )
 from neptune_frames.sources.base import SeriesKeys
 
@@ -30,9 +32,6 @@ if TYPE_CHECKING:
 
     from neptune_frames.sources.base import Source
 
-StepRange = tuple["float | None", "float | None"]
-
-FLOAT_SERIES = "float_series"
 EXPERIMENT_STATE = "experiment_state"
 
 
@@ -40,7 +39,7 @@ EXPERIMENT_STATE = "experiment_state"
 class _Prefetched:
     """Points of a series, and which part of it they are."""
 
-    points: SeriesPoints
+    points: FieldPoints
     inherited: bool
     step_range: Any
 
@@ -113,9 +112,9 @@ class RunFields:
     def prefetch(self, names: Sequence[str]) -> None:
         """Learn the values of those fields that are not known yet; names the run does not have are passed over."""
         missing = [name for name in dict.fromkeys(names) if name not in self.values]
-        if STATE in missing:
-            missing.remove(STATE)
-            self.types[STATE], self.values[STATE] = EXPERIMENT_STATE, self._state()
+        if SYS_STATE in missing:
+            missing.remove(SYS_STATE)
+            self.types[SYS_STATE], self.values[SYS_STATE] = EXPERIMENT_STATE, self._state()
         if not missing:
             return
         selector = AttributeSelector((AttributeAlternative(tuple(WIRE_NAMES), names=tuple(missing)),))
@@ -132,10 +131,10 @@ class RunFields:
         self.prefetch(names)
         series = [name for name in dict.fromkeys(names) if self.types.get(name) == FLOAT_SERIES]
         options = _options(inherited, step_range, time=True, previews=True)
-        with progress_bar(len(series), "metrics", title="Fetching metrics", enabled=show_progress) as advance:
-            found = [SeriesPoints() for _ in series]
+        with progress_bar(len(series), "metrics", title="Fetching metrics", enabled=show_progress) as bar:
+            found = [FieldPoints() for _ in series]
             for begun in self._points(series, options, found):
-                advance(begun)
+                bar.advance(begun)
             self._series.update(
                 (name, _Prefetched(points, inherited, step_range)) for name, points in zip(series, found, strict=True)
             )
@@ -144,24 +143,25 @@ class RunFields:
         self, name: str, *, timestamp: bool, inherited: bool, step_range: StepRange, previews: bool
     ) -> pd.DataFrame:
         """The points of a float series: those prefetched if they are the same part of it, else asked for anew."""
+        import_pandas()  # or say that it is missing, before anything is asked
         kept = self._series.get(name)
         if kept is not None and kept.inherited == inherited and kept.step_range == step_range:
             points = kept.points
         else:
-            points = SeriesPoints()
+            points = FieldPoints()
             options = _options(inherited, step_range, time=timestamp, previews=previews)
             for _ in self._points([name], options, [points]):
                 pass
         return points.to_pandas(timestamp=timestamp, previews=previews)
 
-    def _points(self, names: list[str], options: SeriesOptions, found: list[SeriesPoints]) -> Iterator[int]:
+    def _points(self, names: list[str], options: SeriesOptions, found: list[FieldPoints]) -> Iterator[int]:
         if not names:
             return
         keys = SeriesKeys(self._run, pa.array(names, pa.string()))
         yield from gather_points(self._source.float_points(keys, options), found)
 
     def _state(self) -> str:
-        condition = Comparison(Operand("sys/id", "string"), "==", self.sys_id)
+        condition = Comparison(Operand(SYS_ID, "string"), "==", self.sys_id)
         query = RunQuery(self._run["project"][0].as_py(), ContainerKind.RUN, condition, limit=1)
         return "active" if active_runs(self._source, query, self._run)[0] else "inactive"
 

@@ -42,8 +42,8 @@ class _Piece:
         return self.block.points.columns[name][self.start : self.stop]
 
 
-class SeriesPoints:
-    """The points of one series by step; views of what came, until a frame is made."""
+class FieldPoints:
+    """The points of one float series of a run by step; views of what came, until a frame is made."""
 
     def __init__(self) -> None:
         self._pieces: list[_Piece] = []
@@ -97,7 +97,7 @@ class SeriesPoints:
         return column if chosen is None else column[chosen]
 
 
-def gather_points(batches: Iterable[pa.RecordBatch], series: list[SeriesPoints]) -> Iterator[int]:
+def gather_points(batches: Iterable[pa.RecordBatch], series: list[FieldPoints]) -> Iterator[int]:
     """Sort the pieces of SERIES_POINTS batches into ``series``, by attribute position.
 
     Yields how many series appeared for the first time, batch by batch.

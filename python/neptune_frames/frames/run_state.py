@@ -9,6 +9,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from neptune_frames.query.attributes import SYS_STATE
 from neptune_frames.query.expressions import And, Comparison, Expression, Operand
 
 if TYPE_CHECKING:
@@ -17,16 +18,13 @@ if TYPE_CHECKING:
     from neptune_frames.query.selection import RunQuery
     from neptune_frames.sources.base import Source
 
-#: The attribute that stands for the state.
-STATE = "sys/state"
-
 #: State as users know it -> as queries spell it.
 STATE_LITERALS = {"active": "running", "inactive": "idle"}
 
 
 def has_state(state: str) -> Comparison:
     """The condition that a run is ``active`` or ``inactive``."""
-    return Comparison(Operand(STATE, "experiment_state"), "==", STATE_LITERALS[state])
+    return Comparison(Operand(SYS_STATE, "experiment_state"), "==", STATE_LITERALS[state])
 
 
 def active_runs(source: Source, query: RunQuery, runs: pa.Table) -> npt.NDArray[np.bool_]:

@@ -114,8 +114,8 @@ class _TypeLookup:
 def fetch_run_table(source: Source, question: TableQuestion, *, statistics: bool = False) -> RunTable:
     """Ask a source for runs and their attribute values, of float series with or without their statistics.
 
-    A short list of exact names travels with the search itself. A pattern is made such a list where it
-    stands for few names: a search answers for many runs at once, a question for values page by page.
+    Exact names go with the search, which knows how to ask for them. A pattern is made such a list where it stands for
+    few names: a search answers for many runs at once, a question for values page by page.
 
     Raises:
         NeptuneProjectInaccessible: If the project does not exist.
@@ -124,33 +124,23 @@ def fetch_run_table(source: Source, question: TableQuestion, *, statistics: bool
     if question.containers.names == ():
         return RunTable(RUNS.empty_table(), {}, question.containers.kind)
     query, selector = replace(question.run_query(source), statistics=statistics), question.attributes
-    names = selector.plain_names
-    if names is not None and _travels(names, query):
-        answer = source.search(query, projection=names)
-        values = answer.values
-    else:
-        answer = source.search(query)
-        values = {}
-        if selector.alternatives and names != () and answer.runs.num_rows:
-            answer, values = _values_of_pattern(source, query, selector, answer)
+    answer = source.search(query, projection=selector.plain_names or ())
+    values = answer.values
+    if selector.plain_names is None and selector.alternatives and answer.runs.num_rows:
+        answer, values = _values_of_pattern(source, query, selector, answer)
     known: dict[str, pa.Table] = {name: values[name] for name in KNOWN_TYPES if name in values}
     return RunTable(answer.runs, known, query.kind, with_project=query.project is None)
-
-
-def _travels(names: Sequence[str], query: RunQuery) -> bool:
-    """Whether a search can bring the values of these names along."""
-    return query.project is not None and len(names) <= config.MAX_PROJECTED_ATTRIBUTES.get()
 
 
 def _values_of_pattern(
     source: Source, query: RunQuery, selector: AttributeSelector, found: SearchAnswer
 ) -> tuple[SearchAnswer, dict[str, pa.Table]]:
     """The runs and the values of the attributes a selector stands for."""
-    if query.project is None or selector.plain_names is not None:
+    if query.project is None:
         return found, _collected(source, found.runs, selector)
     definitions = source.definitions([query.project], found.runs, selector)
     names = definitions.column("attribute").unique().to_pylist()
-    if not _travels(names, query):
+    if len(names) > config.MAX_PROJECTED_ATTRIBUTES.get():
         return found, _collected(source, found.runs, selector)
     answer = source.search(query, projection=names)
     return answer, {kind: _of_type(table, kind, definitions) for kind, table in answer.values.items()}
@@ -233,7 +223,7 @@ class RunTable(Exports):
 
     def _contents(self) -> str:
         attributes = sum(len(grid.attributes) for grid in self.grids)
-        return f"{self.runs.num_rows:,} {self.kind.value}s x {attributes:,} attributes"
+        return f"{self.runs.num_rows:,} {self.kind.plural} x {attributes:,} attributes"
 
     def _shown(self) -> pl.DataFrame:
         try:

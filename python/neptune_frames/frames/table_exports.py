@@ -24,6 +24,9 @@ class Exports:
     result itself.
     """
 
+    #: What the summary offers.
+    _ways = ".collect() .lazy() .to_arrow() .to_pandas()"
+
     def to_polars(self) -> pl.DataFrame:
         raise NotImplementedError
 
@@ -55,7 +58,7 @@ class Exports:
         return self.to_polars()
 
     def _summary(self) -> str:
-        return f"{type(self).__name__}: {self._contents()}; .collect() .lazy() .to_arrow() .to_pandas()"
+        return f"{type(self).__name__}: {self._contents()}; {self._ways}"
 
     def __repr__(self) -> str:
         return f"{self._summary()}\n{self._shown()}"

@@ -8,6 +8,7 @@ from __future__ import annotations
 import gc
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
@@ -16,6 +17,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from neptune_frames.query.selection import ContainerKind
+from neptune_frames.slices import offsets_of
 from neptune_frames.types import File, Histogram
 
 
@@ -47,9 +49,8 @@ def sets(column: pa.Array) -> npt.NDArray[np.object_]:
     column = pa.concat_arrays([column])  # lists that start at offset 0, without slack
     codes = column.flatten().dictionary_encode().indices.cast(pa.string())
     lengths = pc.fill_null(pc.list_value_length(column), 0).to_numpy(zero_copy_only=False)
-    offsets = np.zeros(len(column) + 1, dtype=np.int32)
-    np.cumsum(lengths, out=offsets[1:])
-    keys = pc.binary_join(pa.ListArray.from_arrays(pa.array(offsets), codes), ",").dictionary_encode()
+    offsets = pa.array(offsets_of(lengths), pa.int32())
+    keys = pc.binary_join(pa.ListArray.from_arrays(offsets, codes), ",").dictionary_encode()
     places = keys.indices.to_numpy(zero_copy_only=False)
     examples = np.empty(len(keys.dictionary), dtype=np.int64)
     examples[places] = np.arange(len(places))
@@ -108,5 +109,4 @@ def _shared_texts(column: pa.Array) -> list[str]:
 def _float_lists(column: pa.Array) -> list[list[float]]:
     numbers = column.flatten().to_pylist()
     lengths = pc.fill_null(pc.list_value_length(column), 0).to_numpy(zero_copy_only=False)
-    ends = np.cumsum(lengths)
-    return [numbers[start:end] for start, end in zip((ends - lengths).tolist(), ends.tolist(), strict=True)]
+    return [numbers[start:end] for start, end in pairwise(offsets_of(lengths).tolist())]

@@ -11,11 +11,15 @@ import pyarrow.compute as pc
 
 from neptune_frames.frames.pandas_values import NO_TIMESTAMP
 from neptune_frames.frames.wide_rows import SeriesBlock, number_rows
+from neptune_frames.query.attributes import FLOAT_SERIES
 
 if TYPE_CHECKING:
     import numpy.typing as npt
 
     from neptune_frames.frames.metrics_points import PointBlock
+
+#: What tells the column of an attribute from another one of its name.
+TYPE_SUFFIX = f":{FLOAT_SERIES}"
 
 #: Output dtype of each point column, and what marks a cell without a point.
 _MATRICES: dict[str, tuple[type, Any]] = {

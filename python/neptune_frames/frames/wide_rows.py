@@ -14,6 +14,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from neptune_frames.slices import offsets_of, ranges
+
 if TYPE_CHECKING:
     import numpy.typing as npt
 
@@ -93,7 +95,7 @@ def _rows_of_aligned(blocks: Sequence[SeriesBlock], containers: int, columns: in
     heights[container] = totals
     if not np.array_equal(heights[container], totals):
         return None
-    first_row = _starts(heights)
+    first_row = offsets_of(heights)[:-1]
     bounds = np.cumsum([len(block.container) for block in blocks])[:-1]
     starts_of = np.split(starts, bounds)
     rows_of = np.split(first_row[container] + starts, bounds)
@@ -136,7 +138,7 @@ def _places_in_series(series: Ints, lengths: Ints, limit: int) -> tuple[Ints, In
         return np.zeros_like(lengths), lengths
     order = np.argsort(series, kind="stable")
     begins = _group_starts(series[order])
-    before = _starts(lengths[order])
+    before = offsets_of(lengths[order])[:-1]
     group = np.cumsum(begins) - 1
     starts, totals = np.empty_like(lengths), np.empty_like(lengths)
     starts[order] = before - before[begins][group]
@@ -270,31 +272,12 @@ def _table_limit(points: int) -> int:
 # --- arrays of groups
 
 
-def ranges(starts: Ints, lengths: Ints) -> Ints:
-    """``starts[0], starts[0] + 1, ... (lengths[0] of them), starts[1], ...`` in one array.
-
-    Example:
-        >>> ranges(np.array([5, 0]), np.array([2, 3])).tolist()
-        [5, 6, 0, 1, 2]
-    """
-    before = _starts(lengths)
-    result = np.repeat(starts - before, lengths)
-    result += np.arange(len(result))
-    return result
-
-
 def _index(starts: Ints, lengths: Ints) -> Ints | slice:
     """The same as `ranges`, but a slice where they follow one another: a slice of an array is no copy."""
     stops = starts + lengths
     if len(starts) and bool((starts[1:] == stops[:-1]).all()):
         return slice(int(starts[0]), int(stops[-1]))
     return ranges(starts, lengths)
-
-
-def _starts(lengths: Ints) -> Ints:
-    starts = np.zeros(len(lengths), dtype=np.int64)
-    np.cumsum(lengths[:-1], out=starts[1:])
-    return starts
 
 
 def _group_starts(sorted_keys: npt.NDArray[Any]) -> npt.NDArray[np.bool_]:

@@ -17,7 +17,7 @@ from neptune_frames.query.attributes import KNOWN_TYPES, Attribute, type_name
 from neptune_frames.query.expressions import Expression, Operand
 from neptune_frames.query.extended_regex import parse_extended_regex
 from neptune_frames.query.filters import Filter, literal_text, matching, one_of
-from neptune_frames.query.selection import AttributeAlternative, AttributeSelector, ContainerKind
+from neptune_frames.query.selection import AttributeAlternative, AttributeSelector, ContainerKind, StepRange
 from neptune_frames.query.traversal import flatten
 
 #: The largest number of buckets a server gives.
@@ -55,13 +55,13 @@ def choose_kind(experiments: object, runs: object) -> ContainerKind:
     return ContainerKind.EXPERIMENT if runs is None else ContainerKind.RUN
 
 
-def listed(value: Any) -> Any:
+def as_list(value: Any) -> Any:
     """Any iterable (a tuple, a set, a column, a generator) as a list of its items; strings become plain `str`.
 
     The native API takes these where it takes lists. Anything else is left as it is.
 
     Example:
-        >>> listed(("a", "b")), listed({"a": 1}), listed("a.*")
+        >>> as_list(("a", "b")), as_list({"a": 1}), as_list("a.*")
         (['a', 'b'], {'a': 1}, 'a.*')
     """
     # A frame gives the names of its columns, and a mapping its keys: nobody means these.
@@ -146,7 +146,7 @@ def _alternative(attribute_filter: AttributeFilter, allowed: tuple[str, ...], pa
     return AttributeAlternative(types, names=tuple(dict.fromkeys(name)))
 
 
-def check_step_range(value: Any) -> tuple[float | None, float | None]:
+def check_step_range(value: Any) -> StepRange:
     """A tuple of two finite numbers or None, inclusive at both ends.
 
     Raises:

@@ -5,6 +5,12 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any, Literal, get_args
 
+SYS_ID = "sys/id"
+SYS_NAME = "sys/name"
+SYS_CUSTOM_RUN_ID = "sys/custom_run_id"
+SYS_CREATION_TIME = "sys/creation_time"
+SYS_STATE = "sys/state"
+
 AttributeType = Literal[
     "float",
     "int",
@@ -21,6 +27,11 @@ AttributeType = Literal[
 
 #: Every type a selector may name, in the documented order.
 KNOWN_TYPES: tuple[AttributeType, ...] = get_args(AttributeType)
+
+FLOAT_SERIES = "float_series"
+#: Types of series whose points are numbers, and of those whose points are objects.
+FLOAT_SERIES_TYPES = (FLOAT_SERIES,)
+OBJECT_SERIES_TYPES = ("string_series", "histogram_series", "file_series")
 
 #: Client name -> name in NQL and on the wire. ``experiment_state`` can be read and queried, not selected.
 WIRE_NAMES: dict[str, str] = {

@@ -12,6 +12,7 @@ from typing import Any
 from neptune_frames.query.attribute_filters import AttributeFilter, BaseAttributeFilter
 from neptune_frames.query.attributes import (
     KNOWN_TYPES,
+    SYS_NAME,
     Attribute,
     AttributeType,
     type_name,
@@ -33,7 +34,7 @@ from neptune_frames.query.rendering import render
 
 __all__ = ["KNOWN_TYPES", "Attribute", "AttributeFilter", "AttributeType", "BaseAttributeFilter", "Filter"]
 
-_NAME = Operand("sys/name", "string")
+_NAME = Operand(SYS_NAME, "string")
 
 
 class Filter:

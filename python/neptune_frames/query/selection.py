@@ -7,10 +7,15 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from enum import Enum
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeAlias
+
+from neptune_frames.query.attributes import SYS_CREATION_TIME, SYS_CUSTOM_RUN_ID, SYS_NAME
 
 if TYPE_CHECKING:
     from neptune_frames.query.expressions import Expression
+
+#: First and last step, both inclusive; None is open.
+StepRange: TypeAlias = tuple[float | None, float | None]
 
 
 class ContainerKind(str, Enum):
@@ -20,9 +25,14 @@ class ContainerKind(str, Enum):
     RUN = "run"
 
     @property
+    def plural(self) -> str:
+        """``experiments`` or ``runs``, as parameters that choose them are called too."""
+        return f"{self.value}s"
+
+    @property
     def label_attribute(self) -> str:
         """The attribute whose text labels the rows."""
-        return "sys/name" if self is ContainerKind.EXPERIMENT else "sys/custom_run_id"
+        return SYS_NAME if self is ContainerKind.EXPERIMENT else SYS_CUSTOM_RUN_ID
 
     @property
     def label_column(self) -> str:
@@ -34,7 +44,7 @@ class ContainerKind(str, Enum):
 class SortKey:
     """Order of a search: an attribute with its type; rows that lack it come last."""
 
-    attribute: str = "sys/creation_time"
+    attribute: str = SYS_CREATION_TIME
     type: str = "datetime"
     descending: bool = True
     aggregation: str | None = None
@@ -108,7 +118,7 @@ class SeriesOptions:
     """
 
     kind: ContainerKind = ContainerKind.RUN
-    step_range: tuple[float | None, float | None] = (None, None)
+    step_range: StepRange = (None, None)
     tail_limit: int | None = None
     lineage: bool = True
     include_time: bool = False

@@ -11,6 +11,7 @@ from neptune_frames.server.errors import bad_request
 from neptune_frames.server.limits import check_at_most
 from neptune_frames.server.runs import find_holders
 from neptune_frames.server.state import Query, ServerState, one_batch
+from neptune_frames.slices import offsets_of, ranges
 from neptune_frames.sources.base import SeriesKeys
 from neptune_frames.wire import encode_buckets
 from neptune_frames.wire.pages import BUCKET, BUCKETS_PAGE
@@ -84,9 +85,8 @@ def attribute_names(formulas: pa.Array) -> pa.Array:
 
 def _page(request_ids: pa.Array, buckets: pa.RecordBatch, starts: np.ndarray, counts: np.ndarray) -> pa.RecordBatch:
     """Buckets gathered into one list per request."""
-    offsets = np.concatenate([[0], np.cumsum(counts)])
-    rows = np.repeat(starts - offsets[:-1], counts) + np.arange(offsets[-1])
-    gathered = buckets.take(pa.array(rows))
+    gathered = buckets.take(pa.array(ranges(starts, counts)))
     items = pa.StructArray.from_arrays([gathered[field.name] for field in BUCKET], fields=list(BUCKET))
-    column = pa.ListArray.from_arrays(pa.array(offsets, pa.int32()), items, type=BUCKETS_PAGE.field("buckets").type)
+    offsets = pa.array(offsets_of(counts), pa.int32())
+    column = pa.ListArray.from_arrays(offsets, items, type=BUCKETS_PAGE.field("buckets").type)
     return pa.RecordBatch.from_arrays([request_ids, column], schema=BUCKETS_PAGE)

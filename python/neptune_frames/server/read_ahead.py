@@ -16,8 +16,10 @@ import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from neptune_frames.server.series import StepRange, read_points
+from neptune_frames.query.selection import StepRange
+from neptune_frames.server.series import read_points
 from neptune_frames.server.state import ServerState
+from neptune_frames.slices import offsets_of, ranges
 
 #: What tells one requested series from another, beside the step it goes on from.
 _IDENTITY = ["holder", "attribute", "lineage", "entity_type", "include_preview"]
@@ -120,10 +122,8 @@ def slice_lists(lists: pa.Array, starts: npt.NDArray[np.int64], stops: npt.NDArr
     if not starts.any() and (lengths == stops).all():
         return lists
     counts = stops - starts
-    offsets = np.concatenate([[0], np.cumsum(counts)])
-    first = np.cumsum(lengths) - lengths + starts
-    items = np.repeat(first - offsets[:-1], counts) + np.arange(offsets[-1])
-    return pa.LargeListArray.from_arrays(pa.array(offsets), lists.flatten().take(items), type=lists.type)
+    items = pa.array(ranges(offsets_of(lengths)[:-1] + starts, counts))
+    return pa.LargeListArray.from_arrays(pa.array(offsets_of(counts)), lists.flatten().take(items), type=lists.type)
 
 
 def first_points(points: pa.Array, counts: npt.NDArray[np.int64]) -> pa.Array:

@@ -10,14 +10,12 @@ import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from neptune_frames.query.selection import ContainerKind, SeriesOptions
+from neptune_frames.query.selection import ContainerKind, SeriesOptions, StepRange
 from neptune_frames.schemas import OBJECT_POINT
 from neptune_frames.server.errors import bad_request
 from neptune_frames.server.runs import find_holders
 from neptune_frames.server.state import ServerState, one_batch
 from neptune_frames.sources.base import SeriesKeys
-
-StepRange = tuple[float | None, float | None]
 
 #: Words of a request, the default first.
 LINEAGES = ("FULL", "NONE")

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 from neptune_frames import config
 from neptune_frames.errors import InvalidApiTokenError, NeptuneApiTokenNotProvided, NeptuneUserError
+from neptune_frames.sources.urls import is_url
 
 if TYPE_CHECKING:
     from neptune_frames.sources.base import Source
@@ -106,7 +107,7 @@ def open_archive(location: str | os.PathLike[str]) -> Source:
     """The process's source for an archive, its payloads where NEPTUNE_ARCHIVE_FILES says."""
     files = config.ARCHIVE_FILES.get()
     place = os.fspath(location)
-    identity = place if "://" in place else str(Path(place).expanduser().absolute())
+    identity = place if is_url(place) else str(Path(place).expanduser().absolute())
 
     def open_one() -> Source:
         from neptune_frames.sources.archive import ArchiveSource
@@ -142,7 +143,7 @@ def _looks_like_token(text: str) -> bool:
     """Whether a text is an API token rather than the place of an archive."""
     from neptune_frames.sources.remote.credentials import ApiToken
 
-    if "://" in text or Path(text).exists():
+    if is_url(text) or Path(text).exists():
         return False
     try:
         ApiToken(text)

@@ -10,10 +10,12 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from neptune_frames.query.attributes import FLOAT_SERIES
 from neptune_frames.query.selection import AttributeSelector, SeriesOptions
 from neptune_frames.schemas import RUNS, SERIES_TYPES
+from neptune_frames.slices import offsets_of
 from neptune_frames.sources.archive.grouping import Steps
-from neptune_frames.sources.archive.layout import FLOAT_SERIES, PARAMETER_COLUMNS
+from neptune_frames.sources.archive.layout import PARAMETER_COLUMNS
 from neptune_frames.sources.base import SeriesKeys, Source
 from neptune_frames.writing.batch import RUN_COLUMNS, Batch, Outline
 from neptune_frames.writing.payload_names import Owner
@@ -214,6 +216,6 @@ class _AfterSteps:
         lengths = pc.list_value_length(lists).to_numpy(zero_copy_only=False).astype(np.int64)
         after = self._after[np.searchsorted(self._keys, run * self._width + attribute)]
         kept = points.field("step").to_numpy() > np.repeat(after, lengths)
-        offsets = np.concatenate(([0], np.cumsum(kept)))[np.concatenate(([0], np.cumsum(lengths)))]
+        offsets = offsets_of(kept)[offsets_of(lengths)]
         column = pa.LargeListArray.from_arrays(pa.array(offsets), points.filter(pa.array(kept)), type=lists.type)
         return batch.set_column(2, batch.schema.field(2), column)

@@ -20,10 +20,10 @@ import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from neptune_frames.query.attributes import FLOAT_SERIES
 from neptune_frames.schemas import TIMESTAMP
 from neptune_frames.sources.archive.layout import (
     EXPORT_SCHEMA,
-    FLOAT_SERIES,
     MICROSTEPS,
     STEP_TYPE,
     VALUE_COLUMNS,

@@ -14,11 +14,11 @@ import pyarrow.compute as pc
 
 from neptune_frames.errors import ArchiveError
 from neptune_frames.progress import Counting
+from neptune_frames.query.attributes import FLOAT_SERIES
 from neptune_frames.schemas import SERIES_TYPES
 from neptune_frames.sources.archive.batch_layout import is_archive
 from neptune_frames.sources.archive.layout import (
     EXPORT_SCHEMA,
-    FLOAT_SERIES,
     PARAMETER_COLUMNS,
     VALUE_COLUMNS,
     encoded_name,

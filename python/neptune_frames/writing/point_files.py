@@ -8,9 +8,9 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
+from neptune_frames.query.attributes import FLOAT_SERIES
 from neptune_frames.schemas import FLOAT_SERIES_STATISTICS
 from neptune_frames.sources.archive.batch_layout import FileEntry, part_file, point_rows
-from neptune_frames.sources.archive.layout import FLOAT_SERIES
 from neptune_frames.sources.archive.statistics import series_statistics
 from neptune_frames.writing.part_files import PartWriter, repeated_names, row_groups
 from neptune_frames.writing.point_store import Block, Codes

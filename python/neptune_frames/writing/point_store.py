@@ -18,9 +18,10 @@ import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from neptune_frames.query.attributes import FLOAT_SERIES
 from neptune_frames.schemas import VALUE_TYPES
-from neptune_frames.sources.archive.grouping import group_rows, offsets_of, ranges
-from neptune_frames.sources.archive.layout import FLOAT_SERIES
+from neptune_frames.slices import offsets_of, ranges
+from neptune_frames.sources.archive.grouping import group_rows
 
 Codes = npt.NDArray[np.int64]
 #: (run, attribute and step of each point, values) -> values under other names.
@@ -298,7 +299,7 @@ def value_bytes(values: pa.ChunkedArray) -> Codes:
 
 def _counts(mask: pa.BooleanArray, lengths: Codes) -> Codes:
     """How many rows of each list are kept by a mask over all rows."""
-    kept = np.concatenate(([0], np.cumsum(mask.to_numpy(zero_copy_only=False))))
+    kept = offsets_of(mask.to_numpy(zero_copy_only=False))
     offsets = offsets_of(lengths)
     counts: Codes = np.diff(kept[offsets]).astype(np.int64)
     return counts

@@ -95,7 +95,7 @@ def wanted(
     if runs is not None and experiments is not None:
         raise ValueError("Give runs or experiments (or neither, for every run), but not both.")
     kind = ContainerKind.RUN if experiments is None else ContainerKind.EXPERIMENT
-    containers = Containers.of(runs if experiments is None else experiments, kind, f"{kind.value}s")
+    containers = Containers.of(runs if experiments is None else experiments, kind, kind.plural)
     chosen = resolve_attributes(attributes, _checked_types(types), "attributes")
     selection = {"files": "yes" if files else "no"}
     if attributes is not None or types is not None:

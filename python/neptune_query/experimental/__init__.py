@@ -16,6 +16,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Literal
 
+from neptune_frames.sources.public_call import public_call
 from neptune_query import _calls
 from neptune_query.filters import Attribute, AttributeFilter, Filter
 
@@ -25,7 +26,8 @@ if TYPE_CHECKING:
 __all__ = ["fetch_experiments_table_global", "fetch_runs_table_global"]
 
 
-@_calls.public("fetch_experiments_table_global", experimental=True)
+@_calls.experimental
+@public_call("fetch_experiments_table_global")
 def fetch_experiments_table_global(
     *,
     experiments: str | list[str] | Filter | None = None,
@@ -78,7 +80,8 @@ def fetch_experiments_table_global(
     )
 
 
-@_calls.public("fetch_runs_table_global", experimental=True)
+@_calls.experimental
+@public_call("fetch_runs_table_global")
 def fetch_runs_table_global(
     *,
     runs: str | list[str] | Filter | None = None,

@@ -14,6 +14,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from neptune_frames.errors import ArchiveError
+from neptune_frames.query.attributes import FLOAT_SERIES
 from neptune_frames.schemas import FLOAT_SERIES_STATISTICS
 from neptune_frames.sources.archive.batch_layout import (
     ATTRIBUTES_DIRECTORY,
@@ -23,7 +24,7 @@ from neptune_frames.sources.archive.batch_layout import (
     Manifest,
 )
 from neptune_frames.sources.archive.inventory import Inventory, in_order
-from neptune_frames.sources.archive.layout import FLOAT_SERIES, PARAMETER_COLUMNS
+from neptune_frames.sources.archive.layout import PARAMETER_COLUMNS
 from neptune_frames.sources.archive.object_path import Location
 from neptune_frames.sources.archive.parquet_files import ParquetFiles
 

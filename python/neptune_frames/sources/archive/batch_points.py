@@ -16,8 +16,9 @@ import polars as pl
 import pyarrow as pa
 
 from neptune_frames.errors import DamagedFileError
+from neptune_frames.slices import offsets_of, ranges
 from neptune_frames.sources.archive.batch_layout import Manifest, part_name
-from neptune_frames.sources.archive.grouping import Grouped, Indices, group_rows, offsets_of, ranges
+from neptune_frames.sources.archive.grouping import Grouped, Indices, group_rows
 from neptune_frames.sources.archive.object_path import Location
 from neptune_frames.sources.archive.parquet_files import Footer, ParquetFiles
 from neptune_frames.sources.archive.scan import ANY_TIME, TimeRange, are_within

@@ -9,10 +9,10 @@ import numpy.typing as npt
 import polars as pl
 import pyarrow as pa
 
+from neptune_frames.query.attributes import FLOAT_SERIES
 from neptune_frames.query.selection import SeriesOptions
 from neptune_frames.schemas import FILE, HISTOGRAM, OBJECT_POINT, TIMESTAMP, float_point, series_points_schema
 from neptune_frames.sources.archive.catalog import Catalog
-from neptune_frames.sources.archive.layout import FLOAT_SERIES
 from neptune_frames.sources.archive.payloads import describe
 from neptune_frames.sources.archive.series import SeriesPoints
 

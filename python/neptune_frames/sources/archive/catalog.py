@@ -19,7 +19,7 @@ import pyarrow.compute as pc
 from neptune_frames.query.selection import AttributeSelector
 from neptune_frames.query.selectors import match_names
 from neptune_frames.schemas import RUNS
-from neptune_frames.sources.archive.grouping import ranges
+from neptune_frames.slices import ranges
 from neptune_frames.sources.archive.identity import project_uuid, run_uuids
 from neptune_frames.sources.archive.inventory import Inventory, attribute_offsets, codes_in, merge
 from neptune_frames.sources.archive.lineage import Lineage, lineage_of

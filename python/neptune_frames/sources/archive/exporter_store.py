@@ -10,11 +10,11 @@ import numpy.typing as npt
 import polars as pl
 import pyarrow.parquet as pq
 
+from neptune_frames.query.attributes import FLOAT_SERIES
 from neptune_frames.sources.archive.freshness import WatchedDirectory
 from neptune_frames.sources.archive.grouping import group_rows
 from neptune_frames.sources.archive.inventory import Inventory, read_inventory, repeated_codes
 from neptune_frames.sources.archive.layout import (
-    FLOAT_SERIES,
     VALUE_COLUMNS,
     FileState,
     Listing,

@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TypeVar
 
 import numpy as np
 import numpy.typing as npt
+
+from neptune_frames.slices import offsets_of
 
 _RADIX = 1 << 16
 
 Indices = npt.NDArray[np.int64]
 Steps = npt.NDArray[np.float64]
-Position = TypeVar("Position", np.int64, np.uint32)
 
 
 @dataclass(frozen=True)
@@ -71,31 +71,6 @@ def stable_order(keys: npt.NDArray[np.integer], count: int) -> Indices:
     high = keys[low] // _RADIX
     order: Indices = low[stable_order(high, -(-count // _RADIX))]
     return order
-
-
-def offsets_of(lengths: npt.NDArray[np.integer]) -> Indices:
-    """Start of each piece, and the end of the last.
-
-    >>> offsets_of(np.array([2, 0, 1])).tolist()
-    [0, 2, 2, 3]
-    """
-    offsets = np.zeros(len(lengths) + 1, dtype=np.int64)
-    np.cumsum(lengths, out=offsets[1:])
-    return offsets
-
-
-def ranges(starts: npt.NDArray[Position], lengths: Indices) -> npt.NDArray[Position]:
-    """The positions of several slices, one after the other, in the type of ``starts``.
-
-    >>> ranges(np.array([5, 0]), np.array([2, 3])).tolist()
-    [5, 6, 0, 1, 2]
-    """
-    ends = np.cumsum(lengths)
-    total = int(ends[-1]) if len(ends) else 0
-    positions = np.arange(total, dtype=starts.dtype)
-    # Differences below zero wrap around in an unsigned type, and back again in the sum.
-    positions += np.repeat((starts - (ends - lengths)).astype(starts.dtype), lengths)
-    return positions
 
 
 def bisect_slices(steps: Steps, starts: Indices, stops: Indices, bounds: Steps, *, right: bool) -> Indices:

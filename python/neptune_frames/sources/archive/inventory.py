@@ -18,9 +18,10 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from neptune_frames.errors import ArchiveError
-from neptune_frames.sources.archive.grouping import Grouped, Indices, Steps, dense_codes, group_rows, offsets_of, ranges
+from neptune_frames.query.attributes import FLOAT_SERIES
+from neptune_frames.slices import offsets_of, ranges
+from neptune_frames.sources.archive.grouping import Grouped, Indices, Steps, dense_codes, group_rows
 from neptune_frames.sources.archive.layout import (
-    FLOAT_SERIES,
     NEPTUNE2_COLUMNS,
     OBJECT_SERIES_COLUMNS,
     PARAMETER_COLUMNS,

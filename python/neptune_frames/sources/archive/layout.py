@@ -17,6 +17,7 @@ from typing import NamedTuple
 import pyarrow as pa
 
 from neptune_frames.errors import ArchiveError
+from neptune_frames.query.attributes import FLOAT_SERIES
 from neptune_frames.schemas import HISTOGRAM, TIMESTAMP
 
 #: Steps are stored as decimals of this type: millionths in 64 bits.
@@ -55,7 +56,6 @@ PARAMETER_COLUMNS: dict[str, str] = {
 }
 #: Types of neptune2 exports that become files, see `neptune_frames.sources.archive.neptune2`.
 NEPTUNE2_COLUMNS: dict[str, str] = {"file_set": "file_value", "artifact": "file_value"}
-FLOAT_SERIES = "float_series"
 OBJECT_SERIES_COLUMNS: dict[str, str] = {
     "string_series": "string_value",
     "histogram_series": "histogram_value",

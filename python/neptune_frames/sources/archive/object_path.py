@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import io
 import os
-import re
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from datetime import timedelta
@@ -18,6 +17,7 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 from urllib.parse import urlsplit
 
 from neptune_frames.errors import ArchiveError, MissingDependencyError
+from neptune_frames.sources.urls import is_url
 
 if TYPE_CHECKING:
     from obstore.store import ObjectStore
@@ -199,15 +199,6 @@ class ObjectPath:
 
 #: A directory or file of an archive.
 Location: TypeAlias = Path | ObjectPath
-
-
-def is_url(place: str) -> bool:
-    """Whether a text is a URL rather than a path.
-
-    >>> is_url("s3://bucket/archive"), is_url("archive")
-    (True, False)
-    """
-    return re.match(r"[A-Za-z][A-Za-z0-9+.-]*://", place) is not None
 
 
 def open_location(place: str | os.PathLike[str]) -> Location:

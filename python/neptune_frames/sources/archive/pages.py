@@ -10,7 +10,8 @@ import polars as pl
 import pyarrow as pa
 
 from neptune_frames.schemas import series_points_schema
-from neptune_frames.sources.archive.grouping import Indices, Steps, bisect_slices, offsets_of, ranges
+from neptune_frames.slices import offsets_of, ranges
+from neptune_frames.sources.archive.grouping import Indices, Steps, bisect_slices
 from neptune_frames.sources.archive.series import SeriesPoints
 from neptune_frames.sources.base import SeriesKeys
 

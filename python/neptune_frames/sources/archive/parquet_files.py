@@ -17,6 +17,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from neptune_frames.errors import DamagedFileError
+from neptune_frames.slices import offsets_of
 from neptune_frames.sources.archive.batch_layout import FileEntry
 from neptune_frames.sources.archive.object_path import Location, ObjectPath, RangedReader
 
@@ -37,7 +38,7 @@ class Footer:
     @classmethod
     def of(cls, metadata: pq.FileMetaData) -> Footer:
         lengths = [metadata.row_group(number).num_rows for number in range(metadata.num_row_groups)]
-        return cls(metadata, np.concatenate(([0], np.cumsum(lengths, dtype=np.int64))))
+        return cls(metadata, offsets_of(np.array(lengths, np.int64)))
 
     def bounds(self, column: str) -> list[tuple[Any, Any] | None]:
         """The lowest and highest value of a column by row group; None where that is not known."""

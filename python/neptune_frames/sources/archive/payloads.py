@@ -108,12 +108,12 @@ def mime_type(path: str) -> str:
 
 def copy_out(sources: Sequence[Location | None], targets: Sequence[Path], *, progress: bool) -> list[bool]:
     """Copy payloads to their targets, each written aside and renamed; False where there is no payload."""
-    with progress_bar(len(sources), "files", enabled=progress) as advance:
+    with progress_bar(len(sources), "files", enabled=progress) as bar:
 
         def copy(pair: tuple[Location | None, Path]) -> bool:
             source, target = pair
             copied = source is not None and _copy(source, target)
-            advance(1)
+            bar.advance(1)
             return copied
 
         pairs = list(zip(sources, targets, strict=True))

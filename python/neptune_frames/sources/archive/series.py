@@ -11,15 +11,9 @@ import numpy.typing as npt
 import polars as pl
 
 from neptune_frames.query.selection import SeriesOptions
+from neptune_frames.slices import offsets_of, ranges
 from neptune_frames.sources.archive.catalog import Catalog
-from neptune_frames.sources.archive.grouping import (
-    Grouped,
-    Indices,
-    Steps,
-    bisect_slices,
-    offsets_of,
-    ranges,
-)
+from neptune_frames.sources.archive.grouping import Grouped, Indices, Steps, bisect_slices
 from neptune_frames.sources.archive.scan import ANY_TIME, StepRange, are_within
 from neptune_frames.sources.archive.store import StoredPoints, StretchRequest
 

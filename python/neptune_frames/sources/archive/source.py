@@ -14,13 +14,14 @@ import polars as pl
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from neptune_frames.query.attributes import FLOAT_SERIES
 from neptune_frames.query.selection import SeriesOptions
 from neptune_frames.schemas import ATTRIBUTES, BUCKETS, RUNS, SERIES_TYPES, buckets_schema
 from neptune_frames.sources.archive import batches, buckets, payloads, search
 from neptune_frames.sources.archive.catalog import Catalog
 from neptune_frames.sources.archive.discovery import payload_root
 from neptune_frames.sources.archive.identity import project_uuid
-from neptune_frames.sources.archive.layout import FLOAT_SERIES, OBJECT_SERIES_COLUMNS
+from neptune_frames.sources.archive.layout import OBJECT_SERIES_COLUMNS
 from neptune_frames.sources.archive.lookup import RunLookup, find_runs, projects_named
 from neptune_frames.sources.archive.object_path import Location, ObjectPath, open_location
 from neptune_frames.sources.archive.pages import PageBuilder

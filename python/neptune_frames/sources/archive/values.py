@@ -18,11 +18,12 @@ import numpy.typing as npt
 import polars as pl
 import pyarrow as pa
 
+from neptune_frames.query.attributes import FLOAT_SERIES
 from neptune_frames.query.selection import SeriesOptions
 from neptune_frames.schemas import FLOAT_SERIES_STATISTICS, SERIES_TYPES, VALUE_TYPES, values_schema
 from neptune_frames.sources.archive.catalog import Catalog
 from neptune_frames.sources.archive.grouping import dense_codes
-from neptune_frames.sources.archive.layout import FLOAT_SERIES, VALUE_COLUMNS
+from neptune_frames.sources.archive.layout import VALUE_COLUMNS
 from neptune_frames.sources.archive.payloads import describe
 from neptune_frames.sources.archive.series import SeriesRequest, read_series, stretches
 from neptune_frames.sources.archive.statistics import STATISTICS, series_statistics

@@ -9,7 +9,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from neptune_frames.errors import WireDecodingError
-from neptune_frames.query.selection import SeriesOptions
+from neptune_frames.query.selection import SeriesOptions, StepRange
 from neptune_frames.schemas import BUCKETS, buckets_schema
 from neptune_frames.sources.base import SeriesKeys
 from neptune_frames.sources.remote.concurrency import fetch_ordered, large_answers_ahead
@@ -31,8 +31,6 @@ _ID_DIGITS = 12
 #: Characters that a formula uses itself.
 _RESERVED = r"([\\${}])"
 
-Range = tuple[float | None, float | None]
-
 
 def fetch_buckets(
     session: Session, keys: SeriesKeys, options: SeriesOptions, limit: int, *, statistics: bool = True
@@ -44,7 +42,7 @@ def fetch_buckets(
     batches = list(series_batches(keys, even_parts(len(keys), SERIES_PER_REQUEST)))
     # Bucket 0 is what lies up to the first x; the finite buckets come on top of it.
     count = limit + 1
-    common: Range = (None, None)
+    common: StepRange = (None, None)
     if len(batches) > 1:
         found = _common_range(_fetch(session, batches, options, 2, common, buckets_schema(statistics=False)))
         if found is None:
@@ -54,13 +52,18 @@ def fetch_buckets(
 
 
 def _fetch(
-    session: Session, batches: list[SeriesBatch], options: SeriesOptions, count: int, range_: Range, schema: pa.Schema
+    session: Session,
+    batches: list[SeriesBatch],
+    options: SeriesOptions,
+    count: int,
+    range_: StepRange,
+    schema: pa.Schema,
 ) -> pa.Table:
     tasks = (partial(_request, session, batch, options, count, range_, schema) for batch in batches)
     return pa.Table.from_batches(fetch_ordered(tasks, large_answers_ahead()), schema=schema)
 
 
-def _common_range(buckets: pa.Table) -> Range | None:
+def _common_range(buckets: pa.Table) -> StepRange | None:
     """Smallest and largest finite x of all series, None where there is none."""
     edges = [buckets[name].to_numpy() for name in ("from_x", "to_x", "first_x", "last_x")]
     every = np.concatenate(edges).astype(np.float64)
@@ -69,7 +72,12 @@ def _common_range(buckets: pa.Table) -> Range | None:
 
 
 def _request(
-    session: Session, batch: SeriesBatch, options: SeriesOptions, count: int, range_: Range, schema: pa.Schema
+    session: Session,
+    batch: SeriesBatch,
+    options: SeriesOptions,
+    count: int,
+    range_: StepRange,
+    schema: pa.Schema,
 ) -> pa.RecordBatch:
     numbers = pc.utf8_lpad(pa.array(np.arange(len(batch))).cast(pa.string()), width=_ID_DIGITS, padding="0")
     asked = SeriesBatch(

@@ -22,6 +22,7 @@ from typing import Generic, TypeVar
 
 from neptune_frames import config
 from neptune_frames.sources.waiting import ATTENTION, attend
+from neptune_frames.warnings import callers_line, name_in_warnings
 
 T = TypeVar("T")
 
@@ -114,6 +115,7 @@ class _Work(Generic[T]):
         self._finished: queue.SimpleQueue[Future[T]] = queue.SimpleQueue()
         self._cancellation = threading.Event()
         self._attend = attend.get()
+        self._caller = callers_line()
         self.running: deque[Future[T]] = deque()
 
     def __enter__(self) -> _Work[T]:
@@ -134,6 +136,7 @@ class _Work(Generic[T]):
     def submit(self, task: Task[T]) -> None:
         context = contextvars.copy_context()
         context.run(_cancellation.set, self._cancellation)
+        context.run(name_in_warnings, self._caller)
         future = shared_pool().submit(context.run, task)
         self.running.append(future)
         future.add_done_callback(self._finished.put)

@@ -75,10 +75,10 @@ class Downloads:
         unique = list(dict.fromkeys(files))
         _check_targets(unique)
         found: dict[FileRequest, bool] = {}
-        with progress_bar(len(unique), "files", enabled=progress) as advance:
+        with progress_bar(len(unique), "files", enabled=progress) as bar:
             for file, exists in fetch_unordered(self._transfers(unique)):
                 found[file] = exists
-                advance(1)
+                bar.advance(1)
         return [found[file] for file in files]
 
     def close(self) -> None:

@@ -6,6 +6,8 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
+from neptune_frames.slices import offsets_of
+
 Rows = npt.NDArray[np.int64]
 
 
@@ -18,7 +20,7 @@ class PointLists:
             lengths = np.where(lists.is_valid().to_numpy(zero_copy_only=False), lengths, 0)
         self.lengths: Rows = lengths.astype(np.int64)
         self.rows: Rows = np.flatnonzero(lengths)
-        self.offsets: Rows = np.concatenate(([0], np.cumsum(self.lengths[self.rows])))
+        self.offsets: Rows = offsets_of(self.lengths[self.rows])
         self.points: pa.StructArray = lists.flatten()
 
     def __len__(self) -> int:

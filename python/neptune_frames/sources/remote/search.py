@@ -225,7 +225,8 @@ def _of_names(batch: pa.RecordBatch, wanted: pa.Array) -> pa.RecordBatch:
 def _later_values(session: Session, runs: pa.Table, names: Sequence[str]) -> dict[str, list[pa.RecordBatch]]:
     selector = AttributeSelector((AttributeAlternative(types=tuple(WIRE_NAMES), names=tuple(names)),))
     batches: dict[str, list[pa.RecordBatch]] = {}
-    for attribute_type, batch in fetch_values(session, runs, selector):
+    found = tracked(fetch_values(session, runs, selector), "values", lambda part: part[1].num_rows)
+    for attribute_type, batch in found:
         batches.setdefault(attribute_type, []).append(batch)
     return batches
 

@@ -12,7 +12,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from neptune_frames.errors import WireDecodingError
-from neptune_frames.query.selection import SeriesOptions
+from neptune_frames.query.selection import SeriesOptions, StepRange
 from neptune_frames.sources.base import SeriesKeys
 from neptune_frames.sources.remote.identifiers import holders
 from neptune_frames.sources.remote.splitting import Bounds
@@ -87,7 +87,7 @@ def lineage(options: SeriesOptions) -> str:
     return "FULL" if options.lineage else "NONE"
 
 
-def finite_step_range(options: SeriesOptions) -> tuple[float | None, float | None] | None:
+def finite_step_range(options: SeriesOptions) -> StepRange | None:
     """The step range with infinite bounds, which JSON cannot say, left open. None where it holds no step."""
     low, high = options.step_range
     if low == math.inf or high == -math.inf or (low is not None and high is not None and low > high):

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import threading
-import warnings
 from collections.abc import Set
 
 from neptune_frames.errors import NeptuneWarning
+from neptune_frames.warnings import warn
 
 _warned: set[str] = set()
 _lock = threading.Lock()
@@ -18,7 +18,4 @@ def warn_of_unknown_types(types: Set[str]) -> None:
         new = sorted(types - _warned)
         _warned.update(new)
     for name in new:
-        warnings.warn(
-            NeptuneWarning(f"Attributes of type {name!r} are left out: this version does not know the type."),
-            stacklevel=2,
-        )
+        warn(f"Attributes of type {name!r} are left out: this version does not know the type.", NeptuneWarning)

@@ -15,6 +15,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from neptune_frames.errors import NeptuneUserError
+from neptune_frames.query.selection import StepRange
 from neptune_frames.wire.json.decoding import decode_object
 from neptune_frames.wire.json.encoding import JSON_TEXT, concatenated, encode_object, escaped, json_text
 from neptune_frames.wire.requests.message import MAX_BYTES, check_size
@@ -34,9 +35,6 @@ SERIES_REQUESTS = pa.schema(
         pa.field("token", pa.string()),
     ]
 )
-
-#: Lowest and highest step, both inclusive; None is open.
-StepRange: TypeAlias = tuple[float | None, float | None]
 
 #: Names by position: an Arrow array (a dictionary array is best) or a sequence of text.
 Strings: TypeAlias = pa.Array | Sequence[str]

@@ -19,11 +19,11 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from neptune_frames.frames.pandas_values import Block, frame_of_blocks, import_pandas, name_index
-from neptune_frames.frames.run_state import STATE, active_runs, state_names
+from neptune_frames.frames.run_state import active_runs, state_names
 from neptune_frames.frames.table import RunTable
 from neptune_frames.frames.table_grid import distinct_names
 from neptune_frames.progress import tracked
-from neptune_frames.query.attributes import TYPES_WITHOUT_PLAIN_VALUE, WIRE_NAMES
+from neptune_frames.query.attributes import SYS_STATE, TYPES_WITHOUT_PLAIN_VALUE, WIRE_NAMES
 from neptune_frames.query.extended_regex import check_regex
 from neptune_frames.query.selection import (
     AttributeAlternative,
@@ -57,7 +57,7 @@ _Values = dict[str, pa.Table]
 
 
 @dataclass(frozen=True)
-class RunsQuestion:
+class FetcherTableQuestion:
     """Which runs, and which of their attributes: those named, and those whose name matches the pattern."""
 
     query: RunQuery
@@ -65,7 +65,7 @@ class RunsQuestion:
     pattern: str | None = None
 
 
-def fetch_runs_table(source: Source, question: RunsQuestion) -> RunsTable:
+def fetch_fetcher_table(source: Source, question: FetcherTableQuestion) -> FetcherTable:
     """Ask for the runs with the values of named attributes, then for those of matching ones.
 
     Raises:
@@ -76,7 +76,7 @@ def fetch_runs_table(source: Source, question: RunsQuestion) -> RunsTable:
     if question.pattern:
         check_regex(question.pattern)
     query = replace(question.query, statistics=False)
-    answer = source.search(query, projection=[name for name in names if name != STATE])
+    answer = source.search(query, projection=[name for name in names if name != SYS_STATE])
     batches: dict[str, list[pa.RecordBatch]] = {
         attribute_type: table.to_batches() for attribute_type, table in answer.values.items()
     }
@@ -88,9 +88,9 @@ def fetch_runs_table(source: Source, question: RunsQuestion) -> RunsTable:
             batches.setdefault(attribute_type, []).append(_without(batch, named))
     values = {name: pa.Table.from_batches(found) for name, found in batches.items() if name != "experiment_state"}
     states = None
-    if STATE in names:
+    if SYS_STATE in names:
         states = state_names(active_runs(source, question.query, answer.runs))
-    return RunsTable(answer.runs, values, names, states)
+    return FetcherTable(answer.runs, values, names, states)
 
 
 def sortable_types(source: Source, project: str, attribute: str) -> tuple[str, ...]:
@@ -100,7 +100,7 @@ def sortable_types(source: Source, project: str, attribute: str) -> tuple[str, .
 
 
 @dataclass(frozen=True)
-class RunsTable:
+class FetcherTable:
     """Runs and their values on the way to the documented frame.
 
     Args:
@@ -163,7 +163,7 @@ class RunsTable:
             if attribute_type in _CELL_TYPES and table.num_rows:
                 found.setdefault(_CELL_TYPES[attribute_type], []).append(_plain(attribute_type, table))
         if self.states is not None:
-            found.setdefault("string", []).append(_column_as_values(STATE, self.states))
+            found.setdefault("string", []).append(_column_as_values(SYS_STATE, self.states))
         cells = {name: _joined(tables) for name, tables in found.items()}
         if "int" in cells and "float" in cells:
             # Beside anything else the column holds objects, and each number stays what it is.
