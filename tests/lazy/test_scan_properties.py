@@ -58,7 +58,7 @@ def truth(name: str, source: Any) -> pl.DataFrame:
             source=source, project=PROJECT, runs=["run-1", "run-4", "none"], attributes=["train/loss", "none"]
         ).long().collect()  # fmt: skip
     elif name == "table":
-        eager = nf.fetch_table(source=source, **TABLE, **ARGUMENTS).to_polars(type_suffix=True)
+        eager = nf.fetch_table(source=source, **TABLE, **ARGUMENTS).collect(type_suffix=True)
     elif name == "series":
         eager = nf.fetch_series(source=source, include_time="absolute", **ARGUMENTS).collect()
     elif name == "buckets":

@@ -133,7 +133,7 @@ def test_empty_result_as_documented() -> None:
 
 
 def test_polars_has_every_statistic() -> None:
-    frame = bucketed({("b", "loss"): [OPEN], ("a", "loss"): [(0.0, 5.0, (2.0, 0.8), (4.0, 0.9))]}).to_polars()
+    frame = bucketed({("b", "loss"): [OPEN], ("a", "loss"): [(0.0, 5.0, (2.0, 0.8), (4.0, 0.9))]}).collect()
     assert frame.columns == ["project", "experiment", "attribute", *BUCKETS.names[2:]]
     assert frame["experiment"].to_list() == ["a", "b"]
 

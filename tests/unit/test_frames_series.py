@@ -125,14 +125,14 @@ def test_question_goes_by_definition_even_for_names() -> None:
 
 
 def test_polars_is_long_and_has_one_schema() -> None:
-    frame = ask(MemorySource(RUNS), include_time="absolute").to_polars()
+    frame = ask(MemorySource(RUNS), include_time="absolute").collect()
     columns = ["project", "experiment", "attribute", "step", "timestamp", "string", "histogram", "file"]
     assert frame.columns == columns
     assert frame["attribute"].to_list() == ["h", "img", "log", "log"]
     assert frame["string"].to_list() == [None, None, "hi", "yo"]
     assert frame["file"].to_list()[1] == FILE
     assert frame.schema["timestamp"] == pl.Datetime("ms", "UTC")
-    empty = ask(MemorySource([]), include_time="absolute").to_polars()
+    empty = ask(MemorySource([]), include_time="absolute").collect()
     assert empty.schema == frame.schema
 
 

@@ -147,7 +147,7 @@ def test_conflicting_types_are_named_or_told_apart() -> None:
     assert caught.value.attribute_names == ["x", "z"]
     assert "Pass type_suffix_in_column_names=True for" in str(caught.value)
     with pytest.raises(ConflictingAttributeTypes):
-        conflicting.to_polars()
+        conflicting.collect()
     frame = conflicting.to_pandas(type_suffix=True)
     assert frame["x:float"].tolist()[1] == 0.5
     assert frame["x:int"].tolist()[0] == 1
@@ -160,7 +160,7 @@ def test_attributes_named_like_the_keys(name: str) -> None:
     named = table(("string", [(0, name, "value")]), with_project=True)
     assert named.to_pandas()[name].tolist()[0] == "value"
     column = f"{name}:string" if name in ("experiment", "project") else name
-    assert named.to_polars()[column].to_list() == ["value", None]
+    assert named.collect()[column].to_list() == ["value", None]
 
 
 def test_empty_results_as_documented() -> None:
@@ -185,7 +185,7 @@ def test_tables_across_projects_have_two_index_levels() -> None:
 
 
 def test_polars_columns_are_typed_and_nullable() -> None:
-    frame = table(*MIXED).to_polars()
+    frame = table(*MIXED).collect()
     assert frame.columns == ["project", "experiment", *sorted(frame.columns[2:])]
     assert frame.schema["config/m"] == pl.Int64
     assert frame["config/m"].to_list() == [None, 2**60]  # exact, unlike in pandas
@@ -222,7 +222,7 @@ def test_every_value_lands_in_its_cell(cells: dict[tuple[int, str], int], attrib
     rows = [(run, name, raw(number)) for (run, name), number in cells.items()]
     by_type = {attribute_type: values(attribute_type, *rows, chunks=chunks)}
     result = RunTable(run_rows(*"abcdef"), by_type, RUN)
-    frame, typed = result.to_pandas(), result.to_polars()
+    frame, typed = result.to_pandas(), result.collect()
     assert frame.columns.tolist() == sorted({name for _, name in cells})
     assert frame.shape[0] == 6
     for name in frame.columns:

@@ -86,7 +86,7 @@ class BucketedMetrics(Exports):
     buckets: pa.Table
     kind: ContainerKind
 
-    def to_polars(self) -> pl.DataFrame:
+    def collect(self) -> pl.DataFrame:
         """A row per bucket and series: ``project``, the label (``experiment`` or ``run``), ``attribute``, the bucket
         ``(from_x, to_x]``, its first and last finite point and its statistics (`neptune_frames.schemas.BUCKETS`).
 

@@ -128,7 +128,7 @@ def _plan(table: _Table, wanted: Wanted) -> Plan:
 
 def _frames(table: _Table) -> Iterator[pl.DataFrame]:
     runs, values = _answer(table)
-    found = RunTable(runs, values, table.query.kind).to_polars(type_suffix=True)
+    found = RunTable(runs, values, table.query.kind).collect(type_suffix=True)
     present = set(found.columns)
     columns = [pl.col(*_keys(table.query.kind)).cast(pl.String)]
     for name, column in table.columns.items():

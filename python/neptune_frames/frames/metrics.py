@@ -63,7 +63,7 @@ class MetricsResult(Exports):
         """The number of points."""
         return sum(map(len, self._blocks))
 
-    def to_polars(self) -> pl.DataFrame:
+    def collect(self) -> pl.DataFrame:
         """The wide Polars frame: a row per label and step, in ascending order, and a column per attribute.
 
         Returns:

@@ -75,7 +75,7 @@ class ObjectSeries(Exports):
         """Collect the answer of `Source.object_points`."""
         return cls(keys, FlatPoints.of(batches, time=include_time), kind, include_time)
 
-    def to_polars(self) -> pl.DataFrame:
+    def collect(self) -> pl.DataFrame:
         """A row per point: ``project``, the label (``experiment`` or ``run``), ``attribute``, ``step``, the
         ``timestamp`` if time was asked for, and ``string``, ``histogram`` and ``file``, of which one is set.
 

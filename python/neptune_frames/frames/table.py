@@ -227,19 +227,18 @@ class RunTable(Exports):
 
     def _shown(self) -> pl.DataFrame:
         try:
-            return self.to_polars()
+            return self.collect()
         except ConflictingAttributeTypes:
-            return self.to_polars(type_suffix=True)
+            return self.collect(type_suffix=True)
 
     def collect(self, *, type_suffix: bool = False) -> pl.DataFrame:
-        """The Polars frame: `to_polars`."""
-        return self.to_polars(type_suffix=type_suffix)
-
-    def to_polars(self, *, type_suffix: bool = False) -> pl.DataFrame:
-        """A frame with typed, nullable columns; the keys come first: ``project``, and ``experiment`` or ``run``.
+        """The Polars frame: typed, nullable columns; the keys come first: ``project``, and ``experiment`` or ``run``.
 
         Files and histograms are structs, string sets are lists. An attribute named like a key gets its
         type as suffix even without ``type_suffix``.
+
+        Args:
+            type_suffix: Whether column names end in the attribute's type, such as ``:float``.
 
         Raises:
             ConflictingAttributeTypes: If a name has several types and ``type_suffix`` is False.

@@ -27,23 +27,36 @@ class Exports:
     #: What the summary offers.
     _ways = ".collect() .lazy() .to_arrow() .to_pandas()"
 
-    def to_polars(self) -> pl.DataFrame:
+    def collect(self) -> pl.DataFrame:
         raise NotImplementedError
 
-    def collect(self) -> pl.DataFrame:
-        """The Polars frame."""
-        return self.to_polars()
-
     def lazy(self) -> pl.LazyFrame:
-        """The Polars frame, as the start of a lazy query."""
-        return self.to_polars().lazy()
+        """The frame of `collect`, as the start of a lazy query.
+
+        Returns:
+            A lazy frame over what was fetched; nothing is asked again.
+
+        Example:
+            >>> losses = nf.fetch_metrics(experiments=["vit-1"], attributes=["train/loss"]).lazy()
+            >>> losses.select(pl.col("train/loss").min()).collect().item()
+            1.0
+        """
+        return self.collect().lazy()
 
     def to_arrow(self) -> pa.Table:
-        """The same as an Arrow table."""
+        """The frame of `collect` as an Arrow table.
+
+        Returns:
+            A table with the same columns and rows; strings are plain ones.
+
+        Example:
+            >>> nf.fetch_table(experiments=["vit-1"], attributes=["config/lr"]).to_arrow().column_names
+            ['project', 'experiment', 'config/lr']
+        """
         import polars as pl
 
         # Text as plain strings, not as views, which pyarrow cannot yet turn into pandas everywhere.
-        return self.to_polars().to_arrow(compat_level=pl.CompatLevel.oldest())
+        return self.collect().to_arrow(compat_level=pl.CompatLevel.oldest())
 
     def __arrow_c_stream__(self, requested_schema: object | None = None) -> Any:
         """The same as an Arrow stream, for pyarrow, Polars, DuckDB, pandas and others."""
@@ -55,7 +68,7 @@ class Exports:
 
     def _shown(self) -> pl.DataFrame:
         """The frame that a terminal or notebook shows."""
-        return self.to_polars()
+        return self.collect()
 
     def _summary(self) -> str:
         return f"{type(self).__name__}: {self._contents()}; {self._ways}"
