@@ -8,7 +8,7 @@ import socket
 import threading
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from types import ModuleType
 from typing import TYPE_CHECKING, Any
@@ -37,7 +37,7 @@ class ServeOptions:
     files: Path | None = None
     host: str = DEFAULT_HOST
     port: int = DEFAULT_PORT
-    token: str | None = None
+    token: str | None = field(default=None, repr=False)
     token_lifetime: float = 3600.0
 
 
@@ -70,7 +70,7 @@ class RunningServer:
     """A server that runs in this process: its address, an API token for it, and what it holds."""
 
     url: str
-    api_token: str
+    api_token: str = field(repr=False)
     state: Any
 
 
