@@ -87,6 +87,7 @@ def refresh(api_token: ApiToken, old: AccessToken, now: float) -> Flow:
             "grant_type": "refresh_token",
             "refresh_token": old.refresh_token,
             "client_id": client_id,
+            # Seconds left of the old token, usually negative: servers do not need it, the official clients send it.
             "expires_in": str(old.expires_at - now - RENEWAL_MARGIN),
         },
     )
