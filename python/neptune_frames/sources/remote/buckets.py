@@ -8,11 +8,12 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from neptune_frames.errors import WireDecodingError
+from neptune_frames.errors import MismatchedAnswerError
 from neptune_frames.query.selection import SeriesOptions, StepRange
 from neptune_frames.schemas import BUCKETS, buckets_schema
 from neptune_frames.sources.base import SeriesKeys
 from neptune_frames.sources.remote.concurrency import fetch_ordered, large_answers_ahead
+from neptune_frames.sources.remote.responses import answer_to
 from neptune_frames.sources.remote.series_requests import SeriesBatch, entity_type, series_batches
 from neptune_frames.sources.remote.session import LEADERBOARD, Session
 from neptune_frames.sources.remote.splitting import even_parts
@@ -101,7 +102,8 @@ def _request(
     content = encode_buckets_request(request)
     decode = partial(decode_buckets, statistics=schema.equals(BUCKETS))
     page = session.call("POST", _PATH, decode, content=content, content_type=PROTOBUF)
-    return _with_keys(page, asked, schema)
+    with answer_to(_PATH):
+        return _with_keys(page, asked, schema)
 
 
 def _formulas(names: pa.Array) -> pa.Array:
@@ -113,7 +115,7 @@ def _formulas(names: pa.Array) -> pa.Array:
 def _with_keys(page: pa.RecordBatch, asked: SeriesBatch, schema: pa.Schema) -> pa.RecordBatch:
     rows = asked.rows_of(page.column("request_id"))
     if len(rows) != len(asked):
-        raise WireDecodingError(f"it answers {len(rows)} of the {len(asked)} series asked for")
+        raise MismatchedAnswerError(f"it answers {len(rows)} of the {len(asked)} series asked for")
     lists = page.column("buckets")
     owners = rows[pc.list_parent_indices(lists).to_numpy()]
     buckets = lists.flatten()

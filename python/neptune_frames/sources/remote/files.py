@@ -16,13 +16,13 @@ from pathlib import Path
 import httpx
 
 from neptune_frames import config
-from neptune_frames.errors import NeptuneFileDownloadError, NeptuneRetryError, WireDecodingError
+from neptune_frames.errors import MismatchedAnswerError, NeptuneFileDownloadError, NeptuneRetryError
 from neptune_frames.progress import progress_bar
 from neptune_frames.sources.base import FileRequest
 from neptune_frames.sources.remote.bodies import content_length, read_error, whole_number
 from neptune_frames.sources.remote.concurrency import Step, cancellable_sleep, check_cancelled, fetch_unordered
 from neptune_frames.sources.remote.connections import Connections
-from neptune_frames.sources.remote.responses import RetryableAnswer, check, is_retryable
+from neptune_frames.sources.remote.responses import RetryableAnswer, answer_to, check, is_retryable
 from neptune_frames.sources.remote.retries import RetryPolicy
 from neptune_frames.sources.remote.session import Session
 from neptune_frames.wire.media_types import JSON
@@ -116,8 +116,9 @@ class Downloads:
             answers=JSON,
             content=encode_message(SignedUrlRequest(files=asked)),
         )
-        if [file.path for file in signed] != [file.path for file in files]:
-            raise WireDecodingError("the signed files are not those that were asked for")
+        with answer_to(_PATH):
+            if [file.path for file in signed] != [file.path for file in files]:
+                raise MismatchedAnswerError("the signed files are not those that were asked for")
         return signed
 
 

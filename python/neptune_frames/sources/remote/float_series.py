@@ -14,7 +14,7 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
-from neptune_frames.errors import WireDecodingError
+from neptune_frames.errors import MismatchedAnswerError
 from neptune_frames.query.selection import SeriesOptions
 from neptune_frames.schemas import float_point, series_points_schema
 from neptune_frames.sources.base import SeriesKeys
@@ -86,7 +86,7 @@ class _Reading:
         rows = rows[lists.rows]
         lengths = np.diff(lists.offsets)
         if (lengths > limit).any():
-            raise WireDecodingError(f"it holds more than the {limit} points that were asked for of each series")
+            raise MismatchedAnswerError(f"it holds more than the {limit} points that were asked for of each series")
         self._check_progress(progress, rows, lists)
         pieces = progress.held
         if len(rows):
@@ -131,8 +131,8 @@ class _Reading:
         if self._from_the_end:
             nearest = np.maximum(lists.first_steps, lists.last_steps)
         if not (nearest < after if self._from_the_end else nearest > after).all():
-            raise WireDecodingError("the server sent points again that it had sent before (afterStep was ignored)")
+            raise MismatchedAnswerError("the server sent points again that it had sent before (afterStep was ignored)")
 
     def _check_order(self, lists: PointLists) -> None:
         if lists.direction() == (1 if self._from_the_end else -1) and (lists.first_steps != lists.last_steps).any():
-            raise WireDecodingError("the points are not in the order that was asked for")
+            raise MismatchedAnswerError("the points are not in the order that was asked for")

@@ -10,7 +10,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from neptune_frames.errors import WireDecodingError
+from neptune_frames.errors import MismatchedAnswerError
 from neptune_frames.query.selection import SeriesOptions
 from neptune_frames.schemas import OBJECT_POINT, series_points_schema
 from neptune_frames.sources.base import SeriesKeys
@@ -112,5 +112,5 @@ class _Reading:
         asked = progress.tokens.take(pa.array(rows))
         moved = pc.fill_null(pc.not_equal(new, asked), pc.is_valid(new))
         if not pc.any(pc.or_(moved, page.column("finished").fill_null(False)), min_count=0).as_py():
-            raise WireDecodingError("the server sent the same token again for every series, which would never end")
+            raise MismatchedAnswerError("the server sent the same token again for every series, which would never end")
         return pc.coalesce(new, asked)

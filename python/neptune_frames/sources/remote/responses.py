@@ -5,9 +5,10 @@ from __future__ import annotations
 import email.utils
 import json
 import time
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 
-from neptune_frames.errors import NeptuneProjectInaccessible, NeptuneUnexpectedResponseError
+from neptune_frames.errors import NeptuneProjectInaccessible, NeptuneUnexpectedResponseError, WireDecodingError
 
 _ACCESS_DENIED = "ACCESS_DENIED"
 
@@ -37,6 +38,16 @@ def check(status_code: int, headers: Mapping[str, str], content: bytes, *, proje
     if _error_type(content) == _ACCESS_DENIED:
         raise NeptuneProjectInaccessible(project)
     raise NeptuneUnexpectedResponseError(status_code, content)
+
+
+@contextmanager
+def answer_to(path: str, project: str | None = None) -> Iterator[None]:
+    """Whatever of an answer cannot be decoded or does not fit: the error names the request."""
+    try:
+        yield
+    except WireDecodingError as error:
+        error.name_request(path if project is None else f"{path} (project {project!r})")
+        raise
 
 
 def is_retryable(status_code: int) -> bool:

@@ -12,7 +12,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from neptune_frames import config
-from neptune_frames.errors import WireDecodingError
+from neptune_frames.errors import MismatchedAnswerError
 from neptune_frames.progress import tracked
 from neptune_frames.query.attributes import WIRE_NAMES
 from neptune_frames.query.rendering import render
@@ -26,6 +26,7 @@ from neptune_frames.query.selection import (
 from neptune_frames.schemas import RUNS
 from neptune_frames.sources.base import SearchAnswer
 from neptune_frames.sources.remote.concurrency import fetch_ordered, large_answers_ahead
+from neptune_frames.sources.remote.responses import answer_to
 from neptune_frames.sources.remote.session import LEADERBOARD, Session
 from neptune_frames.sources.remote.unknown_types import warn_of_unknown_types
 from neptune_frames.sources.remote.values import fetch_values
@@ -61,8 +62,9 @@ def search(session: Session, query: RunQuery, projection: Sequence[str]) -> Sear
     names = list(dict.fromkeys(projection))
     carried = query.project is not None and len(names) <= config.MAX_PROJECTED_ATTRIBUTES.get()
     found = _pages(session, query, names if carried else [])
-    pages = list(tracked(found, "runs", lambda page: page.entries.num_rows, lambda first: first.total))
-    runs = _runs(pages, query)
+    with answer_to(_path(query), query.project):
+        pages = list(tracked(found, "runs", lambda page: page.entries.num_rows, lambda first: first.total))
+        runs = _runs(pages, query)
     total = pages[0].total if pages else None
     if not names:
         return SearchAnswer(runs, {}, total)
@@ -111,7 +113,7 @@ def _pages_until_short(
             return
         previous, page = page, fetch(query.offset + received, limit)
         if page.entries.num_rows and _are_same_runs(page, previous):
-            raise WireDecodingError("the server sent the same page of the search twice, which would never end")
+            raise MismatchedAnswerError("the server sent the same page of the search twice, which would never end")
         received += page.entries.num_rows
         yield page
 
@@ -130,13 +132,13 @@ def _fetch_page(session: Session, query: RunQuery, names: Sequence[str], offset:
         sorting=_sorting(query.sort),
     )
     if query.project is None:
-        page = session.call("POST", _GLOBAL_PATH, decode_search, content=encode_message(request))
+        page = session.call("POST", _path(query), decode_search, content=encode_message(request))
     else:
         filters = [AttributePath(path=name) for name in names]
         in_project = SearchRequest(attribute_filters=filters, **msgspec.structs.asdict(request))
         page = session.call(
             "POST",
-            _PATH,
+            _path(query),
             # Runs of one known project are told by their attributes.
             partial(decode_search, identity=False, statistics=query.statistics),
             params={"projectIdentifier": query.project, "type": "run"},
@@ -146,8 +148,12 @@ def _fetch_page(session: Session, query: RunQuery, names: Sequence[str], offset:
         )
     warn_of_unknown_types(page.unknown_types)
     if page.entries.num_rows > limit:
-        raise WireDecodingError(f"it holds {page.entries.num_rows} entries where {limit} were asked for at most")
+        raise MismatchedAnswerError(f"it holds {page.entries.num_rows} entries where {limit} were asked for at most")
     return page
+
+
+def _path(query: RunQuery) -> str:
+    return _GLOBAL_PATH if query.project is None else _PATH
 
 
 def _sorting(sort: SortKey) -> Sorting:
@@ -171,7 +177,7 @@ def _runs_of_page(page: AttributesPage, query: RunQuery) -> pa.RecordBatch:
         for name, attribute in _IDENTITY.items()
     }
     if "sys_id" in query.identity and columns["sys_id"].null_count:
-        raise WireDecodingError("a run of the search has no sys/id")
+        raise MismatchedAnswerError("a run of the search has no sys/id")
     if query.project is None:
         projects = pc.binary_join_element_wise(
             page.entries.column("organization_name"), page.entries.column("project_name"), "/"

@@ -11,7 +11,7 @@ import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from neptune_frames.errors import WireDecodingError
+from neptune_frames.errors import MismatchedAnswerError
 from neptune_frames.query.selection import SeriesOptions, StepRange
 from neptune_frames.sources.base import SeriesKeys
 from neptune_frames.sources.remote.identifiers import holders
@@ -48,17 +48,17 @@ class SeriesBatch:
         """The row each entry of an answer belongs to. Answers may come in any order, and may lack some.
 
         Raises:
-            WireDecodingError: An id was not asked for, or is answered twice.
+            MismatchedAnswerError: An id was not asked for, or is answered twice.
         """
         if request_ids.equals(self.request_ids):
             return np.arange(len(self))  # as they usually come
         found = pc.index_in(request_ids, value_set=self.request_ids)
         if found.null_count:
             strange = request_ids.filter(pc.is_null(found))[0].as_py()
-            raise WireDecodingError(f"it has an entry for request id {strange!r}, which was not asked for")
+            raise MismatchedAnswerError(f"it has an entry for request id {strange!r}, which was not asked for")
         rows: npt.NDArray[np.int64] = found.to_numpy().astype(np.int64)
         if len(rows) and int(np.bincount(rows).max()) > 1:
-            raise WireDecodingError("it answers the same request id twice")
+            raise MismatchedAnswerError("it answers the same request id twice")
         return rows
 
 

@@ -16,7 +16,7 @@ from neptune_frames.sources.remote.bodies import BodyBudget, expected_size, read
 from neptune_frames.sources.remote.concurrency import cancellable_sleep, check_cancelled, compute, run_attended
 from neptune_frames.sources.remote.connections import Connections, library_version
 from neptune_frames.sources.remote.credentials import ApiToken
-from neptune_frames.sources.remote.responses import check, may_refuse_accept
+from neptune_frames.sources.remote.responses import answer_to, check, may_refuse_accept
 from neptune_frames.sources.remote.retries import RetryPolicy
 from neptune_frames.sources.remote.token_flow import AccessTokens
 from neptune_frames.wire.media_types import ACCEPT_ANY_FORMAT, ACCEPT_LEGACY, ARROW_STREAM, JSON, PROTOBUF, essence
@@ -130,7 +130,8 @@ class Session:
             return answer
 
         sleep = cancellable_sleep(self._retry_policy.sleep)
-        return run_attended(partial(self._retry_policy.run, attempt, url=url, sleep=sleep))
+        with answer_to(path, project):
+            return run_attended(partial(self._retry_policy.run, attempt, url=url, sleep=sleep))
 
     def close(self) -> None:
         self.connections.close()
