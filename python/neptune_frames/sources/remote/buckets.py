@@ -18,6 +18,7 @@ from neptune_frames.sources.remote.series_requests import SeriesBatch, entity_ty
 from neptune_frames.sources.remote.session import LEADERBOARD, Session
 from neptune_frames.sources.remote.splitting import even_parts
 from neptune_frames.wire import decode_buckets
+from neptune_frames.wire.lineage import FULL, OWN_BUCKETS
 from neptune_frames.wire.media_types import PROTOBUF
 from neptune_frames.wire.protobuf import BucketsRequest, encode_buckets_request
 
@@ -87,13 +88,14 @@ def _request(
         pc.binary_join_element_wise(_ID_PREFIX, numbers, ""),
         batch.holders,
         batch.names,
+        batch.projects,
     )
     request = BucketsRequest(
         request_ids=asked.request_ids,
         run_ids=asked.holders,
         formulas=_formulas(asked.names),
         include_preview=options.include_previews,
-        lineage="FULL" if options.lineage else "ONLY_OWNED",
+        lineage=FULL if options.lineage else OWN_BUCKETS,
         entity_type=entity_type(options),
         max_buckets=count,
         from_x=range_[0],
@@ -101,8 +103,8 @@ def _request(
     )
     content = encode_buckets_request(request)
     decode = partial(decode_buckets, statistics=schema.equals(BUCKETS))
-    page = session.call("POST", _PATH, decode, content=content, content_type=PROTOBUF)
-    with answer_to(_PATH):
+    page = session.call("POST", _PATH, decode, content=content, content_type=PROTOBUF, project=batch.projects)
+    with answer_to(_PATH, batch.projects):
         return _with_keys(page, asked, schema)
 
 

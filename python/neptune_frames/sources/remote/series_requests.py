@@ -12,23 +12,28 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from neptune_frames.errors import MismatchedAnswerError
-from neptune_frames.query.selection import SeriesOptions, StepRange
+from neptune_frames.query.selection import ContainerKind, SeriesOptions, StepRange
 from neptune_frames.sources.base import SeriesKeys
 from neptune_frames.sources.remote.identifiers import holders
 from neptune_frames.sources.remote.splitting import Bounds
+from neptune_frames.wire.lineage import EXPERIMENT, FULL, OWN_POINTS, RUN
 
 Positions = npt.NDArray[np.int32]
 
 
 @dataclass(frozen=True)
 class SeriesBatch:
-    """Some of the series asked for, as columns: their keys, and how they are written in a request."""
+    """Some of the series asked for, as columns: their keys, and how they are written in a request.
+
+    ``projects`` is what errors name.
+    """
 
     runs: Positions
     attributes: Positions
     request_ids: pa.Array
     holders: pa.Array
     names: pa.Array
+    projects: str
 
     def __len__(self) -> int:
         return len(self.runs)
@@ -42,6 +47,7 @@ class SeriesBatch:
             self.request_ids.take(chosen),
             self.holders.take(chosen),
             self.names.take(chosen),
+            self.projects,
         )
 
     def rows_of(self, request_ids: pa.Array) -> npt.NDArray[np.int64]:
@@ -66,6 +72,7 @@ def series_batches(keys: SeriesKeys, parts: Bounds) -> Iterator[SeriesBatch]:
     """The series between each two bounds, cut out when their turn comes."""
     runs, attributes = keys.positions()
     all_holders = holders(keys.runs)
+    projects = ", ".join(pc.unique(keys.runs["project"]).to_pylist())
     for start, end in parts:
         some_runs, some_attributes = runs[start:end], attributes[start:end]
         numbers = pa.array(np.arange(end - start)).cast(pa.string())
@@ -75,16 +82,18 @@ def series_batches(keys: SeriesKeys, parts: Bounds) -> Iterator[SeriesBatch]:
             pc.utf8_lpad(numbers, width=len(str(end - start - 1)), padding="0"),
             all_holders.take(pa.array(some_runs)),
             keys.attributes.take(pa.array(some_attributes)),
+            projects,
         )
 
 
 def entity_type(options: SeriesOptions) -> str:
-    """``RUN`` or ``EXPERIMENT``: whose points count as a series' own."""
-    return options.kind.value.upper()
+    """Whose points count as a series' own."""
+    return EXPERIMENT if options.kind is ContainerKind.EXPERIMENT else RUN
 
 
 def lineage(options: SeriesOptions) -> str:
-    return "FULL" if options.lineage else "NONE"
+    """The lineage in a request for points."""
+    return FULL if options.lineage else OWN_POINTS
 
 
 def finite_step_range(options: SeriesOptions) -> StepRange | None:
