@@ -16,6 +16,7 @@ from neptune_frames.query.selection import (
     AttributeSelector,
     ContainerKind,
     NamePattern,
+    RunNeeds,
     RunQuery,
     SeriesOptions,
 )
@@ -99,6 +100,14 @@ def test_a_server_that_repeats_a_page_of_the_search_ends_in_an_error(server, mon
     )
     with pytest.raises(MismatchedAnswerError, match="same page"):
         server.source().search(query())
+
+
+def test_only_what_is_needed_of_runs_is_asked_for(server):
+    server.on(SEARCH, searching(2, total=2))
+    runs = server.source().search(query(), ["lr"], RunNeeds(identity=("experiment",))).runs
+    assert [asked["path"] for asked in server.bodies(SEARCH)[0]["attributeFilters"]] == ["sys/name", "lr"]
+    assert runs["experiment"].to_pylist() == ["exp-0", "exp-1"]
+    assert runs["sys_id"].null_count == runs["run_id"].null_count == 2
 
 
 def test_a_page_larger_than_its_limit_is_an_error(server):

@@ -158,7 +158,7 @@ def read_body(
     cover
         Called with the bytes that are held, as they become more than the server announced.
 
-    Raises
+    Raises:
     ------
     httpx.RemoteProtocolError
         The body ended early, or is not compressed as it claims.

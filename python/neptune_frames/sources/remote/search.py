@@ -14,12 +14,13 @@ import pyarrow.compute as pc
 from neptune_frames import config
 from neptune_frames.errors import MismatchedAnswerError
 from neptune_frames.progress import tracked
-from neptune_frames.query.attributes import WIRE_NAMES
+from neptune_frames.query.attributes import SYS_CUSTOM_RUN_ID, SYS_ID, SYS_NAME, WIRE_NAMES
 from neptune_frames.query.rendering import render
 from neptune_frames.query.selection import (
     AttributeAlternative,
     AttributeSelector,
     ContainerKind,
+    RunNeeds,
     RunQuery,
     SortKey,
 )
@@ -50,10 +51,10 @@ _VALUES_PER_PAGE = 125_000
 _GLOBAL_PATH = f"{LEADERBOARD}/proto/leaderboard/entries/global/search/"
 
 #: Attributes that fill the columns of RUNS.
-_IDENTITY = {"sys_id": "sys/id", "run_id": "sys/custom_run_id", "experiment": "sys/name"}
+_IDENTITY = {"sys_id": SYS_ID, "run_id": SYS_CUSTOM_RUN_ID, "experiment": SYS_NAME}
 
 
-def search(session: Session, query: RunQuery, projection: Sequence[str]) -> SearchAnswer:
+def search(session: Session, query: RunQuery, projection: Sequence[str], needs: RunNeeds) -> SearchAnswer:
     """Runs in sort order, with the values of the projected names.
 
     Values travel with the search where it can carry them: in one project, up to
@@ -61,10 +62,10 @@ def search(session: Session, query: RunQuery, projection: Sequence[str]) -> Sear
     """
     names = list(dict.fromkeys(projection))
     carried = query.project is not None and len(names) <= config.MAX_PROJECTED_ATTRIBUTES.get()
-    found = _pages(session, query, names if carried else [])
+    found = _pages(session, query, needs, names if carried else [])
     with answer_to(_path(query), query.project):
         pages = list(tracked(found, "runs", lambda page: page.entries.num_rows, lambda first: first.total))
-        runs = _runs(pages, query)
+        runs = _runs(pages, query, needs.identity)
     total = pages[0].total if pages else None
     if not names:
         return SearchAnswer(runs, {}, total)
@@ -76,14 +77,14 @@ def search(session: Session, query: RunQuery, projection: Sequence[str]) -> Sear
     return SearchAnswer(runs, values, total)
 
 
-def _pages(session: Session, query: RunQuery, names: Sequence[str]) -> Iterator[AttributesPage]:
+def _pages(session: Session, query: RunQuery, needs: RunNeeds, names: Sequence[str]) -> Iterator[AttributesPage]:
     """All pages in order: side by side once the first one has told the total, else one after the other."""
     wanted = query.limit
     if wanted == 0:
         return
-    projected = list(dict.fromkeys([*(_IDENTITY[column] for column in query.identity), *names]))
+    projected = list(dict.fromkeys([*(_IDENTITY[column] for column in needs.identity), *names]))
     page_size = min(config.SEARCH_PAGE_SIZE.get(), _VALUES_PER_PAGE // len(projected))
-    fetch = partial(_fetch_page, session, query, projected)
+    fetch = partial(_fetch_page, session, query, projected, needs.statistics)
     first_limit = page_size if wanted is None else min(wanted, page_size)
     first = fetch(query.offset, first_limit)
     yield first
@@ -124,7 +125,9 @@ def _are_same_runs(page: AttributesPage, other: AttributesPage) -> bool:
     )
 
 
-def _fetch_page(session: Session, query: RunQuery, names: Sequence[str], offset: int, limit: int) -> AttributesPage:
+def _fetch_page(
+    session: Session, query: RunQuery, names: Sequence[str], statistics: bool, offset: int, limit: int
+) -> AttributesPage:
     request = GlobalSearchRequest(
         experiment_leader=query.kind is ContainerKind.EXPERIMENT,
         pagination=Pagination(limit=limit, offset=offset),
@@ -140,7 +143,7 @@ def _fetch_page(session: Session, query: RunQuery, names: Sequence[str], offset:
             "POST",
             _path(query),
             # Runs of one known project are told by their attributes.
-            partial(decode_search, identity=False, statistics=query.statistics),
+            partial(decode_search, identity=False, statistics=statistics),
             params={"projectIdentifier": query.project, "type": "run"},
             content=encode_message(in_project),
             project=query.project,
@@ -165,19 +168,19 @@ def _sorting(sort: SortKey) -> Sorting:
     )
 
 
-def _runs(pages: Sequence[AttributesPage], query: RunQuery) -> pa.Table:
-    batches = [_runs_of_page(page, query) for page in pages]
+def _runs(pages: Sequence[AttributesPage], query: RunQuery, identity: Sequence[str]) -> pa.Table:
+    batches = [_runs_of_page(page, query, identity) for page in pages]
     return pa.Table.from_batches(batches, schema=RUNS).combine_chunks()
 
 
-def _runs_of_page(page: AttributesPage, query: RunQuery) -> pa.RecordBatch:
+def _runs_of_page(page: AttributesPage, query: RunQuery, identity: Sequence[str]) -> pa.RecordBatch:
     count = page.entries.num_rows
     columns = {
-        name: _text_of(page, attribute) if name in query.identity else pa.nulls(count, pa.string())
+        name: _text_of(page, attribute) if name in identity else pa.nulls(count, pa.string())
         for name, attribute in _IDENTITY.items()
     }
-    if "sys_id" in query.identity and columns["sys_id"].null_count:
-        raise MismatchedAnswerError("a run of the search has no sys/id")
+    if "sys_id" in identity and columns["sys_id"].null_count:
+        raise MismatchedAnswerError(f"a run of the search has no {SYS_ID}")
     if query.project is None:
         projects = pc.binary_join_element_wise(
             page.entries.column("organization_name"), page.entries.column("project_name"), "/"
