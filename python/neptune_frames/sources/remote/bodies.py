@@ -34,7 +34,7 @@ _MAPPED_FROM = 1024 * 1024
 _GROWTH = 1024 * 1024
 
 #: Bytes that are decompressed at one time.
-_DECOMPRESSED_PIECE = 1024 * 1024
+_DECOMPRESSED_PIECE = 256 * 1024
 
 #: Beyond the budget, a body may be so many times as large as its compressed form: names that repeat in every entry
 #: reach 50, what is made to fill memory reaches 1000.
@@ -153,17 +153,14 @@ def read_body(
     httpx's own ``read`` keeps a list of pieces and joins them, so that a body is held twice; and its
     default pieces are what the socket gave, which copying into one buffer does not make slower.
 
-    Parameters
-    ----------
-    cover
-        Called with the bytes that are held, as they become more than the server announced.
+    Args:
+        response: The answer, its body not read yet.
+        cover: Called with the bytes that are held, as they become more than the server announced.
+        check_cancelled: Called between pieces; may raise.
 
     Raises:
-    ------
-    httpx.RemoteProtocolError
-        The body ended early, or is not compressed as it claims.
-    WireDecodingError
-        It is compressed so well that it can only be meant to fill the memory.
+        httpx.RemoteProtocolError: The body ended early, or is not compressed as it claims.
+        WireDecodingError: It is compressed so well that it can only be meant to fill the memory.
     """
     if response.is_stream_consumed:
         return response.content
