@@ -12,7 +12,14 @@ import pyarrow as pa
 
 from neptune_frames.query.attributes import SYSTEM_ATTRIBUTE_TYPES
 from neptune_frames.query.expressions import And, Comparison, Exists, Expression, Matches, Not, Or
-from neptune_frames.query.selection import AttributeSelector, ContainerKind, RunQuery, SeriesOptions
+from neptune_frames.query.selection import (
+    ALL_NEEDED,
+    AttributeSelector,
+    ContainerKind,
+    RunNeeds,
+    RunQuery,
+    SeriesOptions,
+)
 from neptune_frames.schemas import (
     ATTRIBUTES,
     BUCKETS,
@@ -86,7 +93,7 @@ class MemorySource:
     def project_name(self, identifier: str) -> str:
         return identifier
 
-    def search(self, query: RunQuery, projection: Sequence[str] = ()) -> SearchAnswer:
+    def search(self, query: RunQuery, projection: Sequence[str] = (), needs: RunNeeds = ALL_NEEDED) -> SearchAnswer:
         self.calls.append(("search", query))
         found = [
             place

@@ -10,7 +10,7 @@ import argparse
 import sys
 from collections.abc import Callable, Sequence
 from importlib import import_module
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from neptune_frames.errors import NeptuneError
 
@@ -20,7 +20,7 @@ _EPILOG = """\
 
 
 class Command(NamedTuple):
-    """A subcommand; ``module`` holds its functions and is imported only when the command is named."""
+    """A subcommand; ``module`` holds its functions and is imported when the command is named."""
 
     name: str
     summary: str
@@ -102,15 +102,26 @@ def make_parser() -> argparse.ArgumentParser:
         epilog=_EPILOG,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
-    commands = parser.add_subparsers(title="commands", metavar="COMMAND", required=True)
+    commands = parser.add_subparsers(title="commands", metavar="COMMAND", required=True, parser_class=_CommandParser)
     for command in COMMANDS:
-        module = import_module(command.module)
-        subparser = commands.add_parser(
-            command.name, help=command.summary, formatter_class=argparse.RawDescriptionHelpFormatter
-        )
-        getattr(module, command.configure)(subparser)
-        subparser.set_defaults(run=getattr(module, command.run))
+        commands.add_parser(command.name, help=command.summary, command=command)
     return parser
+
+
+class _CommandParser(argparse.ArgumentParser):
+    """The parser of one command. It learns its arguments when it is used, which is when the command was named."""
+
+    def __init__(self, *, command: Command, **options: Any) -> None:
+        super().__init__(formatter_class=argparse.RawDescriptionHelpFormatter, **options)
+        self._command: Command | None = command
+
+    def parse_known_args(self, *arguments: Any, **options: Any) -> Any:
+        command, self._command = self._command, None
+        if command is not None:
+            module = import_module(command.module)
+            getattr(module, command.configure)(self)
+            self.set_defaults(run=getattr(module, command.run))
+        return super().parse_known_args(*arguments, **options)
 
 
 if __name__ == "__main__":

@@ -58,6 +58,13 @@ def _seconds(text: str) -> float:
     return value
 
 
+def _timeout(text: str) -> float:
+    value = float(text)
+    if not 0 < value < UNLIMITED:
+        raise ValueError("it must be a number of seconds, more than 0")
+    return value
+
+
 def _flag(text: str) -> bool:
     # No other word is taken for "no": it would turn off what keeps connections safe.
     if text.lower() in ("true", "1", "yes", "on"):
@@ -75,7 +82,12 @@ ARCHIVE = Setting("NEPTUNE_ARCHIVE", None, str, "directory or URL of a Parquet a
 ARCHIVE_FILES = Setting(
     "NEPTUNE_ARCHIVE_FILES", None, str, "directory of the archive's file payloads (default: `files` beside the data)"
 )
-HTTP_TIMEOUT = Setting("NEPTUNE_HTTP_REQUEST_TIMEOUT_SECONDS", 60.0, _seconds, "timeout of one HTTP request, seconds")
+HTTP_TIMEOUT = Setting(
+    "NEPTUNE_HTTP_REQUEST_TIMEOUT_SECONDS",
+    60.0,
+    _timeout,
+    "seconds without a sign of the server, while connecting, sending or receiving, after which a request has failed",
+)
 VERIFY_SSL = Setting("NEPTUNE_VERIFY_SSL", True, _flag, "verify TLS certificates")
 RETRY_SOFT_TIMEOUT = Setting(
     "NEPTUNE_QUERY_RETRY_SOFT_TIMEOUT",
@@ -150,9 +162,14 @@ LARGE_TABLE = Setting(
     "cells from which neptune_fetcher warns of a large table (0: never)",
 )
 FILES_BATCH_SIZE = Setting("NEPTUNE_QUERY_FILES_BATCH_SIZE", 200, _positive_int, "files signed in one request")
-FILES_TIMEOUT = Setting("NEPTUNE_QUERY_FILES_TIMEOUT", None, _seconds, "timeout of one file transfer, seconds")
+FILES_TIMEOUT = Setting(
+    "NEPTUNE_QUERY_FILES_TIMEOUT", None, _timeout, "the same for transfers of files (default: that of requests)"
+)
 METADATA = Setting("NEPTUNE_QUERY_METADATA", "", str, "text or JSON sent along with each request")
 PROGRESS_BAR = Setting("NEPTUNE_PROGRESS_BAR", True, _flag, "progress bars on a terminal")
+SERVER_SECRET = Setting(
+    "NEPTUNE_FRAMES_SECRET", None, str, "secret of a server of ours, for `neptune-frames serve` and `token`"
+)
 CACHE_DIR = Setting(
     "NEPTUNE_FRAMES_CACHE", None, str, "directory of catalogs of large archives (default: the user's cache), or `off`"
 )

@@ -20,6 +20,7 @@
        ├─ NeptuneRetryError
        ├─ NeptuneFileDownloadError
        ├─ WireDecodingError                   (also ValueError) bytes that are not the message they claim
+       │  └─ MismatchedAnswerError            a message, but no answer to what was asked
        └─ ArchiveError
           ├─ DamagedFileError
           └─ ForkedProcessError                an archive read in a process forked from one that used Polars
@@ -229,12 +230,43 @@ class NeptuneFileDownloadError(NeptuneError):
 
 
 class WireDecodingError(NeptuneError, ValueError):
-    """Bytes that do not hold the message they should hold. ``position`` is a byte offset."""
+    """Bytes that do not hold the message they should hold.
+
+    ``position`` is a byte offset; ``request`` says what they are the answer to, where that is known.
+    """
 
     def __init__(self, message: str, *, position: int | None = None) -> None:
         self.position = position
+        self.request: str | None = None
         where = "" if position is None else f" at byte {position}"
-        super().__init__(f"The body could not be decoded: {message}{where}")
+        self.reason = f"{message}{where}"
+        super().__init__(f"The body could not be decoded: {self.reason}")
+
+    def name_request(self, request: str) -> None:
+        """Say what was asked, and what to do: whoever decodes does not know. The first one who does is believed."""
+        if self.request is None:
+            self.request = request
+            self.args = (self._told(request),)
+
+    def _told(self, request: str) -> str:
+        return (
+            f"The answer to {request} could not be decoded: {self.reason}. Check that the address in the API token is "
+            "that of a Neptune 3 server, and not of a page in front of it; if it is, please report this message."
+        )
+
+
+class MismatchedAnswerError(WireDecodingError):
+    """An answer that can be read and disagrees with what was asked, or never comes to an end."""
+
+    def __init__(self, message: str) -> None:
+        super().__init__(message)
+        self.args = (f"The answer does not fit what was asked: {self.reason}",)
+
+    def _told(self, request: str) -> str:
+        return (
+            f"The answer to {request} does not fit what was asked: {self.reason}. The server, or a proxy in front of "
+            "it, is at fault: ask again, and if it stays so, report this message to whoever runs it."
+        )
 
 
 class ArchiveError(NeptuneError):

@@ -208,6 +208,19 @@ def test_a_short_body_is_not_taken_for_the_file(server, tmp_path):
     assert (tmp_path / "x").read_bytes() == CONTENT
 
 
+def test_a_number_that_is_none_is_not_read_as_one(server, tmp_path):
+    """Latin-1 has digits that are no decimal ones."""
+    server.on(SIGN, signing())
+    unreadable = httpx.Response(200, headers=[(b"Content-Length", b"\xb2")], stream=_Stream(CONTENT, broken=False))
+    server.on("/f", unreadable)
+    assert server.source().fetch_files([file_at(tmp_path / "x")]) == [True]
+    part_path(file_at(tmp_path / "y")).write_bytes(CONTENT[:777])
+    part = httpx.Response(206, headers=[(b"Content-Range", b"bytes \xb2-\xb3/\xb9")], content=b"?")
+    server.on("/f", part, stored())
+    assert server.source().fetch_files([file_at(tmp_path / "y")]) == [True]
+    assert (tmp_path / "y").read_bytes() == CONTENT
+
+
 def test_a_long_file_name_leaves_room_for_the_part(server, tmp_path):
     server.on(SIGN, signing())
     server.on("/f", stored())

@@ -10,12 +10,13 @@ import numpy as np
 import pyarrow as pa
 import pytest
 
-from neptune_frames.errors import WireDecodingError
+from neptune_frames.errors import MismatchedAnswerError
 from neptune_frames.query.selection import (
     AttributeAlternative,
     AttributeSelector,
     ContainerKind,
     NamePattern,
+    RunNeeds,
     RunQuery,
     SeriesOptions,
 )
@@ -97,8 +98,16 @@ def test_a_server_that_repeats_a_page_of_the_search_ends_in_an_error(server, mon
         SEARCH,
         lambda request: httpx.Response(200, json={"matchingItemCount": 0, "entries": [entry(i) for i in range(3)]}),
     )
-    with pytest.raises(WireDecodingError, match="same page"):
+    with pytest.raises(MismatchedAnswerError, match="same page"):
         server.source().search(query())
+
+
+def test_only_what_is_needed_of_runs_is_asked_for(server):
+    server.on(SEARCH, searching(2, total=2))
+    runs = server.source().search(query(), ["lr"], RunNeeds(identity=("experiment",))).runs
+    assert [asked["path"] for asked in server.bodies(SEARCH)[0]["attributeFilters"]] == ["sys/name", "lr"]
+    assert runs["experiment"].to_pylist() == ["exp-0", "exp-1"]
+    assert runs["sys_id"].null_count == runs["run_id"].null_count == 2
 
 
 def test_a_page_larger_than_its_limit_is_an_error(server):
@@ -106,7 +115,7 @@ def test_a_page_larger_than_its_limit_is_an_error(server):
         SEARCH,
         lambda request: httpx.Response(200, json={"matchingItemCount": 3, "entries": [entry(i) for i in range(3)]}),
     )
-    with pytest.raises(WireDecodingError, match="3 entries where 2"):
+    with pytest.raises(MismatchedAnswerError, match="3 entries where 2"):
         server.source().search(query(limit=2))
 
 
@@ -152,7 +161,7 @@ def test_definitions_of_no_runs_make_no_request(server):
 def test_a_token_that_repeats_ends_in_an_error(server, monkeypatch):
     monkeypatch.setenv("NEPTUNE_QUERY_ATTRIBUTE_DEFINITIONS_BATCH_SIZE", "1")
     server.on(DEFINITIONS, definition_pages([([("a", "int")], "0")]))
-    with pytest.raises(WireDecodingError, match="same token"):
+    with pytest.raises(MismatchedAnswerError, match="same token"):
         server.source().definitions([PROJECT], None, EVERYTHING)
 
 
@@ -208,7 +217,7 @@ def test_values_that_two_alternatives_select_come_once(server):
 
 def test_values_of_a_run_that_was_not_asked_for_are_an_error(server):
     server.on(VALUES, httpx.Response(200, json={"entries": [value_entry(7, number("lr", 1.0))], "nextPage": {}}))
-    with pytest.raises(WireDecodingError, match="VIS-7"):
+    with pytest.raises(MismatchedAnswerError, match="VIS-7"):
         list(server.source().values(runs_table(1), EVERYTHING))
 
 
@@ -329,7 +338,7 @@ def test_a_series_left_out_of_the_answer_has_no_points(server):
 )
 def test_strange_request_ids_are_an_error(server, entries, message):
     server.on(FLOATS, answered(entries))
-    with pytest.raises(WireDecodingError, match=message):
+    with pytest.raises(MismatchedAnswerError, match=message):
         list(server.source().float_points(keys_of("a", "b"), SeriesOptions()))
 
 
@@ -338,7 +347,7 @@ def test_a_server_that_ignores_after_step_ends_in_an_error(server, monkeypatch, 
     monkeypatch.setattr("neptune_frames.sources.remote.float_series.POINTS_PER_ANSWER", 3)
     steps = [1.0, 2.0, 3.0]
     server.on(FLOATS, lambda request: answered([("0", steps[::-1] if tail else steps)]))
-    with pytest.raises(WireDecodingError, match="afterStep was ignored"):
+    with pytest.raises(MismatchedAnswerError, match="afterStep was ignored"):
         list(server.source().float_points(keys_of("a"), SeriesOptions(tail_limit=tail)))
 
 
@@ -399,5 +408,5 @@ def test_object_tails_come_in_step_order(server):
 
 def test_object_tokens_that_repeat_end_in_an_error(server):
     server.on(OBJECTS, lambda request: object_answer(("0", [1.0], False, "same")))
-    with pytest.raises(WireDecodingError, match="same token"):
+    with pytest.raises(MismatchedAnswerError, match="same token"):
         list(server.source().object_points(keys_of("a"), SeriesOptions()))

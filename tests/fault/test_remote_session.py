@@ -30,6 +30,7 @@ from neptune_frames.errors import (
 from neptune_frames.query.selection import AttributeAlternative, AttributeSelector
 from neptune_frames.schemas import RUNS
 from neptune_frames.sources.public_call import public_call
+from neptune_frames.sources.remote import bodies
 from neptune_frames.wire.media_types import ACCEPT_ANY_FORMAT
 
 EXCHANGE = "/api/backend/v1/authorization/oauth-token"
@@ -302,6 +303,37 @@ def test_a_refused_accept_header_is_dropped_for_good(server, status):
     assert ask(source) == ask(source) == ["lr"]
     accepts = [request.headers["Accept"] for request in server.requests if request.url.path == DEFINITIONS]
     assert accepts == [ACCEPT_ANY_FORMAT, "*/*", "*/*"]
+
+
+def test_a_refusal_that_only_mentions_the_word_leaves_the_fast_format_to_later_requests(server):
+    """A bad filter on metrics/acceptance_rate, repeated in the error, is no refusal of the Accept header."""
+    refusal = failing(400, json={"errorType": "BAD_REQUEST", "message": "`metrics/acceptance_rate` is no query"})
+    server.on(DEFINITIONS, lambda request: refusal if len(server.requests) <= 3 else found())
+    source = server.source()
+    with pytest.raises(NeptuneUnexpectedResponseError, match="acceptance_rate"):
+        ask(source)
+    assert ask(source) == ["lr"]
+    accepts = [request.headers["Accept"] for request in server.requests if request.url.path == DEFINITIONS]
+    assert accepts == [ACCEPT_ANY_FORMAT, "*/*", ACCEPT_ANY_FORMAT]
+
+
+def test_an_error_that_says_nothing_of_accept_is_not_asked_for_again(server):
+    server.on(DEFINITIONS, failing(400, content=b"bad query"))
+    with pytest.raises(NeptuneUnexpectedResponseError):
+        ask(server.source())
+    assert server.paths().count(DEFINITIONS) == 1
+
+
+def test_a_body_made_to_fill_the_memory_is_an_error_at_once(server, monkeypatch):
+    monkeypatch.setattr(bodies, "BODY_BUDGET", 2 * 1024 * 1024)
+    packed = gzip.compress(bytes(64 * 1024 * 1024), 1)
+    server.on(
+        DEFINITIONS,
+        lambda _: httpx.Response(200, headers={"Content-Encoding": "gzip"}, stream=httpx.ByteStream(packed)),
+    )
+    with pytest.raises(WireDecodingError, match="compressed bytes hold"):
+        ask(server.source())
+    assert server.paths().count(DEFINITIONS) == 1
 
 
 @pytest.mark.parametrize(

@@ -125,7 +125,7 @@ def small_answers(monkeypatch: pytest.MonkeyPatch) -> None:
     """Two points in an answer, one answer ahead; a frame is handed on as soon as it is there."""
     monkeypatch.setenv("NEPTUNE_QUERY_SERIES_BATCH_SIZE", "1")
     monkeypatch.setattr("neptune_frames.sources.remote.float_series.POINTS_PER_ANSWER", 2)
-    monkeypatch.setattr("neptune_frames.sources.remote.float_series.large_answers_ahead", lambda: 1)
+    monkeypatch.setattr("neptune_frames.sources.remote.series_pages.large_answers_ahead", lambda: 1)
     monkeypatch.setattr(lazy_source, "_FEWEST_ROWS", 1)
 
 

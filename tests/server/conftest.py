@@ -9,6 +9,7 @@ import httpx
 import pytest
 
 from neptune_frames.server.testing import RunningServer, serve_in_thread
+from server.small_archive import write_small_archive
 
 TOKEN_PATH = "/api/backend/v1/authorization/oauth-token"
 
@@ -34,6 +35,18 @@ def connect() -> Iterator[Connect]:
     yield make
     for client in clients:
         client.close()
+
+
+@pytest.fixture(scope="session")
+def small_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningServer]:
+    """A server over the small archive."""
+    with serve_in_thread(write_small_archive(tmp_path_factory.mktemp("small"))) as server:
+        yield server
+
+
+@pytest.fixture(scope="session")
+def client(small_server: RunningServer, connect: Connect) -> httpx.Client:
+    return connect(small_server)
 
 
 @pytest.fixture(scope="session")

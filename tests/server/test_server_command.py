@@ -16,6 +16,7 @@ import pytest
 
 from neptune_frames import cli
 from neptune_frames.errors import MissingDependencyError, NeptuneUserError
+from neptune_frames.server.api_tokens import PUBLIC_SECRET
 from neptune_frames.server.serve import ServeOptions, check_bind, greeting, is_loopback, run_in_thread, serve
 
 
@@ -44,10 +45,56 @@ def test_serve_prints_what_to_do_and_stops_cleanly(data_directory: Path) -> None
     assert errors == ""
 
 
-def test_token_prints_a_usable_token(capsys: pytest.CaptureFixture[str]) -> None:
-    assert cli.main(["token", "http://127.0.0.1:8600/", "--secret", "s"]) == 0
+@pytest.mark.parametrize("option", ["--secret", "--token"])
+def test_token_prints_a_usable_token(option: str, capsys: pytest.CaptureFixture[str]) -> None:
+    assert cli.main(["token", "http://127.0.0.1:8600/", option, "s"]) == 0
     content = json.loads(base64.b64decode(capsys.readouterr().out))
     assert content == {"api_address": "http://127.0.0.1:8600", "api_url": "http://127.0.0.1:8600", "api_key": "s"}
+
+
+def test_the_secret_need_not_be_on_the_command_line(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def key(*more: str) -> str:
+        assert cli.main(["token", "http://127.0.0.1:8600", *more]) == 0
+        return str(json.loads(base64.b64decode(capsys.readouterr().out))["api_key"])
+
+    monkeypatch.setenv("NEPTUNE_FRAMES_SECRET", "from-the-environment")
+    assert key() == "from-the-environment"
+    assert key("--secret", "s") == "s"
+    monkeypatch.setenv("NEPTUNE_FRAMES_SECRET", "")
+    assert key() == PUBLIC_SECRET
+
+
+@pytest.mark.parametrize(
+    ("arguments", "environment", "secret"),
+    [
+        ([], None, None),
+        (["--token", "s"], None, "s"),
+        (["--secret", "s"], None, "s"),
+        ([], "e", "e"),
+        (["--token", "s"], "e", "s"),
+    ],
+)
+def test_serve_takes_the_secret_by_either_name_or_from_the_environment(
+    arguments: list[str],
+    environment: str | None,
+    secret: str | None,
+    data_directory: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    if environment is not None:
+        monkeypatch.setenv("NEPTUNE_FRAMES_SECRET", environment)
+    served: list[ServeOptions] = []
+    monkeypatch.setattr("neptune_frames.server.serve.serve", served.append)
+    assert cli.main(["serve", str(data_directory), *arguments]) == 0
+    assert [options.token for options in served] == [secret]
+
+
+@pytest.mark.parametrize("command", [["serve", "data"], ["token", "http://127.0.0.1:8600"]])
+def test_an_empty_secret_is_refused_by_both_commands(command: list[str], capsys: pytest.CaptureFixture[str]) -> None:
+    assert cli.main([*command, "--secret", ""]) == 1
+    assert "The secret is empty" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize("url", ["127.0.0.1:8600", "ftp://host", "http://", ""])
@@ -134,12 +181,3 @@ def test_server_in_a_thread_ends_with_its_context(data_directory: Path) -> None:
         assert httpx.get(server.url, trust_env=False).status_code == 200
     with pytest.raises(httpx.ConnectError):
         httpx.get(server.url, trust_env=False)
-
-
-@pytest.mark.parametrize("arguments", [["--help"], ["serve", "--help"], ["token", "--help"]])
-def test_help_teaches(arguments: list[str], capsys: pytest.CaptureFixture[str]) -> None:
-    with pytest.raises(SystemExit) as stopped:
-        cli.main(arguments)
-    assert stopped.value.code == 0
-    text = capsys.readouterr().out
-    assert "example" in text

@@ -32,3 +32,18 @@ def test_other_words_turn_nothing_off(text: str, monkeypatch: pytest.MonkeyPatch
     monkeypatch.setenv("NEPTUNE_VERIFY_SSL", text)
     with pytest.raises(InvalidSettingError, match=r"NEPTUNE_VERIFY_SSL=.*it must be true, 1, yes or on"):
         Connections()._open("https")
+
+
+@pytest.mark.parametrize("setting", [config.HTTP_TIMEOUT, config.FILES_TIMEOUT], ids=lambda setting: setting.name)
+@pytest.mark.parametrize("text", ["0", "-1", "inf", "nan", "soon"])
+def test_a_timeout_that_waits_for_nothing_or_for_ever_is_refused(
+    setting: config.Setting[float], text: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv(setting.name, text)
+    with pytest.raises(InvalidSettingError, match=setting.name):
+        setting.get()
+
+
+def test_transfers_have_the_timeout_of_requests_unless_they_have_their_own() -> None:
+    assert Connections()._open("http").timeout.read == 60.0
+    assert Connections(timeout=5.0)._open("http").timeout.read == 5.0

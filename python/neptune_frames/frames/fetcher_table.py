@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from datetime import datetime, timezone
 from functools import cached_property
 from typing import TYPE_CHECKING
@@ -30,6 +30,7 @@ from neptune_frames.query.selection import (
     AttributeSelector,
     ContainerKind,
     NamePattern,
+    RunNeeds,
     RunQuery,
 )
 
@@ -75,8 +76,8 @@ def fetch_fetcher_table(source: Source, question: FetcherTableQuestion) -> Fetch
     names = tuple(dict.fromkeys(question.names))
     if question.pattern:
         check_regex(question.pattern)
-    query = replace(question.query, statistics=False)
-    answer = source.search(query, projection=[name for name in names if name != SYS_STATE])
+    projection = [name for name in names if name != SYS_STATE]
+    answer = source.search(question.query, projection, RunNeeds(statistics=False))
     batches: dict[str, list[pa.RecordBatch]] = {
         attribute_type: table.to_batches() for attribute_type, table in answer.values.items()
     }

@@ -19,7 +19,7 @@ from neptune_frames.frames.polars_types import value_type
 from neptune_frames.frames.table import RunTable, TableQuestion
 from neptune_frames.query.attributes import KNOWN_TYPES
 from neptune_frames.query.expressions import Operand
-from neptune_frames.query.selection import AttributeSelector, ContainerKind, RunQuery
+from neptune_frames.query.selection import AttributeSelector, ContainerKind, RunNeeds, RunQuery
 
 if TYPE_CHECKING:
     from neptune_frames.sources.base import Source
@@ -112,7 +112,7 @@ def _plan(table: _Table, wanted: Wanted) -> Plan:
     used = predicate.columns() & columns.keys()
     operands = {name: Operand(columns[name].attribute, columns[name].type) for name in used}
     also = predicate.run_filter({**operands, **label_operand(table.query.kind)})
-    query = replace(table.query, filter=both(table.query.filter, also), limit=wanted.rows, statistics=False)
+    query = replace(table.query, filter=both(table.query.filter, also), limit=wanted.rows)
     needed = columns
     if wanted.columns is not None:
         needed = {name: columns[name] for name in wanted.columns if name in columns}
@@ -140,5 +140,5 @@ def _frames(table: _Table) -> Iterator[pl.DataFrame]:
 def _answer(table: _Table) -> tuple[pa.Table, dict[str, pa.Table]]:
     """The runs, and the values of the columns by type."""
     names = list(dict.fromkeys(column.attribute for column in table.columns.values()))
-    answer = table.source.search(table.query, projection=names)
+    answer = table.source.search(table.query, names, RunNeeds(statistics=False))
     return answer.runs, {kind: answer.values[kind] for kind in KNOWN_TYPES if kind in answer.values}

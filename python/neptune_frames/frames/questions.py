@@ -26,9 +26,11 @@ from neptune_frames.query.attributes import KNOWN_TYPES
 from neptune_frames.query.expressions import And, Or
 from neptune_frames.query.inference import infer_types
 from neptune_frames.query.selection import (
+    ALL_NEEDED,
     AttributeAlternative,
     AttributeSelector,
     ContainerKind,
+    RunNeeds,
     RunQuery,
     SeriesOptions,
     StepRange,
@@ -240,9 +242,8 @@ def find_runs(source: Source, project: str, containers: Containers, *, labels_on
     if containers.names == ():
         return RUNS.empty_table()
     query = run_query(source, project, containers)
-    if labels_only:
-        query = replace(query, identity=(containers.kind.label_column,))
-    return source.search(query).runs
+    needs = RunNeeds(identity=(containers.kind.label_column,)) if labels_only else ALL_NEEDED
+    return source.search(query, needs=needs).runs
 
 
 def run_query(source: Source, project: str, containers: Containers) -> RunQuery:

@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections import Counter, defaultdict
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from collections.abc import Set as AbstractSet
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
@@ -38,7 +38,7 @@ from neptune_frames.frames.table_grid import MISSING, TypeGrid, gather, table_gr
 from neptune_frames.progress import tracked
 from neptune_frames.query.attributes import KNOWN_TYPES, SYSTEM_ATTRIBUTE_TYPES
 from neptune_frames.query.inference import infer_sort, infer_types, require_sort, require_types
-from neptune_frames.query.selection import RunQuery
+from neptune_frames.query.selection import RunNeeds, RunQuery
 from neptune_frames.schemas import RUNS
 
 if TYPE_CHECKING:
@@ -123,17 +123,17 @@ def fetch_run_table(source: Source, question: TableQuestion, *, statistics: bool
     """
     if question.containers.names == ():
         return RunTable(RUNS.empty_table(), {}, question.containers.kind)
-    query, selector = replace(question.run_query(source), statistics=statistics), question.attributes
-    answer = source.search(query, projection=selector.plain_names or ())
+    query, selector, needs = question.run_query(source), question.attributes, RunNeeds(statistics=statistics)
+    answer = source.search(query, selector.plain_names or (), needs)
     values = answer.values
     if selector.plain_names is None and selector.alternatives and answer.runs.num_rows:
-        answer, values = _values_of_pattern(source, query, selector, answer)
+        answer, values = _values_of_pattern(source, query, needs, selector, answer)
     known: dict[str, pa.Table] = {name: values[name] for name in KNOWN_TYPES if name in values}
     return RunTable(answer.runs, known, query.kind, with_project=query.project is None)
 
 
 def _values_of_pattern(
-    source: Source, query: RunQuery, selector: AttributeSelector, found: SearchAnswer
+    source: Source, query: RunQuery, needs: RunNeeds, selector: AttributeSelector, found: SearchAnswer
 ) -> tuple[SearchAnswer, dict[str, pa.Table]]:
     """The runs and the values of the attributes a selector stands for."""
     if query.project is None:
@@ -142,7 +142,7 @@ def _values_of_pattern(
     names = definitions.column("attribute").unique().to_pylist()
     if len(names) > config.MAX_PROJECTED_ATTRIBUTES.get():
         return found, _collected(source, found.runs, selector)
-    answer = source.search(query, projection=names)
+    answer = source.search(query, names, needs)
     return answer, {kind: _of_type(table, kind, definitions) for kind, table in answer.values.items()}
 
 

@@ -55,9 +55,7 @@ class RunQuery:
     """Which runs: experiment heads or all runs of a project that satisfy a filter.
 
     ``project`` is ``workspace/name``, or None for every project (global search).
-    ``filter`` None selects everything. ``limit`` None means all, 0 none. ``identity`` are the columns of RUNS
-    that are needed: a source may leave the others null, which spares asking for them. Without ``statistics`` it
-    may leave out what float series have beside their last value.
+    ``filter`` None selects everything. ``limit`` None means all, 0 none.
     """
 
     project: str | None
@@ -66,8 +64,22 @@ class RunQuery:
     sort: SortKey = field(default_factory=SortKey)
     limit: int | None = None
     offset: int = 0
+
+
+@dataclass(frozen=True)
+class RunNeeds:
+    """What of the answer to a `RunQuery` will be used: a source may spare itself the rest.
+
+    ``identity`` are the columns of RUNS that are needed, others may be null. Without ``statistics``, values of float
+    series may lack what they have beside the last value.
+    """
+
     identity: tuple[str, ...] = ("sys_id", "run_id", "experiment")
     statistics: bool = True
+
+
+#: Whatever the answer can hold.
+ALL_NEEDED = RunNeeds()
 
 
 @dataclass(frozen=True)

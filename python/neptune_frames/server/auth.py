@@ -30,8 +30,8 @@ _KEY_DERIVATION_ROUNDS = 100_000
 
 @dataclass(frozen=True)
 class TokenPair:
-    access: str
-    refresh: str
+    access: str = field(repr=False)
+    refresh: str = field(repr=False)
 
 
 @dataclass

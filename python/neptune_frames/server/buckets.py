@@ -14,6 +14,7 @@ from neptune_frames.server.state import Query, ServerState, one_batch
 from neptune_frames.slices import offsets_of, ranges
 from neptune_frames.sources.base import SeriesKeys
 from neptune_frames.wire import encode_buckets
+from neptune_frames.wire.lineage import EXPERIMENT, FULL
 from neptune_frames.wire.pages import BUCKET, BUCKETS_PAGE
 from neptune_frames.wire.protobuf import BucketsRequest, decode_buckets_request
 
@@ -54,8 +55,8 @@ def _answer(state: ServerState, request: BucketsRequest) -> pa.RecordBatch:
     buckets = state.source.view_buckets(
         SeriesKeys(lookup.runs, attributes.dictionary, (runs[first], names[first])),
         SeriesOptions(
-            kind=ContainerKind.EXPERIMENT if request.entity_type == "EXPERIMENT" else ContainerKind.RUN,
-            lineage=request.lineage == "FULL",
+            kind=ContainerKind.EXPERIMENT if request.entity_type == EXPERIMENT else ContainerKind.RUN,
+            lineage=request.lineage == FULL,
             include_previews=request.include_preview,
         ),
         request.max_buckets,

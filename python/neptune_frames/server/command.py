@@ -5,7 +5,8 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
-from neptune_frames.server.serve import DEFAULT_HOST, DEFAULT_PORT, ServeOptions
+from neptune_frames import config
+from neptune_frames.server.serve import DEFAULT_HOST, DEFAULT_PORT, ServeOptions, check_secret
 
 SERVE_HELP = """\
 Serve an archive over the Neptune HTTP API, read-only.
@@ -20,7 +21,7 @@ examples:
   neptune-frames serve exports/data --files /mnt/payloads
                                                     with file payloads kept elsewhere
   neptune-frames serve exports --port 0             on a free port; the printed address shows which
-  neptune-frames serve exports --host 0.0.0.0 --token "$SECRET"
+  NEPTUNE_FRAMES_SECRET=... neptune-frames serve exports --host 0.0.0.0
                                                     for a team: only those with the secret can read
 """
 
@@ -31,7 +32,7 @@ Print the API token with which clients reach a server started by `neptune-frames
 TOKEN_EXAMPLES = """\
 examples:
   export NEPTUNE_API_TOKEN="$(neptune-frames token http://127.0.0.1:8600)"
-  neptune-frames token https://runs.example.org --secret "$SECRET"
+  NEPTUNE_FRAMES_SECRET=... neptune-frames token https://runs.example.org
 """
 
 
@@ -46,11 +47,7 @@ def configure_serve(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--port", type=int, default=DEFAULT_PORT, help="port to listen on, 0 for a free one (default: %(default)s)"
     )
-    parser.add_argument(
-        "--token",
-        metavar="SECRET",
-        help="secret that API tokens must contain; required unless --host is loopback (default: a public one)",
-    )
+    _add_secret(parser, "secret that API tokens must contain; required unless --host is loopback")
 
 
 def run_serve(arguments: argparse.Namespace) -> int:
@@ -58,7 +55,7 @@ def run_serve(arguments: argparse.Namespace) -> int:
     from neptune_frames.sources.archive.object_path import open_location
 
     place = open_location(arguments.data)
-    serve(ServeOptions(place, arguments.files, host=arguments.host, port=arguments.port, token=arguments.token))
+    serve(ServeOptions(place, arguments.files, host=arguments.host, port=arguments.port, token=_secret(arguments)))
     return 0
 
 
@@ -66,14 +63,34 @@ def configure_token(parser: argparse.ArgumentParser) -> None:
     parser.description = TOKEN_HELP
     parser.epilog = TOKEN_EXAMPLES
     parser.add_argument("url", metavar="URL", type=_server_url, help="address of the server, as printed by serve")
-    parser.add_argument("--secret", help="the --token of the server (default: the public secret)")
+    _add_secret(parser, "the secret of the server")
 
 
 def run_token(arguments: argparse.Namespace) -> int:
     from neptune_frames.server.api_tokens import PUBLIC_SECRET, make_api_token
 
-    print(make_api_token(arguments.url, PUBLIC_SECRET if arguments.secret is None else arguments.secret))
+    secret = _secret(arguments)
+    print(make_api_token(arguments.url, PUBLIC_SECRET if secret is None else secret))
     return 0
+
+
+def _add_secret(parser: argparse.ArgumentParser, meaning: str) -> None:
+    """The option for the secret, spelled the same by every command that has one."""
+    parser.add_argument(
+        "--secret",
+        "--token",
+        dest="secret",
+        metavar="SECRET",
+        help=f"{meaning} (default: {config.SERVER_SECRET.name}, which other users of the machine cannot see, or else a "
+        "public secret)",
+    )
+
+
+def _secret(arguments: argparse.Namespace) -> str | None:
+    """The secret given, None for the public one."""
+    given: str | None = arguments.secret
+    check_secret(given)
+    return config.SERVER_SECRET.get() if given is None else given
 
 
 def _server_url(text: str) -> str:

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import pyarrow as pa
 
 from neptune_frames.query import nql
-from neptune_frames.query.attributes import AGGREGATIONS, CLIENT_NAMES
+from neptune_frames.query.attributes import AGGREGATIONS, CLIENT_NAMES, SYS_CUSTOM_RUN_ID, SYS_ID, SYS_NAME
 from neptune_frames.query.selection import ContainerKind, RunQuery, SortKey
 from neptune_frames.server.backend import organization_uuid
 from neptune_frames.server.errors import bad_request
@@ -25,7 +25,7 @@ DEFAULT_LIMIT = 10_000
 _AGGREGATION_MODES = (*AGGREGATIONS, "auto", "none")
 
 #: What GS sends with every entry though nobody asks for it: clients take labels and ids from there.
-GLOBAL_PROJECTION = ("sys/id", "sys/name", "sys/custom_run_id")
+GLOBAL_PROJECTION = (SYS_ID, SYS_NAME, SYS_CUSTOM_RUN_ID)
 
 
 def search(state: ServerState, query: Query) -> bytes:

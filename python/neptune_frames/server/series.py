@@ -16,10 +16,7 @@ from neptune_frames.server.errors import bad_request
 from neptune_frames.server.runs import find_holders
 from neptune_frames.server.state import ServerState, one_batch
 from neptune_frames.sources.base import SeriesKeys
-
-#: Words of a request, the default first.
-LINEAGES = ("FULL", "NONE")
-ENTITY_TYPES = ("RUN", "EXPERIMENT")
+from neptune_frames.wire.lineage import EXPERIMENT, FULL, POINTS_ENTITY_TYPES, POINTS_LINEAGES
 
 
 @dataclass(frozen=True)
@@ -108,17 +105,17 @@ def _in_request_order(
 
 def _option_codes(series: pa.RecordBatch) -> npt.NDArray[np.int64]:
     """One small number per row: lineage, entity type and previews, packed."""
-    lineage = _choice(series["lineage"], LINEAGES, "lineage")
-    entity_type = _choice(series["entity_type"], ENTITY_TYPES, "lineageEntityType")
+    lineage = _choice(series["lineage"], POINTS_LINEAGES, "lineage")
+    entity_type = _choice(series["entity_type"], POINTS_ENTITY_TYPES, "lineageEntityType")
     previews = pc.fill_null(series["include_preview"], False).cast(pa.int8()).to_numpy()
     return lineage * 4 + entity_type * 2 + previews  # type: ignore[no-any-return]
 
 
 def _options(code: int, step_range: StepRange) -> SeriesOptions:
     return SeriesOptions(
-        kind=ContainerKind.EXPERIMENT if ENTITY_TYPES[code // 2 % 2] == "EXPERIMENT" else ContainerKind.RUN,
+        kind=ContainerKind.EXPERIMENT if POINTS_ENTITY_TYPES[code // 2 % 2] == EXPERIMENT else ContainerKind.RUN,
         step_range=step_range,
-        lineage=LINEAGES[code // 4] == "FULL",
+        lineage=POINTS_LINEAGES[code // 4] == FULL,
         include_time=True,
         include_previews=bool(code % 2),
     )

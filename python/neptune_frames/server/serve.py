@@ -8,11 +8,12 @@ import socket
 import threading
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from types import ModuleType
 from typing import TYPE_CHECKING, Any
 
+from neptune_frames import config
 from neptune_frames.errors import MissingDependencyError, NeptuneUserError
 from neptune_frames.server.api_tokens import PUBLIC_SECRET, make_api_token
 
@@ -37,7 +38,7 @@ class ServeOptions:
     files: Path | None = None
     host: str = DEFAULT_HOST
     port: int = DEFAULT_PORT
-    token: str | None = None
+    token: str | None = field(default=None, repr=False)
     token_lifetime: float = 3600.0
 
 
@@ -70,7 +71,7 @@ class RunningServer:
     """A server that runs in this process: its address, an API token for it, and what it holds."""
 
     url: str
-    api_token: str
+    api_token: str = field(repr=False)
     state: Any
 
 
@@ -102,11 +103,17 @@ def check_bind(host: str, token: str | None) -> None:
     """Refuse to offer data to the network under the public secret."""
     if token is None and not is_loopback(host):
         raise NeptuneUserError(
-            f"Binding {host} would let everyone on the network read the data. Give a secret with --token SECRET, "
-            "or stay on this machine with --host 127.0.0.1."
+            f"Binding {host} would let everyone on the network read the data. Give a secret, in "
+            f"{config.SERVER_SECRET.name} or with --secret SECRET (--token SECRET is the same), or stay on this "
+            "machine with --host 127.0.0.1."
         )
-    if token is not None and not token.strip():
-        raise NeptuneUserError("The secret given with --token is empty. Give one that cannot be guessed.")
+    check_secret(token)
+
+
+def check_secret(secret: str | None) -> None:
+    """Refuse an empty secret, which a variable that is not set leaves behind."""
+    if secret is not None and not secret.strip():
+        raise NeptuneUserError("The secret is empty. Give one that cannot be guessed.")
 
 
 def is_loopback(host: str) -> bool:
@@ -149,7 +156,11 @@ def greeting(url: str, options: ServeOptions, projects: Sequence[str]) -> str:
     """What `serve` prints: where it is, what it holds, and the lines to paste into another shell."""
     reach = _reachable(url)
     secret = "" if options.token is None else " --secret SECRET"
-    note = "" if options.token is None else "\n  (SECRET is what you passed with --token)"
+    note = (
+        ""
+        if options.token is None
+        else f"\n  (SECRET is that of this server; {config.SERVER_SECRET.name} spares it, there as here)"
+    )
     shown = "\n".join(f"  {name}" for name in projects[:_PROJECTS_SHOWN])
     more = f"\n  ... and {len(projects) - _PROJECTS_SHOWN} more" if len(projects) > _PROJECTS_SHOWN else ""
     return (

@@ -13,11 +13,13 @@ from typing import TYPE_CHECKING, Protocol
 
 import numpy as np
 
+from neptune_frames.query.selection import ALL_NEEDED
+
 if TYPE_CHECKING:
     import numpy.typing as npt
     import pyarrow as pa
 
-    from neptune_frames.query.selection import AttributeSelector, RunQuery, SeriesOptions
+    from neptune_frames.query.selection import AttributeSelector, RunNeeds, RunQuery, SeriesOptions
 
 
 @dataclass(frozen=True)
@@ -71,7 +73,7 @@ class FileRequest:
 class Source(Protocol):
     """Answers questions about projects. Thread-safe; read-only."""
 
-    def search(self, query: RunQuery, projection: Sequence[str] = ()) -> SearchAnswer:
+    def search(self, query: RunQuery, projection: Sequence[str] = (), needs: RunNeeds = ALL_NEEDED) -> SearchAnswer:
         """Runs (or experiment heads) in sort order, with the values of the projected exact names.
 
         Raises `NeptuneProjectInaccessible` for an unknown project.

@@ -15,7 +15,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from neptune_frames.query.attributes import FLOAT_SERIES
-from neptune_frames.query.selection import SeriesOptions
+from neptune_frames.query.selection import ALL_NEEDED, SeriesOptions
 from neptune_frames.schemas import ATTRIBUTES, BUCKETS, RUNS, SERIES_TYPES, buckets_schema
 from neptune_frames.sources.archive import batches, buckets, payloads, search
 from neptune_frames.sources.archive.catalog import Catalog
@@ -34,7 +34,7 @@ from neptune_frames.sources.definitions import sorted_definitions
 if TYPE_CHECKING:
     import numpy.typing as npt
 
-    from neptune_frames.query.selection import AttributeSelector, RunQuery
+    from neptune_frames.query.selection import AttributeSelector, RunNeeds, RunQuery
 
 _POINTS_PER_BATCH = 1_000_000
 
@@ -102,8 +102,11 @@ class ArchiveSource:
             uuids = uuids.scatter(rows, catalog.uuids.gather(numbers))
         return uuids.to_arrow().cast(pa.string())
 
-    def search(self, query: RunQuery, projection: Sequence[str] = ()) -> SearchAnswer:
-        """See `Source.search`. The order of runs that tie, or lack the sort attribute, is by run id."""
+    def search(self, query: RunQuery, projection: Sequence[str] = (), needs: RunNeeds = ALL_NEEDED) -> SearchAnswer:
+        """See `Source.search`. The order of runs that tie, or lack the sort attribute, is by run id.
+
+        What ``needs`` leaves out is there all the same: it is at hand.
+        """
         catalogs = self._projects.catalogs() if query.project is None else [self._projects.catalog(query.project)]
         columns = [self._columns_of(catalog) for catalog in catalogs]
         found = search.find(query, columns)

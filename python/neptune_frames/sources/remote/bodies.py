@@ -11,7 +11,9 @@ from contextlib import contextmanager
 
 import httpx
 
-#: Bytes of undecoded bodies held at one time, all requests together.
+from neptune_frames.errors import WireDecodingError
+
+#: Bytes of undecoded bodies held at one time, decompressed, all requests together.
 BODY_BUDGET = 256 * 1024 * 1024
 
 #: Bodies from here on are large.
@@ -28,15 +30,30 @@ CONTENT_KEPT = 64 * 1024
 _PREALLOCATED_AT_MOST = 1024 * 1024 * 1024
 _MAPPED_FROM = 1024 * 1024
 
+#: A reservation grows in steps of so many bytes.
+_GROWTH = 1024 * 1024
+
+#: Bytes that are decompressed at one time.
+_DECOMPRESSED_PIECE = 256 * 1024
+
+#: Beyond the budget, a body may be so many times as large as its compressed form: names that repeat in every entry
+#: reach 50, what is made to fill memory reaches 1000.
+_EXPANSION = 100
+
 #: The pages that Linux maps as one where a mapping asks for it and has whole ones.
 _HUGE_PAGE = 2 * 1024 * 1024
 
 
 class BodyBudget:
-    """Bounds the bytes of bodies that are being read and decoded. A body larger than all of it reads alone.
+    """Bounds the bytes of bodies that are being read and decoded, decompressed as they are held.
 
     Of large bodies, which keep a processor busy, there is no more than one for each processor: more would take
     the interpreter from each other. Requests whose answer has not begun are not counted.
+
+    A body may turn out larger than was reserved for it, since it was compressed or its length not known. It then
+    waits for room like a new one, except that one body at a time may go beyond the budget: of bodies that all wait
+    for each other, that one goes on, ends, and lets the next one. So a body larger than the whole budget can be
+    read too, beside what was there when it began to grow.
     """
 
     def __init__(self, size: int = BODY_BUDGET, large: int | None = None) -> None:
@@ -44,58 +61,114 @@ class BodyBudget:
         self._large = large or max(2, os.cpu_count() or 1)
         self._used = 0
         self._large_used = 0
+        self._beyond: Reservation | None = None
         self._changed = threading.Condition()
 
     @contextmanager
-    def reserve(self, size: int) -> Iterator[None]:
-        size = min(size, self._size)
-        is_large = size >= _LARGE
+    def reserve(self, size: int) -> Iterator[Reservation]:
+        """Wait for room for a body of about ``size`` bytes, and keep it while the context lasts."""
+        reservation = Reservation(self, min(size, self._size))
+        self._wait_for(reservation)
+        try:
+            yield reservation
+        finally:
+            self._release(reservation)
+
+    def _wait_for(self, reservation: Reservation) -> None:
+        size, is_large = reservation.size, reservation.is_large
         with self._changed:
             self._changed.wait_for(
                 lambda: self._used + size <= self._size and self._large_used + is_large <= self._large
             )
             self._used += size
             self._large_used += is_large
-        try:
-            yield
-        finally:
-            with self._changed:
-                self._used -= size
-                self._large_used -= is_large
-                self._changed.notify_all()
+
+    def grow(self, reservation: Reservation, size: int) -> None:
+        """Make a reservation one for ``size`` bytes."""
+        more = size - reservation.size
+        with self._changed:
+            self._changed.wait_for(
+                lambda: self._used + more <= self._size or self._beyond is None or self._beyond is reservation
+            )
+            if self._used + more > self._size:
+                self._beyond = reservation
+            was_large = reservation.is_large
+            reservation.size = size
+            self._used += more
+            # Counted, so that others wait for it, but not waited for: whoever has bytes waits for bytes alone.
+            self._large_used += reservation.is_large - was_large
+
+    def _release(self, reservation: Reservation) -> None:
+        with self._changed:
+            self._used -= reservation.size
+            self._large_used -= reservation.is_large
+            if self._beyond is reservation:
+                self._beyond = None
+            self._changed.notify_all()
+
+
+class Reservation:
+    """Room for one body, of ``size`` bytes."""
+
+    def __init__(self, budget: BodyBudget, size: int) -> None:
+        self._budget = budget
+        self.size = size
+
+    @property
+    def is_large(self) -> bool:
+        return self.size >= _LARGE
+
+    def cover(self, size: int) -> None:
+        """Have room for ``size`` bytes, and wait for it if that is more than before."""
+        if size > self.size:
+            self._budget.grow(self, -(-size // _GROWTH) * _GROWTH)
 
 
 def expected_size(response: httpx.Response) -> int:
-    """Bytes a body will roughly take."""
+    """Bytes a body will roughly take; a compressed one at least."""
     length = content_length(response)
     return _UNKNOWN_LENGTH if length is None else length
 
 
 def content_length(response: httpx.Response) -> int | None:
-    text = response.headers.get("Content-Length", "")
+    return whole_number(response.headers.get("Content-Length", ""))
+
+
+def whole_number(text: str) -> int | None:
+    """A number of a header, None where it is none. (``"²".isdigit()`` is true, and ``int("²")`` an error.)
+
+    >>> whole_number("42"), whole_number("²"), whole_number("-1"), whole_number("")
+    (42, None, None, None)
+    """
     return int(text) if text.isascii() and text.isdigit() else None
 
 
 def read_body(
-    response: httpx.Response, check_cancelled: Callable[[], None] = lambda: None
+    response: httpx.Response,
+    cover: Callable[[int], None] = lambda size: None,
+    check_cancelled: Callable[[], None] = lambda: None,
 ) -> bytes | bytearray | memoryview:
     """The decompressed body.
 
     httpx's own ``read`` keeps a list of pieces and joins them, so that a body is held twice; and its
     default pieces are what the socket gave, which copying into one buffer does not make slower.
 
+    Args:
+        response: The answer, its body not read yet.
+        cover: Called with the bytes that are held, as they become more than the server announced.
+        check_cancelled: Called between pieces; may raise.
+
     Raises:
         httpx.RemoteProtocolError: The body ended early, or is not compressed as it claims.
+        WireDecodingError: It is compressed so well that it can only be meant to fill the memory.
     """
     if response.is_stream_consumed:
         return response.content
-    decompress = _decompressor(response.headers.get("Content-Encoding", ""))
-    if decompress is not None:
-        return _read_compressed(response, decompress, check_cancelled)
-    body = _room(min(content_length(response) or 0, _PREALLOCATED_AT_MOST))
+    pieces = _pieces(response)
+    announced = 0 if _is_compressed(response) else content_length(response) or 0
+    body = _room(min(announced, _PREALLOCATED_AT_MOST))
     filled = 0
     overflow = b""
-    pieces = response.iter_raw()
     with memoryview(body) as view:
         for piece in pieces:
             check_cancelled()
@@ -107,9 +180,11 @@ def read_body(
         if filled == len(view) and not overflow:
             return body
         grown = bytearray(view[:filled])
+    cover(len(grown) + len(overflow))
     grown += overflow
     for piece in pieces:
         check_cancelled()
+        cover(len(grown) + len(piece))
         grown += piece
     return grown
 
@@ -133,37 +208,59 @@ def _room(size: int) -> bytearray | memoryview:
 
 def read_error(response: httpx.Response) -> bytes:
     """The beginning of an error's body; as much as arrived if the connection broke."""
+    if response.is_stream_consumed:
+        return response.content[:CONTENT_KEPT]
     content = b""
     try:
-        for piece in response.iter_bytes():
+        for piece in _pieces(response):
             content += piece
             if len(content) > CONTENT_KEPT:
                 break
-    except httpx.HTTPError:
+    except (httpx.HTTPError, WireDecodingError):
         pass
     return content[:CONTENT_KEPT]
 
 
-def _read_compressed(
-    response: httpx.Response, decompress: zlib._Decompress, check_cancelled: Callable[[], None]
-) -> bytearray:
-    body = bytearray()
+def _pieces(response: httpx.Response) -> Iterator[bytes]:
+    """The body as it comes, decompressed."""
+    return _decompressed(response) if _is_compressed(response) else response.iter_raw()
+
+
+def _is_compressed(response: httpx.Response) -> bool:
+    return _encoding(response) not in ("", "identity")
+
+
+def _encoding(response: httpx.Response) -> str:
+    return str(response.headers.get("Content-Encoding", "")).strip().lower()
+
+
+def _decompressed(response: httpx.Response) -> Iterator[bytes]:
+    encoding = _encoding(response)
+    if encoding not in ("gzip", "x-gzip", "deflate"):
+        raise httpx.RemoteProtocolError(f"the body has the encoding {encoding!r}, which was not asked for")
+    decompressor = zlib.decompressobj(zlib.MAX_WBITS | 32)
+    received = made = 0
     try:
-        for piece in response.iter_raw():
-            check_cancelled()
-            body += decompress.decompress(piece)
-        body += decompress.flush()
+        for compressed in response.iter_raw():
+            received += len(compressed)
+            while compressed and not decompressor.eof:
+                # A piece at a time: what the server sends at once may hold a thousand times as much.
+                piece = decompressor.decompress(compressed, _DECOMPRESSED_PIECE)
+                compressed = decompressor.unconsumed_tail
+                made += len(piece)
+                _check_expansion(received, made)
+                yield piece
+        rest = decompressor.flush()
     except zlib.error as error:
         raise httpx.RemoteProtocolError(f"the body is not compressed as it claims ({error})") from None
-    if not decompress.eof and body:
+    yield rest
+    if not decompressor.eof and made + len(rest):
         raise httpx.RemoteProtocolError("the compressed body ended early")
-    return body
 
 
-def _decompressor(encoding: str) -> zlib._Decompress | None:
-    encoding = encoding.strip().lower()
-    if encoding in ("", "identity"):
-        return None
-    if encoding in ("gzip", "x-gzip", "deflate"):
-        return zlib.decompressobj(zlib.MAX_WBITS | 32)
-    raise httpx.RemoteProtocolError(f"the body has the encoding {encoding!r}, which was not asked for")
+def _check_expansion(received: int, made: int) -> None:
+    if made > BODY_BUDGET and made > _EXPANSION * received:
+        raise WireDecodingError(
+            f"{received:,} compressed bytes hold {made:,} and more, which no data of a server would; the rest is not "
+            "read"
+        )

@@ -8,15 +8,17 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from neptune_frames.errors import WireDecodingError
+from neptune_frames.errors import MismatchedAnswerError
 from neptune_frames.query.selection import SeriesOptions, StepRange
 from neptune_frames.schemas import BUCKETS, buckets_schema
 from neptune_frames.sources.base import SeriesKeys
 from neptune_frames.sources.remote.concurrency import fetch_ordered, large_answers_ahead
+from neptune_frames.sources.remote.responses import answer_to
 from neptune_frames.sources.remote.series_requests import SeriesBatch, entity_type, series_batches
 from neptune_frames.sources.remote.session import LEADERBOARD, Session
 from neptune_frames.sources.remote.splitting import even_parts
 from neptune_frames.wire import decode_buckets
+from neptune_frames.wire.lineage import FULL, OWN_BUCKETS
 from neptune_frames.wire.media_types import PROTOBUF
 from neptune_frames.wire.protobuf import BucketsRequest, encode_buckets_request
 
@@ -86,13 +88,14 @@ def _request(
         pc.binary_join_element_wise(_ID_PREFIX, numbers, ""),
         batch.holders,
         batch.names,
+        batch.projects,
     )
     request = BucketsRequest(
         request_ids=asked.request_ids,
         run_ids=asked.holders,
         formulas=_formulas(asked.names),
         include_preview=options.include_previews,
-        lineage="FULL" if options.lineage else "ONLY_OWNED",
+        lineage=FULL if options.lineage else OWN_BUCKETS,
         entity_type=entity_type(options),
         max_buckets=count,
         from_x=range_[0],
@@ -100,8 +103,9 @@ def _request(
     )
     content = encode_buckets_request(request)
     decode = partial(decode_buckets, statistics=schema.equals(BUCKETS))
-    page = session.call("POST", _PATH, decode, content=content, content_type=PROTOBUF)
-    return _with_keys(page, asked, schema)
+    page = session.call("POST", _PATH, decode, content=content, content_type=PROTOBUF, project=batch.projects)
+    with answer_to(_PATH, batch.projects):
+        return _with_keys(page, asked, schema)
 
 
 def _formulas(names: pa.Array) -> pa.Array:
@@ -113,7 +117,7 @@ def _formulas(names: pa.Array) -> pa.Array:
 def _with_keys(page: pa.RecordBatch, asked: SeriesBatch, schema: pa.Schema) -> pa.RecordBatch:
     rows = asked.rows_of(page.column("request_id"))
     if len(rows) != len(asked):
-        raise WireDecodingError(f"it answers {len(rows)} of the {len(asked)} series asked for")
+        raise MismatchedAnswerError(f"it answers {len(rows)} of the {len(asked)} series asked for")
     lists = page.column("buckets")
     owners = rows[pc.list_parent_indices(lists).to_numpy()]
     buckets = lists.flatten()

@@ -1,7 +1,9 @@
 """Requests side by side: a bounded number ahead of the consumer, on one pool of threads for the process.
 
-Only the consumer's thread hands out requests and waits for them; a request waits for nothing but its
-decoding, which waits for nothing. So the pools cannot lock up however many calls share them.
+Only the consumer's thread hands out requests and waits for them. A request itself waits for the server; for another
+one that renews the access token; for room among the bodies that are read; and for its decoding, which has threads of
+its own and waits for nothing. Whoever renews a token or has room is a request at work, and needs no further thread of
+the pool to go on. So the pools cannot lock up however many calls share them.
 
 A consumer that wants something done meanwhile (`neptune_frames.sources.waiting`) waits in slices.
 """

@@ -62,7 +62,7 @@ class Connections:
         verify = config.VERIFY_SSL.get() and scheme != "http"
         workers = config.MAX_WORKERS.get()
         limits = httpx.Limits(max_connections=None, max_keepalive_connections=workers)
-        timeout = self._timeout or config.HTTP_TIMEOUT.get()
+        timeout = config.HTTP_TIMEOUT.get() if self._timeout is None else self._timeout
         try:
             mounts = {
                 pattern: None if url is None else httpx.HTTPTransport(proxy=url, verify=verify, limits=limits)

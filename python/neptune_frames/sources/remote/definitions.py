@@ -15,6 +15,7 @@ from neptune_frames.sources.remote.attribute_requests import Filters, attribute_
 from neptune_frames.sources.remote.concurrency import Step, fetch_unordered
 from neptune_frames.sources.remote.identifiers import by_project, holders
 from neptune_frames.sources.remote.paging import TokenTrail
+from neptune_frames.sources.remote.responses import answer_to
 from neptune_frames.sources.remote.session import LEADERBOARD, Session
 from neptune_frames.sources.remote.splitting import run_parts
 from neptune_frames.sources.remote.unknown_types import warn_of_unknown_types
@@ -66,18 +67,15 @@ def _page(
         next_page=NextPage(limit=limit, next_page_token=token),
         project_identifiers=projects,
     )
+    project = ", ".join(projects)
     page = session.call(
-        "POST",
-        _PATH,
-        decode_definitions,
-        answers=JSON,
-        content=encode_message(request),
-        project=", ".join(projects),
+        "POST", _PATH, decode_definitions, answers=JSON, content=encode_message(request), project=project
     )
     warn_of_unknown_types(page.unknown_types)
     # Entries of unknown types were dropped, so that a page with some may be full although it is short.
     is_last = page.definitions.num_rows < limit and not page.unknown_types
     following: Callable[[], Step[pa.RecordBatch]] | None = None
     if page.next_page_token and not is_last:
-        following = partial(_page, session, scope, filters, trail.follow(page.next_page_token), trail)
+        with answer_to(_PATH, project):
+            following = partial(_page, session, scope, filters, trail.follow(page.next_page_token), trail)
     return Step(page.definitions, following)

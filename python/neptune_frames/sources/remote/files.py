@@ -16,13 +16,13 @@ from pathlib import Path
 import httpx
 
 from neptune_frames import config
-from neptune_frames.errors import NeptuneFileDownloadError, NeptuneRetryError, WireDecodingError
+from neptune_frames.errors import MismatchedAnswerError, NeptuneFileDownloadError, NeptuneRetryError
 from neptune_frames.progress import progress_bar
 from neptune_frames.sources.base import FileRequest
-from neptune_frames.sources.remote.bodies import read_error
+from neptune_frames.sources.remote.bodies import content_length, read_error, whole_number
 from neptune_frames.sources.remote.concurrency import Step, cancellable_sleep, check_cancelled, fetch_unordered
 from neptune_frames.sources.remote.connections import Connections
-from neptune_frames.sources.remote.responses import RetryableAnswer, check
+from neptune_frames.sources.remote.responses import RetryableAnswer, answer_to, check, is_retryable
 from neptune_frames.sources.remote.retries import RetryPolicy
 from neptune_frames.sources.remote.session import Session
 from neptune_frames.wire.media_types import JSON
@@ -116,8 +116,9 @@ class Downloads:
             answers=JSON,
             content=encode_message(SignedUrlRequest(files=asked)),
         )
-        if [file.path for file in signed] != [file.path for file in files]:
-            raise WireDecodingError("the signed files are not those that were asked for")
+        with answer_to(_PATH):
+            if [file.path for file in signed] != [file.path for file in files]:
+                raise MismatchedAnswerError("the signed files are not those that were asked for")
         return signed
 
 
@@ -190,7 +191,7 @@ class _Transfer:
 
     def _fail(self, response: httpx.Response) -> None:
         content = read_error(response)
-        if response.status_code >= 500 or response.status_code in (408, 429):
+        if is_retryable(response.status_code):
             check(response.status_code, response.headers, content)
         raise NeptuneFileDownloadError(self._file.path, response.status_code, content)
 
@@ -205,13 +206,12 @@ def part_path(file: FileRequest) -> Path:
 def _extent(response: httpx.Response) -> tuple[int, int | None]:
     """Where the body starts in the file, and how large the whole file is (None if the answer does not say)."""
     if response.status_code == 200:
-        length = response.headers.get("Content-Length", "")
-        return 0, int(length) if length.isdigit() else None
+        return 0, content_length(response)
     span, _, size = response.headers.get("Content-Range", "").removeprefix("bytes ").partition("/")
-    start = span.partition("-")[0].strip()
-    if not start.isdigit():
+    start = whole_number(span.partition("-")[0].strip())
+    if start is None:
         raise httpx.RemoteProtocolError("the storage sent part of a file without saying which")
-    return int(start), int(size) if size.isdigit() else None
+    return start, whole_number(size)
 
 
 def _check_targets(files: Sequence[FileRequest]) -> None:

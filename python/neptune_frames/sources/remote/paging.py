@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from neptune_frames.errors import WireDecodingError
+from neptune_frames.errors import MismatchedAnswerError
 
 
 class TokenTrail:
@@ -14,7 +14,7 @@ class TokenTrail:
 
     def follow(self, token: str) -> str:
         if token in self._seen:
-            raise WireDecodingError(
+            raise MismatchedAnswerError(
                 f"the server sent the same token for the next page of {self._what} twice, which would never end"
             )
         self._seen.add(token)

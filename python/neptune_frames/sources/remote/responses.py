@@ -5,13 +5,11 @@ from __future__ import annotations
 import email.utils
 import json
 import time
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 
-import httpx
+from neptune_frames.errors import NeptuneProjectInaccessible, NeptuneUnexpectedResponseError, WireDecodingError
 
-from neptune_frames.errors import NeptuneProjectInaccessible, NeptuneUnexpectedResponseError
-
-_RETRYABLE = frozenset({408, 429})
 _ACCESS_DENIED = "ACCESS_DENIED"
 
 
@@ -35,21 +33,34 @@ def check(status_code: int, headers: Mapping[str, str], content: bytes, *, proje
     """
     if 200 <= status_code < 300:
         return
-    if status_code >= 500 or status_code in _RETRYABLE:
+    if is_retryable(status_code):
         raise RetryableAnswer(status_code, content, retry_after(headers.get("Retry-After")))
     if _error_type(content) == _ACCESS_DENIED:
         raise NeptuneProjectInaccessible(project)
     raise NeptuneUnexpectedResponseError(status_code, content)
 
 
-def refuses_accept(response: httpx.Response) -> bool:
-    """Whether the server cannot answer in any of the formats offered; reads the body of doubtful answers."""
-    if response.status_code in (400, 415):
-        try:
-            return b"accept" in response.read().lower()
-        except httpx.HTTPError:
-            return False
-    return response.status_code == 406
+@contextmanager
+def answer_to(path: str, project: str | None = None) -> Iterator[None]:
+    """Whatever of an answer cannot be decoded or does not fit: the error names the request."""
+    try:
+        yield
+    except WireDecodingError as error:
+        error.name_request(path if project is None else f"{path} (project {project!r})")
+        raise
+
+
+def is_retryable(status_code: int) -> bool:
+    """Whether the same request may be answered well later."""
+    return status_code >= 500 or status_code in (408, 429)
+
+
+def may_refuse_accept(status_code: int, content: bytes) -> bool:
+    """Whether an error may mean that the server cannot answer in any of the formats offered.
+
+    Of a 400 that is not certain: it may repeat a query on ``metrics/acceptance_rate``.
+    """
+    return status_code in (406, 415) or (status_code == 400 and b"accept" in content.lower())
 
 
 def retry_after(text: str | None, now: float | None = None) -> float | None:

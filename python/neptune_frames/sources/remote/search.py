@@ -12,20 +12,22 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from neptune_frames import config
-from neptune_frames.errors import WireDecodingError
+from neptune_frames.errors import MismatchedAnswerError
 from neptune_frames.progress import tracked
-from neptune_frames.query.attributes import WIRE_NAMES
+from neptune_frames.query.attributes import SYS_CUSTOM_RUN_ID, SYS_ID, SYS_NAME, WIRE_NAMES
 from neptune_frames.query.rendering import render
 from neptune_frames.query.selection import (
     AttributeAlternative,
     AttributeSelector,
     ContainerKind,
+    RunNeeds,
     RunQuery,
     SortKey,
 )
 from neptune_frames.schemas import RUNS
 from neptune_frames.sources.base import SearchAnswer
 from neptune_frames.sources.remote.concurrency import fetch_ordered, large_answers_ahead
+from neptune_frames.sources.remote.responses import answer_to
 from neptune_frames.sources.remote.session import LEADERBOARD, Session
 from neptune_frames.sources.remote.unknown_types import warn_of_unknown_types
 from neptune_frames.sources.remote.values import fetch_values
@@ -49,10 +51,10 @@ _VALUES_PER_PAGE = 125_000
 _GLOBAL_PATH = f"{LEADERBOARD}/proto/leaderboard/entries/global/search/"
 
 #: Attributes that fill the columns of RUNS.
-_IDENTITY = {"sys_id": "sys/id", "run_id": "sys/custom_run_id", "experiment": "sys/name"}
+_IDENTITY = {"sys_id": SYS_ID, "run_id": SYS_CUSTOM_RUN_ID, "experiment": SYS_NAME}
 
 
-def search(session: Session, query: RunQuery, projection: Sequence[str]) -> SearchAnswer:
+def search(session: Session, query: RunQuery, projection: Sequence[str], needs: RunNeeds) -> SearchAnswer:
     """Runs in sort order, with the values of the projected names.
 
     Values travel with the search where it can carry them: in one project, up to
@@ -60,9 +62,10 @@ def search(session: Session, query: RunQuery, projection: Sequence[str]) -> Sear
     """
     names = list(dict.fromkeys(projection))
     carried = query.project is not None and len(names) <= config.MAX_PROJECTED_ATTRIBUTES.get()
-    found = _pages(session, query, names if carried else [])
-    pages = list(tracked(found, "runs", lambda page: page.entries.num_rows, lambda first: first.total))
-    runs = _runs(pages, query)
+    found = _pages(session, query, needs, names if carried else [])
+    with answer_to(_path(query), query.project):
+        pages = list(tracked(found, "runs", lambda page: page.entries.num_rows, lambda first: first.total))
+        runs = _runs(pages, query, needs.identity)
     total = pages[0].total if pages else None
     if not names:
         return SearchAnswer(runs, {}, total)
@@ -74,14 +77,14 @@ def search(session: Session, query: RunQuery, projection: Sequence[str]) -> Sear
     return SearchAnswer(runs, values, total)
 
 
-def _pages(session: Session, query: RunQuery, names: Sequence[str]) -> Iterator[AttributesPage]:
+def _pages(session: Session, query: RunQuery, needs: RunNeeds, names: Sequence[str]) -> Iterator[AttributesPage]:
     """All pages in order: side by side once the first one has told the total, else one after the other."""
     wanted = query.limit
     if wanted == 0:
         return
-    projected = list(dict.fromkeys([*(_IDENTITY[column] for column in query.identity), *names]))
+    projected = list(dict.fromkeys([*(_IDENTITY[column] for column in needs.identity), *names]))
     page_size = min(config.SEARCH_PAGE_SIZE.get(), _VALUES_PER_PAGE // len(projected))
-    fetch = partial(_fetch_page, session, query, projected)
+    fetch = partial(_fetch_page, session, query, projected, needs.statistics)
     first_limit = page_size if wanted is None else min(wanted, page_size)
     first = fetch(query.offset, first_limit)
     yield first
@@ -111,7 +114,7 @@ def _pages_until_short(
             return
         previous, page = page, fetch(query.offset + received, limit)
         if page.entries.num_rows and _are_same_runs(page, previous):
-            raise WireDecodingError("the server sent the same page of the search twice, which would never end")
+            raise MismatchedAnswerError("the server sent the same page of the search twice, which would never end")
         received += page.entries.num_rows
         yield page
 
@@ -122,7 +125,9 @@ def _are_same_runs(page: AttributesPage, other: AttributesPage) -> bool:
     )
 
 
-def _fetch_page(session: Session, query: RunQuery, names: Sequence[str], offset: int, limit: int) -> AttributesPage:
+def _fetch_page(
+    session: Session, query: RunQuery, names: Sequence[str], statistics: bool, offset: int, limit: int
+) -> AttributesPage:
     request = GlobalSearchRequest(
         experiment_leader=query.kind is ContainerKind.EXPERIMENT,
         pagination=Pagination(limit=limit, offset=offset),
@@ -130,15 +135,15 @@ def _fetch_page(session: Session, query: RunQuery, names: Sequence[str], offset:
         sorting=_sorting(query.sort),
     )
     if query.project is None:
-        page = session.call("POST", _GLOBAL_PATH, decode_search, content=encode_message(request))
+        page = session.call("POST", _path(query), decode_search, content=encode_message(request))
     else:
         filters = [AttributePath(path=name) for name in names]
         in_project = SearchRequest(attribute_filters=filters, **msgspec.structs.asdict(request))
         page = session.call(
             "POST",
-            _PATH,
+            _path(query),
             # Runs of one known project are told by their attributes.
-            partial(decode_search, identity=False, statistics=query.statistics),
+            partial(decode_search, identity=False, statistics=statistics),
             params={"projectIdentifier": query.project, "type": "run"},
             content=encode_message(in_project),
             project=query.project,
@@ -146,8 +151,12 @@ def _fetch_page(session: Session, query: RunQuery, names: Sequence[str], offset:
         )
     warn_of_unknown_types(page.unknown_types)
     if page.entries.num_rows > limit:
-        raise WireDecodingError(f"it holds {page.entries.num_rows} entries where {limit} were asked for at most")
+        raise MismatchedAnswerError(f"it holds {page.entries.num_rows} entries where {limit} were asked for at most")
     return page
+
+
+def _path(query: RunQuery) -> str:
+    return _GLOBAL_PATH if query.project is None else _PATH
 
 
 def _sorting(sort: SortKey) -> Sorting:
@@ -159,19 +168,19 @@ def _sorting(sort: SortKey) -> Sorting:
     )
 
 
-def _runs(pages: Sequence[AttributesPage], query: RunQuery) -> pa.Table:
-    batches = [_runs_of_page(page, query) for page in pages]
+def _runs(pages: Sequence[AttributesPage], query: RunQuery, identity: Sequence[str]) -> pa.Table:
+    batches = [_runs_of_page(page, query, identity) for page in pages]
     return pa.Table.from_batches(batches, schema=RUNS).combine_chunks()
 
 
-def _runs_of_page(page: AttributesPage, query: RunQuery) -> pa.RecordBatch:
+def _runs_of_page(page: AttributesPage, query: RunQuery, identity: Sequence[str]) -> pa.RecordBatch:
     count = page.entries.num_rows
     columns = {
-        name: _text_of(page, attribute) if name in query.identity else pa.nulls(count, pa.string())
+        name: _text_of(page, attribute) if name in identity else pa.nulls(count, pa.string())
         for name, attribute in _IDENTITY.items()
     }
-    if "sys_id" in query.identity and columns["sys_id"].null_count:
-        raise WireDecodingError("a run of the search has no sys/id")
+    if "sys_id" in identity and columns["sys_id"].null_count:
+        raise MismatchedAnswerError(f"a run of the search has no {SYS_ID}")
     if query.project is None:
         projects = pc.binary_join_element_wise(
             page.entries.column("organization_name"), page.entries.column("project_name"), "/"

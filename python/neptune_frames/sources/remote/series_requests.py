@@ -11,24 +11,29 @@ import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from neptune_frames.errors import WireDecodingError
-from neptune_frames.query.selection import SeriesOptions, StepRange
+from neptune_frames.errors import MismatchedAnswerError
+from neptune_frames.query.selection import ContainerKind, SeriesOptions, StepRange
 from neptune_frames.sources.base import SeriesKeys
 from neptune_frames.sources.remote.identifiers import holders
 from neptune_frames.sources.remote.splitting import Bounds
+from neptune_frames.wire.lineage import EXPERIMENT, FULL, OWN_POINTS, RUN
 
 Positions = npt.NDArray[np.int32]
 
 
 @dataclass(frozen=True)
 class SeriesBatch:
-    """Some of the series asked for, as columns: their keys, and how they are written in a request."""
+    """Some of the series asked for, as columns: their keys, and how they are written in a request.
+
+    ``projects`` is what errors name.
+    """
 
     runs: Positions
     attributes: Positions
     request_ids: pa.Array
     holders: pa.Array
     names: pa.Array
+    projects: str
 
     def __len__(self) -> int:
         return len(self.runs)
@@ -42,23 +47,24 @@ class SeriesBatch:
             self.request_ids.take(chosen),
             self.holders.take(chosen),
             self.names.take(chosen),
+            self.projects,
         )
 
     def rows_of(self, request_ids: pa.Array) -> npt.NDArray[np.int64]:
         """The row each entry of an answer belongs to. Answers may come in any order, and may lack some.
 
         Raises:
-            WireDecodingError: An id was not asked for, or is answered twice.
+            MismatchedAnswerError: An id was not asked for, or is answered twice.
         """
         if request_ids.equals(self.request_ids):
             return np.arange(len(self))  # as they usually come
         found = pc.index_in(request_ids, value_set=self.request_ids)
         if found.null_count:
             strange = request_ids.filter(pc.is_null(found))[0].as_py()
-            raise WireDecodingError(f"it has an entry for request id {strange!r}, which was not asked for")
+            raise MismatchedAnswerError(f"it has an entry for request id {strange!r}, which was not asked for")
         rows: npt.NDArray[np.int64] = found.to_numpy().astype(np.int64)
         if len(rows) and int(np.bincount(rows).max()) > 1:
-            raise WireDecodingError("it answers the same request id twice")
+            raise MismatchedAnswerError("it answers the same request id twice")
         return rows
 
 
@@ -66,6 +72,7 @@ def series_batches(keys: SeriesKeys, parts: Bounds) -> Iterator[SeriesBatch]:
     """The series between each two bounds, cut out when their turn comes."""
     runs, attributes = keys.positions()
     all_holders = holders(keys.runs)
+    projects = ", ".join(pc.unique(keys.runs["project"]).to_pylist())
     for start, end in parts:
         some_runs, some_attributes = runs[start:end], attributes[start:end]
         numbers = pa.array(np.arange(end - start)).cast(pa.string())
@@ -75,16 +82,18 @@ def series_batches(keys: SeriesKeys, parts: Bounds) -> Iterator[SeriesBatch]:
             pc.utf8_lpad(numbers, width=len(str(end - start - 1)), padding="0"),
             all_holders.take(pa.array(some_runs)),
             keys.attributes.take(pa.array(some_attributes)),
+            projects,
         )
 
 
 def entity_type(options: SeriesOptions) -> str:
-    """``RUN`` or ``EXPERIMENT``: whose points count as a series' own."""
-    return options.kind.value.upper()
+    """Whose points count as a series' own."""
+    return EXPERIMENT if options.kind is ContainerKind.EXPERIMENT else RUN
 
 
 def lineage(options: SeriesOptions) -> str:
-    return "FULL" if options.lineage else "NONE"
+    """The lineage in a request for points."""
+    return FULL if options.lineage else OWN_POINTS
 
 
 def finite_step_range(options: SeriesOptions) -> StepRange | None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Mapping
-from contextlib import closing
+from contextlib import closing, suppress
 from functools import partial
 from typing import Any, TypeVar
 
@@ -16,7 +16,7 @@ from neptune_frames.sources.remote.bodies import BodyBudget, expected_size, read
 from neptune_frames.sources.remote.concurrency import cancellable_sleep, check_cancelled, compute, run_attended
 from neptune_frames.sources.remote.connections import Connections, library_version
 from neptune_frames.sources.remote.credentials import ApiToken
-from neptune_frames.sources.remote.responses import check, refuses_accept
+from neptune_frames.sources.remote.responses import answer_to, check, may_refuse_accept
 from neptune_frames.sources.remote.retries import RetryPolicy
 from neptune_frames.sources.remote.token_flow import AccessTokens
 from neptune_frames.wire.media_types import ACCEPT_ANY_FORMAT, ACCEPT_LEGACY, ARROW_STREAM, JSON, PROTOBUF, essence
@@ -29,7 +29,13 @@ Decode = Callable[[Any, str], T]
 LEADERBOARD = "/api/leaderboard/v1"
 
 _METADATA_HEADER = "X-Neptune-Client-Metadata"
-_LONGEST_USER_DATA = 82
+
+#: Characters of each part of the metadata, as the official client cuts them: the header has 200 at most.
+_LONGEST_FUNCTION = 32
+_LONGEST_VERSION = 24
+_LONGEST_QUERY_ID = 8
+_LONGEST_USER_DATA = 82  # of JSON: a text of 80 in quotation marks
+
 _DECODABLE = (PROTOBUF, JSON, ARROW_STREAM)
 
 
@@ -102,18 +108,30 @@ class Session:
             sent[_METADATA_HEADER] = client_metadata(current_call())
         url = self._base_url + path
 
-        def attempt() -> T:
+        def receive(accept: str) -> T:
             check_cancelled()
-            response = self._send_authorised(method, url, params, sent, content)
+            response = self._send_authorised(method, url, params, {**sent, "Accept": accept}, content)
             with closing(response):
                 if not response.is_success:
-                    check(response.status_code, response.headers, read_error(response), project=project)
-                with self._bodies.reserve(expected_size(response)):
-                    body = read_body(response, check_cancelled)
+                    refusal = read_error(response)
+                    if accept != ACCEPT_LEGACY and may_refuse_accept(response.status_code, refusal):
+                        raise _AcceptRefused
+                    check(response.status_code, response.headers, refusal, project=project)
+                with self._bodies.reserve(expected_size(response)) as room:
+                    body = read_body(response, room.cover, check_cancelled)
                     return compute(partial(decode, body, _media_type(response, answers)), side_by_side=side_by_side)
 
+        def attempt() -> T:
+            with suppress(_AcceptRefused):
+                return receive(self._accept)
+            answer = receive(ACCEPT_LEGACY)
+            # Only now is it known that the header was to blame, and not what was asked.
+            self._accept = ACCEPT_LEGACY
+            return answer
+
         sleep = cancellable_sleep(self._retry_policy.sleep)
-        return run_attended(partial(self._retry_policy.run, attempt, url=url, sleep=sleep))
+        with answer_to(path, project):
+            return run_attended(partial(self._retry_policy.run, attempt, url=url, sleep=sleep))
 
     def close(self) -> None:
         self.connections.close()
@@ -126,14 +144,14 @@ class Session:
         headers: dict[str, str],
         content: bytes | None,
     ) -> httpx.Response:
-        """One answer, its body not read yet. A refused access token is renewed once, a refused Accept dropped."""
+        """One answer, its body not read yet. A refused access token is renewed once."""
 
         def send() -> httpx.Response:
             request = httpx.Request(
                 method,
                 url,
                 params=params,
-                headers={**headers, "Accept": self._accept, "Authorization": f"Bearer {token.text}"},
+                headers={**headers, "Authorization": f"Bearer {token.text}"},
                 content=content,
             )
             return self.connections.send(request, stream=True)
@@ -144,11 +162,11 @@ class Session:
             response.close()
             token = self._tokens.get(rejected=token)
             response = send()
-        if self._accept != ACCEPT_LEGACY and refuses_accept(response):
-            response.close()
-            self._accept = ACCEPT_LEGACY
-            response = send()
         return response
+
+
+class _AcceptRefused(Exception):
+    """The server may not know the formats offered."""
 
 
 def _media_type(response: httpx.Response, otherwise: str) -> str:
@@ -161,9 +179,9 @@ def client_metadata(call: PublicCall | None) -> str:
     """The metadata header: which public function asks, and what the user adds (NEPTUNE_QUERY_METADATA)."""
     return json.dumps(
         {
-            "fn": call.function[:32] if call else None,
-            "v": f"neptune-frames/{library_version()}"[:24],
-            "qid": call.query_id[:8] if call else None,
+            "fn": call.function[:_LONGEST_FUNCTION] if call else None,
+            "v": f"neptune-frames/{library_version()}"[:_LONGEST_VERSION],
+            "qid": call.query_id[:_LONGEST_QUERY_ID] if call else None,
             "ud": _user_data(config.METADATA.get()),
         }
     )

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, NoReturn
 import pyarrow as pa
 
 from neptune_frames.errors import NeptuneUserError
-from neptune_frames.query.selection import AttributeSelector, RunQuery, SeriesOptions
+from neptune_frames.query.selection import ALL_NEEDED, AttributeSelector, RunNeeds, RunQuery, SeriesOptions
 from neptune_frames.schemas import RUNS
 from neptune_frames.sources.base import FileRequest, SearchAnswer, SeriesKeys
 from neptune_frames.sources.remote.buckets import fetch_buckets
@@ -56,8 +56,8 @@ class RemoteSource:
     def __repr__(self) -> str:
         return f"RemoteSource({self._address!r})"
 
-    def search(self, query: RunQuery, projection: Sequence[str] = ()) -> SearchAnswer:
-        return search(self._session, query, projection)
+    def search(self, query: RunQuery, projection: Sequence[str] = (), needs: RunNeeds = ALL_NEEDED) -> SearchAnswer:
+        return search(self._session, query, projection, needs)
 
     def definitions(self, projects: Sequence[str], runs: pa.Table | None, selector: AttributeSelector) -> pa.Table:
         return fetch_definitions(self._session, projects, runs, selector)

@@ -25,7 +25,7 @@ from neptune_frames.errors import (
     WireDecodingError,
 )
 from neptune_frames.sources.remote.credentials import ApiToken
-from neptune_frames.sources.remote.responses import RetryableAnswer, check
+from neptune_frames.sources.remote.responses import RetryableAnswer, answer_to, check
 from neptune_frames.wire.requests import AccessTokens as RefreshedTokens
 from neptune_frames.wire.requests import ClientConfig, ExchangedTokens, OpenIdConfiguration, decode_message
 
@@ -70,8 +70,9 @@ def exchange(api_token: ApiToken) -> Flow:
     if response.status_code == 401:
         raise NeptuneInvalidCredentialsError
     check(response.status_code, response.headers, response.content)
-    tokens = _read(response, ExchangedTokens)
-    return AccessToken.from_texts(tokens.access_token, tokens.refresh_token)
+    with answer_to(_EXCHANGE_PATH):
+        tokens = decode_message(response.content, ExchangedTokens)
+        return AccessToken.from_texts(tokens.access_token, tokens.refresh_token)
 
 
 def refresh(api_token: ApiToken, old: AccessToken, now: float) -> Flow:
@@ -87,12 +88,14 @@ def refresh(api_token: ApiToken, old: AccessToken, now: float) -> Flow:
             "grant_type": "refresh_token",
             "refresh_token": old.refresh_token,
             "client_id": client_id,
+            # Seconds left of the old token, usually negative: servers do not need it, the official clients send it.
             "expires_in": str(old.expires_at - now - RENEWAL_MARGIN),
         },
     )
     check(response.status_code, response.headers, response.content)
-    tokens = _read(response, RefreshedTokens)
-    return AccessToken.from_texts(tokens.access_token, tokens.refresh_token)
+    with answer_to(urlsplit(endpoint).path):
+        tokens = decode_message(response.content, RefreshedTokens)
+        return AccessToken.from_texts(tokens.access_token, tokens.refresh_token)
 
 
 def renew(api_token: ApiToken, old: AccessToken | None, now: float) -> Flow:
@@ -172,21 +175,14 @@ def _discover(api_token: ApiToken) -> Generator[httpx.Request, httpx.Response, t
     try:
         response = yield httpx.Request("GET", api_token.api_url + _CONFIG_PATH)
         check(response.status_code, response.headers, response.content)
-        security = _read(response, ClientConfig).security
+        with answer_to(_CONFIG_PATH):
+            security = decode_message(response.content, ClientConfig).security
         response = yield httpx.Request("GET", security.open_id_discovery)
         check(response.status_code, response.headers, response.content)
-        return _read(response, OpenIdConfiguration).token_endpoint, security.client_id
+        with answer_to(urlsplit(security.open_id_discovery).path):
+            return decode_message(response.content, OpenIdConfiguration).token_endpoint, security.client_id
     except (NeptuneUnexpectedResponseError, RetryableAnswer, WireDecodingError) as error:
         raise NeptuneFailedToFetchClientConfig(error) from error
-
-
-def _read(response: httpx.Response, message: type[Any]) -> Any:
-    """The answer's message. What it held stays out of the error: it may be half a token."""
-    try:
-        return decode_message(response.content, message)
-    except WireDecodingError as error:
-        path = urlsplit(str(response.request.url)).path
-        raise WireDecodingError(f"{path} did not answer as expected ({error})") from None
 
 
 def _claims(jwt: str) -> dict[str, Any]:

@@ -19,7 +19,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from neptune_frames import config
-from neptune_frames.errors import WireDecodingError
+from neptune_frames.errors import MismatchedAnswerError
 from neptune_frames.query.attributes import WIRE_NAMES
 from neptune_frames.query.selection import AttributeSelector
 from neptune_frames.query.selectors import match_names
@@ -27,6 +27,7 @@ from neptune_frames.sources.remote.attribute_requests import attribute_filters, 
 from neptune_frames.sources.remote.concurrency import Step, fetch_unordered
 from neptune_frames.sources.remote.identifiers import by_project, holders
 from neptune_frames.sources.remote.paging import TokenTrail
+from neptune_frames.sources.remote.responses import answer_to
 from neptune_frames.sources.remote.session import LEADERBOARD, Session
 from neptune_frames.sources.remote.splitting import busy_run_parts, values_parts
 from neptune_frames.sources.remote.unknown_types import warn_of_unknown_types
@@ -121,9 +122,10 @@ def _page(session: Session, question: _Question, token: str | None, trail: Token
     )
     warn_of_unknown_types(page.unknown_types)
     following: Callable[[], Step[list[Batch]]] | None = None
-    if page.next_page_token:
-        following = partial(_page, session, question, trail.follow(page.next_page_token), trail)
-    return Step(_with_runs(page, question), following)
+    with answer_to(_PATH, question.project):
+        if page.next_page_token:
+            following = partial(_page, session, question, trail.follow(page.next_page_token), trail)
+        return Step(_with_runs(page, question), following)
 
 
 def _with_runs(page: AttributesPage, question: _Question) -> list[Batch]:
@@ -131,7 +133,7 @@ def _with_runs(page: AttributesPage, question: _Question) -> list[Batch]:
     found = pc.index_in(page.entries.column("sys_id"), value_set=question.sys_ids)
     if found.null_count:
         strange = page.entries.column("sys_id").filter(pc.is_null(found))[0].as_py()
-        raise WireDecodingError(f"it holds values of the run {strange!r}, which was not asked for")
+        raise MismatchedAnswerError(f"it holds values of the run {strange!r}, which was not asked for")
     positions = question.positions.take(found)
     return [
         (attribute_type, batch.set_column(0, batch.schema.field(0), positions.take(batch.column(0))))

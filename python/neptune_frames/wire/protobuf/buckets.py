@@ -10,6 +10,7 @@ import numpy.typing as npt
 import pyarrow as pa
 
 from neptune_frames.errors import WireDecodingError
+from neptune_frames.wire.lineage import BUCKETS_ENTITY_TYPES, BUCKETS_LINEAGES, FULL, RUN
 from neptune_frames.wire.pages import bucket_struct, buckets_page_schema
 from neptune_frames.wire.protobuf import messages
 from neptune_frames.wire.protobuf.buffer import Body
@@ -41,7 +42,7 @@ _BUCKET_FIELDS: dict[str, tuple[str, ...]] = {
 class BucketsRequest:
     """What buckets are asked for: one series per expression (columns of equal length), and one view.
 
-    ``lineage`` is FULL or ONLY_OWNED, ``entity_type`` EXPERIMENT or RUN; they and ``include_preview``
+    ``lineage`` is one of BUCKETS_LINEAGES, ``entity_type`` of BUCKETS_ENTITY_TYPES; they and ``include_preview``
     hold for all expressions. ``from_x``/``to_x`` None is the range of all points of the request. The
     x axis is the step; both scales are linear.
     """
@@ -50,8 +51,8 @@ class BucketsRequest:
     run_ids: pa.StringArray
     formulas: pa.StringArray
     include_preview: bool = False
-    lineage: str = "FULL"
-    entity_type: str = "RUN"
+    lineage: str = FULL
+    entity_type: str = RUN
     max_buckets: int = 1000
     from_x: float | None = None
     to_x: float | None = None
@@ -68,8 +69,8 @@ def encode_buckets_request(request: BucketsRequest) -> bytes:
     expressions.set("runId", request.run_ids)
     expressions.set("customYFormula", request.formulas)
     expressions.set("includePreview", np.full(count, request.include_preview))
-    expressions.set("lineage", np.full(count, messages.LINEAGES.index(request.lineage), np.int32))
-    expressions.set("entityType", np.full(count, messages.ENTITY_TYPES.index(request.entity_type), np.int32))
+    expressions.set("lineage", np.full(count, BUCKETS_LINEAGES.index(request.lineage), np.int32))
+    expressions.set("entityType", np.full(count, BUCKETS_ENTITY_TYPES.index(request.entity_type), np.int32))
     view = Draft(messages.VIEW, 1)
     view.set("from", pa.array([request.from_x], pa.float64()))
     view.set("to", pa.array([request.to_x], pa.float64()))
@@ -97,8 +98,8 @@ def decode_buckets_request(body: Body) -> BucketsRequest:
         expressions.array("runId"),
         expressions.array("customYFormula"),
         bool(_common(expressions.numbers("includePreview"), "includePreview")),
-        _enum(messages.LINEAGES, lineage, "lineage"),
-        _enum(messages.ENTITY_TYPES, entity_type, "entityType"),
+        _enum(BUCKETS_LINEAGES, lineage, "lineage"),
+        _enum(BUCKETS_ENTITY_TYPES, entity_type, "entityType"),
         int(view.get("maxBuckets", 0)),
         view.get("from"),
         view.get("to"),

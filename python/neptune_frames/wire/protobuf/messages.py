@@ -288,9 +288,3 @@ EXPRESSION = Message(
 BUCKETS_REQUEST = Message(
     "ProtoGetTimeseriesBucketsRequest", (_repeated(1, "expressions", EXPRESSION), _message(2, "view", VIEW))
 )
-
-#: Values of the enumeration ``ProtoLineage``, by number.
-LINEAGES = ("FULL", "ONLY_OWNED")
-
-#: Values of the enumeration ``LineageEntityType``, by number.
-ENTITY_TYPES = ("EXPERIMENT", "RUN")

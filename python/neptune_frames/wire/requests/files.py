@@ -19,12 +19,15 @@ class SignedUrlRequest(SnakeMessage, frozen=True):
 
 
 class SignedFile(SnakeMessage, frozen=True):
-    """``provider`` is ``azure``, ``gcp`` or ``aws`` and says how the URL is to be fetched."""
+    """``provider`` is ``azure``, ``gcp`` or ``aws``. Whoever has the URL has the file, so the repr leaves it out."""
 
     project_identifier: str
     path: str
     url: str
     provider: str
+
+    def __repr__(self) -> str:
+        return f"SignedFile(path={self.path!r}, provider={self.provider!r})"
 
 
 class SignedUrlAnswer(SnakeMessage, frozen=True):
