@@ -16,11 +16,10 @@ from neptune_frames.frames.lazy_narrowing import (
     narrowed_attributes,
     narrowed_containers,
     no_names,
-    nothing,
     of_types,
 )
 from neptune_frames.frames.lazy_predicates import Predicate
-from neptune_frames.frames.lazy_source import Plan, Wanted, scan_frames
+from neptune_frames.frames.lazy_source import ScanPlan, ScanRequest, scan_frames
 from neptune_frames.frames.metrics_long import name_columns
 from neptune_frames.frames.polars_types import value_type
 from neptune_frames.frames.questions import Containers, find_runs
@@ -98,10 +97,8 @@ def attributes_schema(kind: ContainerKind) -> pl.Schema:
     return ordered
 
 
-def _plan(source: Source, question: AttributesQuestion, wanted: Wanted) -> Plan:
-    predicate = Predicate(wanted.predicate)
-    if predicate.holds_nowhere():
-        return nothing()
+def _plan(source: Source, question: AttributesQuestion, request: ScanRequest) -> ScanPlan:
+    predicate = Predicate(request.predicate)
     containers, of_runs = narrowed_containers(question.containers, predicate)
     attributes, of_names = narrowed_attributes(question.attributes, predicate)
     narrowing = NeededNames(question.containers.kind, predicate, attributes=False)
@@ -109,10 +106,12 @@ def _plan(source: Source, question: AttributesQuestion, wanted: Wanted) -> Plan:
     words = [*of_runs, *of_names, *narrowing.words]
     if len(types) < len(KNOWN_TYPES):
         words.append(f"types {', '.join(types) or 'none'}")
-    if wanted.rows is not None:
-        words.append(f"the first {wanted.rows} values")
+    if request.limit is not None:
+        words.append(f"the first {request.limit} values")
     asked = replace(question, containers=containers, attributes=of_types(attributes, types))
-    return Plan(partial(_frames, source, asked, narrowing, wanted), asked=tuple(words), after=predicate.unused())
+    return ScanPlan(
+        partial(_frames, source, asked, narrowing, request), pushed=tuple(words), residual=predicate.unused()
+    )
 
 
 def _needed_types(predicate: Predicate) -> list[str]:
@@ -124,15 +123,15 @@ def _needed_types(predicate: Predicate) -> list[str]:
 
 
 def _frames(
-    source: Source, question: AttributesQuestion, narrowing: NeededNames, wanted: Wanted
+    source: Source, question: AttributesQuestion, narrowing: NeededNames, request: ScanRequest
 ) -> Iterator[pl.DataFrame]:
     if no_names(question.containers, question.attributes):
         return
     kind = question.containers.kind
     runs = narrowing.runs(find_runs(source, question.project, question.containers))
     schema = attributes_schema(kind)
-    columns = [name for name in schema if wanted.needs(name)]
-    for start, end in growing_parts(runs.num_rows) if wanted.rows is not None else _whole(runs.num_rows):
+    columns = [name for name in schema if request.needs(name)]
+    for start, end in growing_parts(runs.num_rows) if request.limit is not None else _whole(runs.num_rows):
         part = runs.slice(start, end - start)
         labels = {"project": part.column("project"), kind.value: part.column(kind.label_column)}
         texts = {name: pl.Series(name, values, dtype=pl.String) for name, values in labels.items()}

@@ -15,11 +15,10 @@ from neptune_frames.frames.lazy_narrowing import (
     growing_parts,
     narrowed_attributes,
     narrowed_containers,
-    nothing,
     selects_nothing,
 )
 from neptune_frames.frames.lazy_predicates import Predicate
-from neptune_frames.frames.lazy_source import MOST_ROWS, Plan, Wanted, scan_frames
+from neptune_frames.frames.lazy_source import MOST_ROWS, ScanPlan, ScanRequest, scan_frames
 from neptune_frames.frames.metrics_long import LongLayout
 from neptune_frames.frames.metrics_points import read_points
 from neptune_frames.frames.questions import MetricsQuestion, Narrowing, float_points, series_keys
@@ -55,18 +54,16 @@ def scan_metrics(source: Source, question: MetricsQuestion) -> pl.LazyFrame:
     )
 
 
-def _plan(source: Source, question: MetricsQuestion, wanted: Wanted) -> Plan:
-    predicate = Predicate(wanted.predicate)
-    if predicate.holds_nowhere():
-        return nothing()
-    asked, words = narrowed_question(question, predicate, wanted)
-    options = replace(asked.options, include_values=wanted.needs("value"))
+def _plan(source: Source, question: MetricsQuestion, request: ScanRequest) -> ScanPlan:
+    predicate = Predicate(request.predicate)
+    asked, words = narrowed_question(question, predicate, request)
+    options = replace(asked.options, include_values=request.needs("value"))
     asked = replace(asked, attributes=_known_by_name(asked.attributes), options=options)
     narrowing = NeededNames(question.containers.kind, predicate)
-    return Plan(
-        partial(_frames, source, asked, narrowing, wanted),
-        asked=(*words, *narrowing.words),
-        after=predicate.unused(),
+    return ScanPlan(
+        partial(_frames, source, asked, narrowing, request),
+        pushed=(*words, *narrowing.words),
+        residual=predicate.unused(),
         attributes=partial(_attribute_names, source, asked, narrowing),
     )
 
@@ -84,15 +81,17 @@ def _texts(names: Sequence[str]) -> pa.Array:
     return pa.array(names, pa.string())
 
 
-def _frames(source: Source, question: MetricsQuestion, narrowing: Narrowing, wanted: Wanted) -> Iterator[pl.DataFrame]:
+def _frames(
+    source: Source, question: MetricsQuestion, narrowing: Narrowing, request: ScanRequest
+) -> Iterator[pl.DataFrame]:
     options = question.options
     if selects_nothing(question):
         return
     keys = series_keys(source, question, narrowing)
     layout = LongLayout(keys.runs, keys.attributes, options)
-    for part in parts_of(keys, wanted.rows):
+    for part in parts_of(keys, request.limit):
         for block in read_points(float_points(source, part, options), MOST_ROWS):
-            yield layout.frame(block, wanted.columns)
+            yield layout.frame(block, request.projection)
 
 
 def parts_of(keys: SeriesKeys, rows: int | None) -> Iterator[SeriesKeys]:
@@ -106,17 +105,19 @@ def parts_of(keys: SeriesKeys, rows: int | None) -> Iterator[SeriesKeys]:
 
 
 def narrowed_question(
-    question: MetricsQuestion, predicate: Predicate, wanted: Wanted
+    question: MetricsQuestion, predicate: Predicate, request: ScanRequest
 ) -> tuple[MetricsQuestion, list[str]]:
     """The question about series, narrowed to what a query needs, and that in words."""
     containers, of_runs = narrowed_containers(question.containers, predicate)
     attributes, of_names = narrowed_attributes(question.attributes, predicate)
-    options, of_points = narrowed_options(question.options, predicate, wanted)
+    options, of_points = narrowed_options(question.options, predicate, request)
     asked = replace(question, containers=containers, attributes=attributes, options=options)
     return asked, [*of_runs, *of_names, *of_points]
 
 
-def narrowed_options(options: SeriesOptions, predicate: Predicate, wanted: Wanted) -> tuple[SeriesOptions, list[str]]:
+def narrowed_options(
+    options: SeriesOptions, predicate: Predicate, request: ScanRequest
+) -> tuple[SeriesOptions, list[str]]:
     """The options, without points and timestamps that the query does not need, and that in words.
 
     With a tail limit only the lower bound of a condition on steps is used: the last n points at or after
@@ -129,7 +130,7 @@ def narrowed_options(options: SeriesOptions, predicate: Predicate, wanted: Wante
     start, end = options.step_range
     start = max((bound for bound in (start, low) if bound is not None), default=None)
     end = min((bound for bound in (end, high) if bound is not None), default=None)
-    time = options.include_time and wanted.needs(POINT_TIME.name)
+    time = options.include_time and request.needs(POINT_TIME.name)
     times = predicate.time_range(POINT_TIME.name) if time and options.tail_limit is None else options.time_range
     words = []
     if (low, high) != (None, None):
@@ -138,9 +139,9 @@ def narrowed_options(options: SeriesOptions, predicate: Predicate, wanted: Wante
         words.append(f"times {_instant(times[0])} to {_instant(times[1])} (in archives)")
     if options.include_time and not time:
         words.append("no timestamps")
-    if wanted.rows is not None:
-        words.append(f"the first {wanted.rows} points")
-    narrowed = replace(options, step_range=(start, end), include_time=time, time_range=times, head_limit=wanted.rows)
+    if request.limit is not None:
+        words.append(f"the first {request.limit} points")
+    narrowed = replace(options, step_range=(start, end), include_time=time, time_range=times, head_limit=request.limit)
     return narrowed, words
 
 

@@ -9,7 +9,6 @@ import polars as pl
 import pyarrow as pa
 
 from neptune_frames.frames.lazy_predicates import ColumnConditions, Predicate
-from neptune_frames.frames.lazy_source import Plan
 from neptune_frames.frames.questions import Containers, MetricsQuestion, Narrowing
 from neptune_frames.query.expressions import And, Expression, Operand
 from neptune_frames.query.rendering import render, shortened
@@ -30,7 +29,7 @@ def label_operand(kind: ContainerKind) -> Mapping[str, Operand]:
     return {kind.value: IDENTITIES[kind.value]}
 
 
-def both(one: Expression | None, other: Expression | None) -> Expression | None:
+def conjunction(one: Expression | None, other: Expression | None) -> Expression | None:
     """A filter that asks for both; None asks for nothing."""
     if one is None or other is None:
         return one or other
@@ -42,12 +41,12 @@ def narrowed_containers(containers: Containers, predicate: Predicate) -> tuple[C
     kind = containers.kind
     also = predicate.run_filter(label_operand(kind))
     if also is None:
-        return containers, containers.words()
+        return containers, containers.describe()
     labels, names = predicate.equal_texts(kind.value), containers.names
     if names is not None and labels is not None:
         names = tuple(name for name in names if name in labels)
-    narrower = replace(containers, filter=both(containers.filter, also), names=names)
-    return narrower, [*containers.words(), filter_words(also)]
+    narrower = replace(containers, filter=conjunction(containers.filter, also), names=names)
+    return narrower, [*containers.describe(), describe_filter(also)]
 
 
 def narrowed_attributes(selector: AttributeSelector, predicate: Predicate) -> tuple[AttributeSelector, list[str]]:
@@ -70,14 +69,9 @@ def of_types(selector: AttributeSelector, types: Collection[str]) -> AttributeSe
     return replace(selector, alternatives=tuple(each for each in alternatives if each.types))
 
 
-def filter_words(expression: Expression) -> str:
+def describe_filter(expression: Expression) -> str:
     """A filter that travels with the search, in words."""
     return f"runs where {shortened(render(expression))}"
-
-
-def nothing() -> Plan:
-    """What is asked for a query that no row can satisfy."""
-    return Plan(tuple, asked=("nothing",), attributes=tuple)
 
 
 def selects_nothing(question: MetricsQuestion) -> bool:

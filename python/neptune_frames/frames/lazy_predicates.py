@@ -60,17 +60,6 @@ class Predicate:
         """The parts that say more than what was made of them."""
         return tuple(part for place, part in enumerate(self.parts) if place not in self._used)
 
-    def holds_nowhere(self) -> bool:
-        """Whether some part is the constant false, or null: so Polars writes ``is_in([])``.
-
-        Example:
-            >>> Predicate((pl.col("step") > 3) & pl.lit(False)).holds_nowhere()
-            True
-        """
-        constants = [pl.select(part).to_series() for part in self.parts if part.meta.is_literal()]
-        # A column of truth values is no constant.
-        return any(len(constant) == 1 and constant.item() is not True for constant in constants)
-
     def columns(self) -> set[str]:
         """Names of the columns that some part depends on."""
         return {name for condition in self._conditions for name in condition.columns}
@@ -201,6 +190,19 @@ class Predicate:
                 self._used.add(place)
             found.append((place, known))
         return found
+
+
+def is_never_true(predicate: pl.Expr | None) -> bool:
+    """Whether some conjunct is the constant false, or null: so Polars writes ``is_in([])``.
+
+    Example:
+        >>> is_never_true((pl.col("step") > 3) & pl.lit(False))
+        True
+    """
+    conjuncts = () if predicate is None else split(predicate, "And")
+    constants = [pl.select(each).to_series() for each in conjuncts if each.meta.is_literal()]
+    # A column of truth values is no constant.
+    return any(len(constant) == 1 and constant.item() is not True for constant in constants)
 
 
 class ColumnConditions:

@@ -13,9 +13,9 @@ import pyarrow as pa
 
 from neptune_frames import config
 from neptune_frames.errors import ConflictingAttributeTypes
-from neptune_frames.frames.lazy_narrowing import both, filter_words, label_operand, nothing
+from neptune_frames.frames.lazy_narrowing import conjunction, describe_filter, label_operand
 from neptune_frames.frames.lazy_predicates import Predicate
-from neptune_frames.frames.lazy_source import Plan, Wanted, scan_frames
+from neptune_frames.frames.lazy_source import ScanPlan, ScanRequest, scan_frames
 from neptune_frames.frames.polars_types import value_type
 from neptune_frames.frames.table import RunTable, TableQuestion
 from neptune_frames.query.attributes import KNOWN_TYPES
@@ -105,25 +105,23 @@ def _table_columns(
     return {name: named[name] for name in sorted(named)}
 
 
-def _plan(table: _Table, wanted: Wanted) -> Plan:
-    predicate = Predicate(wanted.predicate)
-    if predicate.holds_nowhere():
-        return nothing()
+def _plan(table: _Table, request: ScanRequest) -> ScanPlan:
+    predicate = Predicate(request.predicate)
     columns = table.columns
     used = predicate.columns() & columns.keys()
     operands = {name: Operand(columns[name].attribute, columns[name].type) for name in used}
     also = predicate.run_filter({**operands, **label_operand(table.query.kind)})
-    query = replace(table.query, filter=both(table.query.filter, also), limit=wanted.rows, statistics=False)
+    query = replace(table.query, filter=conjunction(table.query.filter, also), limit=request.limit, statistics=False)
     needed = columns
-    if wanted.columns is not None:
-        needed = {name: columns[name] for name in wanted.columns if name in columns}
-    words = [] if also is None else [filter_words(also)]
+    if request.projection is not None:
+        needed = {name: columns[name] for name in request.projection if name in columns}
+    words = [] if also is None else [describe_filter(also)]
     if len(needed) < len(columns):
         words.append(f"{len(needed)} of {len(columns)} attributes")
-    if wanted.rows is not None:
-        words.append(f"the first {wanted.rows} runs")
-    return Plan(
-        partial(_frames, replace(table, query=query, columns=needed)), asked=tuple(words), after=predicate.unused()
+    if request.limit is not None:
+        words.append(f"the first {request.limit} runs")
+    return ScanPlan(
+        partial(_frames, replace(table, query=query, columns=needed)), pushed=tuple(words), residual=predicate.unused()
     )
 
 

@@ -76,11 +76,11 @@ class MetricsResult:
 
     def long(self) -> pl.LazyFrame:
         """A row per point: project, label, attribute, step, value (and time, previews), made as it is read."""
-        from neptune_frames.frames.lazy_source import Plan, scan_frames
+        from neptune_frames.frames.lazy_source import ScanPlan, scan_frames
 
         layout = self._layout
         return scan_frames(
-            lambda wanted: Plan(lambda: (layout.frame(block, wanted.columns) for block in self._blocks)),
+            lambda request: ScanPlan(lambda: (layout.frame(block, request.projection) for block in self._blocks)),
             schema=layout.schema(self._options),
             name="METRICS",
             detail=f"{len(self):,} points in memory",
