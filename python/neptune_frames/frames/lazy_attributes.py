@@ -13,12 +13,13 @@ import pyarrow as pa
 from neptune_frames.frames.lazy_narrowing import (
     NeededNames,
     growing_parts,
+    label_operand,
     narrowed_attributes,
     narrowed_containers,
+    narrowed_types,
     no_names,
-    of_types,
 )
-from neptune_frames.frames.lazy_predicates import Predicate
+from neptune_frames.frames.lazy_predicates import PushdownRules, analyse
 from neptune_frames.frames.lazy_source import ScanPlan, ScanRequest, scan_frames
 from neptune_frames.frames.metrics_long import name_columns
 from neptune_frames.frames.polars_types import value_type
@@ -98,28 +99,30 @@ def attributes_schema(kind: ContainerKind) -> pl.Schema:
 
 
 def _plan(source: Source, question: AttributesQuestion, request: ScanRequest) -> ScanPlan:
-    predicate = Predicate(request.predicate)
-    containers, of_runs = narrowed_containers(question.containers, predicate)
-    attributes, of_names = narrowed_attributes(question.attributes, predicate)
-    narrowing = NeededNames(question.containers.kind, predicate, attributes=False)
-    types = _needed_types(predicate)
-    words = [*of_runs, *of_names, *narrowing.words]
-    if len(types) < len(KNOWN_TYPES):
-        words.append(f"types {', '.join(types) or 'none'}")
-    if request.limit is not None:
-        words.append(f"the first {request.limit} values")
-    asked = replace(question, containers=containers, attributes=of_types(attributes, types))
+    kind = question.containers.kind
+    pushdown = analyse(request.predicate, _rules(kind))
+    containers, of_runs = narrowed_containers(question.containers, pushdown)
+    attributes, of_names = narrowed_attributes(question.attributes, pushdown)
+    attributes, of_types = narrowed_types(attributes, pushdown)
+    narrowing = NeededNames(kind, pushdown)
+    asked = replace(question, containers=containers, attributes=attributes)
     return ScanPlan(
-        partial(_frames, source, asked, narrowing, request), pushed=tuple(words), residual=predicate.unused()
+        partial(_frames, source, asked, narrowing, request),
+        pushed=(*of_runs, *of_names, *narrowing.describe(), *of_types, *request.described_limit("values")),
+        residual=pushdown.residual,
     )
 
 
-def _needed_types(predicate: Predicate) -> list[str]:
-    """Types of which some value may satisfy the predicate."""
-    types = pl.DataFrame({"type": KNOWN_TYPES}, schema={"type": pl.String})
-    kept = predicate.about(["type"]).keep(types)["type"].to_list()
-    possible = predicate.kinds(_TYPES_WITH)
-    return [kind for kind in kept if possible is None or kind in possible]
+def _rules(kind: ContainerKind) -> PushdownRules:
+    return PushdownRules(
+        searched=label_operand(kind),
+        label=kind.value,
+        name="attribute",
+        type="type",
+        types=KNOWN_TYPES,
+        types_with=_TYPES_WITH,
+        found_with_runs=("project", kind.value),
+    )
 
 
 def _frames(

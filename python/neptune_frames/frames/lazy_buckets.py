@@ -10,7 +10,7 @@ import polars as pl
 import pyarrow as pa
 
 from neptune_frames.frames.buckets import fetch_buckets
-from neptune_frames.frames.lazy_predicates import Predicate
+from neptune_frames.frames.lazy_predicates import PushdownRules, analyse
 from neptune_frames.frames.lazy_source import ScanPlan, ScanRequest, scan_frames
 from neptune_frames.frames.metrics_long import name_columns
 from neptune_frames.frames.polars_types import polars_type
@@ -49,11 +49,10 @@ def buckets_schema(kind: ContainerKind) -> pl.Schema:
 
 
 def _plan(source: Source, question: MetricsQuestion, limit: int, request: ScanRequest) -> ScanPlan:
-    predicate = Predicate(request.predicate)
     return ScanPlan(
         partial(_frames, source, question, limit),
         pushed=(*question.containers.describe(), "all series, since they share their buckets"),
-        residual=predicate.parts,
+        residual=analyse(request.predicate, PushdownRules()).residual,
     )
 
 

@@ -13,22 +13,21 @@ import pyarrow as pa
 from neptune_frames.frames.lazy_narrowing import (
     NeededNames,
     growing_parts,
-    narrowed_attributes,
-    narrowed_containers,
+    narrowed_series,
     selects_nothing,
+    series_rules,
 )
-from neptune_frames.frames.lazy_predicates import Predicate
+from neptune_frames.frames.lazy_predicates import analyse
 from neptune_frames.frames.lazy_source import MOST_ROWS, ScanPlan, ScanRequest, scan_frames
 from neptune_frames.frames.metrics_long import LongLayout
 from neptune_frames.frames.metrics_points import read_points
 from neptune_frames.frames.questions import MetricsQuestion, Narrowing, float_points, series_keys
 from neptune_frames.query.selection import AttributeSelector
 from neptune_frames.query.selectors import match_names
-from neptune_frames.schemas import POINT_TIME
+from neptune_frames.query.terms import MOST_ALTERNATIVES
 from neptune_frames.sources.base import SeriesKeys
 
 if TYPE_CHECKING:
-    from neptune_frames.query.selection import SeriesOptions
     from neptune_frames.sources.base import Source
 
 
@@ -55,15 +54,18 @@ def scan_metrics(source: Source, question: MetricsQuestion) -> pl.LazyFrame:
 
 
 def _plan(source: Source, question: MetricsQuestion, request: ScanRequest) -> ScanPlan:
-    predicate = Predicate(request.predicate)
-    asked, words = narrowed_question(question, predicate, request)
+    pushdown = analyse(request.predicate, series_rules(question.containers.kind))
+    asked, pushed = narrowed_series(question, pushdown, request)
+    attributes = asked.attributes
+    if pushdown.names is None or len(pushdown.names) <= MOST_ALTERNATIVES:
+        attributes = _known_by_name(attributes)
     options = replace(asked.options, include_values=request.needs("value"))
-    asked = replace(asked, attributes=_known_by_name(asked.attributes), options=options)
-    narrowing = NeededNames(question.containers.kind, predicate)
+    asked = replace(asked, attributes=attributes, options=options)
+    narrowing = NeededNames(question.containers.kind, pushdown)
     return ScanPlan(
         partial(_frames, source, asked, narrowing, request),
-        pushed=(*words, *narrowing.words),
-        residual=predicate.unused(),
+        pushed=(*pushed, *narrowing.describe()),
+        residual=pushdown.residual,
         attributes=partial(_attribute_names, source, asked, narrowing),
     )
 
@@ -102,51 +104,6 @@ def parts_of(keys: SeriesKeys, rows: int | None) -> Iterator[SeriesKeys]:
     runs, attributes = keys.positions()
     for start, end in growing_parts(len(keys)):
         yield SeriesKeys(keys.runs, keys.attributes, (runs[start:end], attributes[start:end]))
-
-
-def narrowed_question(
-    question: MetricsQuestion, predicate: Predicate, request: ScanRequest
-) -> tuple[MetricsQuestion, list[str]]:
-    """The question about series, narrowed to what a query needs, and that in words."""
-    containers, of_runs = narrowed_containers(question.containers, predicate)
-    attributes, of_names = narrowed_attributes(question.attributes, predicate)
-    options, of_points = narrowed_options(question.options, predicate, request)
-    asked = replace(question, containers=containers, attributes=attributes, options=options)
-    return asked, [*of_runs, *of_names, *of_points]
-
-
-def narrowed_options(
-    options: SeriesOptions, predicate: Predicate, request: ScanRequest
-) -> tuple[SeriesOptions, list[str]]:
-    """The options, without points and timestamps that the query does not need, and that in words.
-
-    With a tail limit only the lower bound of a condition on steps is used: the last n points at or after
-    a step are those of the last n points that are at or after it, but before a step there are others. A condition
-    on times is not used then: time may run against the steps.
-    """
-    low, high = predicate.step_range()
-    if options.tail_limit is not None:
-        high = None
-    start, end = options.step_range
-    start = max((bound for bound in (start, low) if bound is not None), default=None)
-    end = min((bound for bound in (end, high) if bound is not None), default=None)
-    time = options.include_time and request.needs(POINT_TIME.name)
-    times = predicate.time_range(POINT_TIME.name) if time and options.tail_limit is None else options.time_range
-    words = []
-    if (low, high) != (None, None):
-        words.append(f"steps {'...' if start is None else start} to {'...' if end is None else end}")
-    if times != (None, None):
-        words.append(f"times {_instant(times[0])} to {_instant(times[1])} (in archives)")
-    if options.include_time and not time:
-        words.append("no timestamps")
-    if request.limit is not None:
-        words.append(f"the first {request.limit} points")
-    narrowed = replace(options, step_range=(start, end), include_time=time, time_range=times, head_limit=request.limit)
-    return narrowed, words
-
-
-def _instant(milliseconds: int | None) -> str:
-    return "..." if milliseconds is None else str(pl.select(pl.lit(milliseconds).cast(pl.Datetime("ms"))).item())
 
 
 def _known_by_name(selector: AttributeSelector) -> AttributeSelector:

@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING
 
 import polars as pl
 
-from neptune_frames.frames.lazy_narrowing import IDENTITIES, conjunction, describe_filter
-from neptune_frames.frames.lazy_predicates import Predicate
+from neptune_frames.frames.lazy_narrowing import IDENTITIES, narrowed_containers
+from neptune_frames.frames.lazy_predicates import PushdownRules, analyse
 from neptune_frames.frames.lazy_source import ScanPlan, ScanRequest, scan_frames
 from neptune_frames.frames.questions import Containers, run_query
 from neptune_frames.query.selection import ContainerKind
@@ -50,16 +50,12 @@ def _columns(kind: ContainerKind) -> dict[str, str]:
 
 
 def _plan(source: Source, question: RunsQuestion, request: ScanRequest) -> ScanPlan:
-    predicate = Predicate(request.predicate)
-    also = predicate.run_filter(IDENTITIES)
-    containers = replace(question.containers, filter=conjunction(question.containers.filter, also))
-    words = [*containers.describe(), *([] if also is None else [describe_filter(also)])]
-    if request.limit is not None:
-        words.append(f"the first {request.limit} runs")
+    pushdown = analyse(request.predicate, PushdownRules(searched=IDENTITIES))
+    containers, of_runs = narrowed_containers(question.containers, pushdown)
     return ScanPlan(
         partial(_frames, source, replace(question, containers=containers), request.limit),
-        pushed=tuple(words),
-        residual=predicate.unused(),
+        pushed=(*of_runs, *request.described_limit("runs")),
+        residual=pushdown.residual,
     )
 
 

@@ -59,6 +59,10 @@ class ScanRequest:
         """Whether the query needs a column."""
         return self.projection is None or column in self.projection
 
+    def described_limit(self, rows: str) -> list[str]:
+        """What a plan says of the row limit."""
+        return [] if self.limit is None else [f"the first {self.limit} {rows}"]
+
 
 @dataclass(frozen=True)
 class ScanPlan:

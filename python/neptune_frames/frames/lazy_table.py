@@ -13,13 +13,13 @@ import pyarrow as pa
 
 from neptune_frames import config
 from neptune_frames.errors import ConflictingAttributeTypes
-from neptune_frames.frames.lazy_narrowing import conjunction, describe_filter, label_operand
-from neptune_frames.frames.lazy_predicates import Predicate
+from neptune_frames.frames.lazy_narrowing import described_search, label_operand
+from neptune_frames.frames.lazy_predicates import PushdownRules, analyse
 from neptune_frames.frames.lazy_source import ScanPlan, ScanRequest, scan_frames
 from neptune_frames.frames.polars_types import value_type
 from neptune_frames.frames.table import RunTable, TableQuestion
 from neptune_frames.query.attributes import KNOWN_TYPES
-from neptune_frames.query.expressions import Operand
+from neptune_frames.query.expressions import Operand, conjunction
 from neptune_frames.query.selection import AttributeAlternative, AttributeSelector, ContainerKind, RunQuery
 
 if TYPE_CHECKING:
@@ -106,22 +106,19 @@ def _table_columns(
 
 
 def _plan(table: _Table, request: ScanRequest) -> ScanPlan:
-    predicate = Predicate(request.predicate)
-    columns = table.columns
-    used = predicate.columns() & columns.keys()
+    columns, query = table.columns, table.query
+    used = columns.keys() & (() if request.predicate is None else request.predicate.meta.root_names())
     operands = {name: Operand(columns[name].attribute, columns[name].type) for name in used}
-    also = predicate.run_filter({**operands, **label_operand(table.query.kind)})
-    query = replace(table.query, filter=conjunction(table.query.filter, also), limit=request.limit, statistics=False)
+    pushdown = analyse(request.predicate, PushdownRules(searched={**operands, **label_operand(query.kind)}))
     needed = columns
     if request.projection is not None:
         needed = {name: columns[name] for name in request.projection if name in columns}
-    words = [] if also is None else [describe_filter(also)]
-    if len(needed) < len(columns):
-        words.append(f"{len(needed)} of {len(columns)} attributes")
-    if request.limit is not None:
-        words.append(f"the first {request.limit} runs")
+    of_columns = [f"{len(needed)} of {len(columns)} attributes"] if len(needed) < len(columns) else []
+    query = replace(query, filter=conjunction(query.filter, pushdown.run_filter), limit=request.limit, statistics=False)
     return ScanPlan(
-        partial(_frames, replace(table, query=query, columns=needed)), pushed=tuple(words), residual=predicate.unused()
+        partial(_frames, replace(table, query=query, columns=needed)),
+        pushed=(*described_search(pushdown.run_filter), *of_columns, *request.described_limit("runs")),
+        residual=pushdown.residual,
     )
 
 

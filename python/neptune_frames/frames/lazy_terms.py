@@ -6,9 +6,9 @@ gives no term. Whoever uses terms still applies the whole predicate to the rows.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator
 from functools import cached_property
-from typing import Any, TypeVar
+from typing import Any
 
 import msgspec
 import polars as pl
@@ -29,8 +29,6 @@ _MOST_LEVELS = 50
 #: Kinds of nodes that constants are made of, and functions among them whose results Polars does not know either.
 _CONSTANT_NODES = frozenset(("Literal", "Alias", "Cast", "BinaryExpr", "Ternary", "Function"))
 _OPAQUE_FUNCTIONS = frozenset(("FfiPlugin", "Random"))
-
-Known = TypeVar("Known")
 
 
 class Condition:
@@ -68,35 +66,6 @@ class Condition:
             return self.expression.meta.is_row_separable()
         except pl.exceptions.PolarsError:  # a Python function, whose result only a frame can tell
             return False
-
-    def known(
-        self,
-        of: Callable[[Condition], Known | None],
-        all_of: Callable[[Sequence[Known]], Known],
-        any_of: Callable[[Sequence[Known]], Known | None],
-    ) -> Known | None:
-        """What is known of the rows that satisfy it; None is nothing.
-
-        Args:
-            of: What a condition says of the rows that satisfy it, without a look into its parts.
-            all_of: What is known where all of several things are.
-            any_of: What is known where one of them is, and nobody knows which; None where that is nothing.
-
-        Example:
-            >>> condition = Condition(((pl.col("a") == 1) & pl.col("b")) | (pl.col("a") == 3))
-            >>> equal = lambda each: {each.term.values[0]} if each.term and each.term.operator == "Eq" else None
-            >>> sorted(condition.known(equal, lambda sets: set.intersection(*sets), lambda sets: set.union(*sets)))
-            [1, 3]
-        """
-        told = of(self)
-        if told is not None or self.operator is None:
-            return told
-        found = [part.known(of, all_of, any_of) for part in self.parts]
-        understood = [each for each in found if each is not None]
-        # One alternative that says nothing lets every row through.
-        if not understood or (self.operator == "Or" and len(understood) < len(found)):
-            return None
-        return all_of(understood) if self.operator == "And" else any_of(understood)
 
 
 def term(expression: pl.Expr) -> Term | None:

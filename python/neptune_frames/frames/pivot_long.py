@@ -15,7 +15,7 @@ import polars as pl
 import pyarrow as pa
 
 from neptune_frames.frames.lazy_explain import asked_of_sources
-from neptune_frames.frames.lazy_predicates import Predicate
+from neptune_frames.frames.lazy_predicates import conditions_on
 from neptune_frames.frames.lazy_source import ScanPlan, ScanRequest, scan_frames
 from neptune_frames.frames.long_frame import ATTRIBUTE, POINT_DETAILS, VALUE, LongFrame, as_names
 from neptune_frames.frames.metrics_points import PointBlock
@@ -152,11 +152,10 @@ class _Wide:
 
     def plan(self, request: ScanRequest) -> ScanPlan:
         """What becomes of a query: its conditions on rows are conditions on the long frame too."""
-        predicate = Predicate(request.predicate)
-        on_rows = predicate.about((*self.keys, STEP.name)).parts
+        on_rows, residual = conditions_on(request.predicate, (*self.keys, STEP.name))
         shown = [name for name in self.columns if request.needs(name)]
         points = self._points(on_rows, self.values if shown else ())
-        return ScanPlan(lambda: self._frames(points, shown), tuple(asked_of_sources(points)), predicate.unused())
+        return ScanPlan(lambda: self._frames(points, shown), tuple(asked_of_sources(points)), residual)
 
     def _points(self, conditions: Sequence[pl.Expr], values: Sequence[str]) -> pl.LazyFrame:
         """The points that are needed. Text takes 16 bytes a point, so it becomes categories, which take 4."""

@@ -30,6 +30,7 @@ from neptune_frames.query.expressions import (
 )
 from neptune_frames.query.extended_regex import check_regex
 from neptune_frames.query.filters import literal_text, one_of
+from neptune_frames.query.selection import NamePattern
 
 #: More alternatives than this make a query that servers may refuse.
 MOST_ALTERNATIVES = 1000
@@ -161,6 +162,12 @@ def _texts(term: Term, operand: Operand) -> Expression | None:
         return _one_of(term, operand, texts)
     pattern = pattern_of(term)
     return None if pattern is None else Matches(operand, pattern)
+
+
+def name_pattern_of(term: Term) -> NamePattern | None:
+    """The pattern of names that satisfy a term; None where there is none."""
+    pattern = pattern_of(term)
+    return None if pattern is None else NamePattern((pattern,))
 
 
 def pattern_of(term: Term) -> str | None:
