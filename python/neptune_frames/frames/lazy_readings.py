@@ -106,7 +106,10 @@ def searches(operands: Mapping[str, Operand]) -> Reading[Expression]:
         term = _term(condition, operands)
         return None if term is None else expression_of(term, operands[term.column])
 
-    return Reading(frozenset(operands), of, lambda parts: And(tuple(parts)), lambda parts: Or(tuple(parts)))
+    def is_exact(condition: Condition) -> bool:
+        return condition.term is not None and condition.term.operator != "IsSomeNumber"
+
+    return Reading(frozenset(operands), of, lambda parts: And(tuple(parts)), lambda parts: Or(tuple(parts)), is_exact)
 
 
 def equal_texts(column: str | None) -> Reading[frozenset[str]]:

@@ -7,17 +7,20 @@ gives no term. Whoever uses terms still applies the whole predicate to the rows.
 from __future__ import annotations
 
 from collections.abc import Iterator
+from datetime import date, datetime, timedelta, timezone
 from functools import cached_property
 from typing import Any
 
 import msgspec
 import polars as pl
 
-from neptune_frames.query.terms import Term
+from neptune_frames.query.terms import Term, negated
 
 _MIRRORED = {"Gt": "Lt", "Lt": "Gt", "GtEq": "LtEq", "LtEq": "GtEq", "Eq": "Eq", "NotEq": "NotEq"}
+_LOGICAL = {"LogicalAnd": "And", "LogicalOr": "Or"}
 _NOT_UNDERSTOOD = (
     pl.exceptions.PolarsError, msgspec.MsgspecError, ValueError, TypeError, KeyError, AttributeError, RecursionError,
+    OverflowError,
 )  # fmt: skip
 
 #: Integers up to here are floats too, so that comparing as floats changes nothing.
@@ -44,10 +47,10 @@ class Condition:
         self.expression = expression
         self.operator: str | None = None
         self.parts: tuple[Condition, ...] = ()
-        for operator in ("And", "Or") if levels else ():
-            operands = tuple(split(expression, operator))
-            if len(operands) > 1:
-                self.operator, self.parts = operator, tuple(Condition(each, levels - 1) for each in operands)
+        self._simple = _unfilled(expression)
+        if levels and (operator := _operator_of(self._simple)) is not None:
+            self.operator = operator
+            self.parts = tuple(Condition(each, levels - 1) for each in split(self._simple, operator))
 
     @cached_property
     def columns(self) -> frozenset[str]:
@@ -57,7 +60,7 @@ class Condition:
     @cached_property
     def term(self) -> Term | None:
         """See `term`; None where there are parts."""
-        return term(self.expression) if self.operator is None else None
+        return term(self._simple) if self.operator is None else None
 
     @cached_property
     def is_row_separable(self) -> bool:
@@ -81,8 +84,10 @@ def term(expression: pl.Expr) -> Term | None:
         kind, body = _node(expression)
         if kind == "Column":
             return Term(expression.meta.output_name(), "IsTrue")
-        if kind == "BinaryExpr" and body.op in _MIRRORED:
-            return _comparison(body.op, expression)
+        # Null is equal to no constant but null, which is not understood.
+        operator = "Eq" if body.op == "EqValidity" else body.op
+        if kind == "BinaryExpr" and operator in _MIRRORED:
+            return _comparison(operator, expression)
         return _function(body.function, expression) if kind == "Function" else None
     except _NOT_UNDERSTOOD:
         return None
@@ -98,22 +103,36 @@ def split(expression: pl.Expr, operator: str) -> Iterator[pl.Expr]:
     waiting = [expression]
     while waiting:
         current = waiting.pop()
-        if _is_binary(current, operator):
+        if _operator_of(current) == operator:
             waiting.extend(current.meta.pop())  # inputs come last first
         else:
             yield current
 
 
-def _is_binary(expression: pl.Expr, operator: str) -> bool:
-    # Put together again and compared: the JSON of every node of a long chain would hold all below it.
+def _operator_of(expression: pl.Expr) -> str | None:
+    """``And`` or ``Or``, if an expression is one."""
     operands = expression.meta.pop()
     if len(operands) != 2:
-        return False
+        return None
     right, left = operands
     try:
-        return expression.meta.eq(left & right if operator == "And" else left | right)
-    except pl.exceptions.PolarsError:
-        return False
+        # Put together again and compared: the JSON of every node of a long chain would hold all below it.
+        if expression.meta.eq(left & right):
+            return "And"
+        if expression.meta.eq(left | right):
+            return "Or"
+        # What Polars makes of `any_horizontal` and `all_horizontal` cannot be put together.
+        is_constant = not (left.meta.root_names() and right.meta.root_names())
+        return None if is_constant else _LOGICAL.get(_node(expression)[1].op)
+    except _NOT_UNDERSTOOD:
+        return None
+
+
+def _unfilled(condition: pl.Expr) -> pl.Expr:
+    """The condition without a last ``fill_null(False)``, which changes nothing for a filter."""
+    operands = condition.meta.pop()
+    is_filled = len(operands) == 2 and condition.meta.eq(operands[1].fill_null(False))
+    return operands[1] if is_filled else condition
 
 
 def _comparison(operator: str, expression: pl.Expr) -> Term | None:
@@ -123,8 +142,27 @@ def _comparison(operator: str, expression: pl.Expr) -> Term | None:
     if not _is_constant(right):
         return None
     value = _value(right)
+    if value is not None and (days := _under_date(left)) is not None:
+        return _on_days(days.meta.output_name(), operator, value)
     column = left if left.meta.is_column() else _uncast(left, value)
     return None if column is None or value is None else Term(column.meta.output_name(), operator, (value,))
+
+
+def _under_date(expression: pl.Expr) -> pl.Expr | None:
+    """The column of times of which an expression is the date."""
+    operands = expression.meta.pop()
+    is_date = len(operands) == 1 and operands[0].meta.is_column() and expression.meta.eq(operands[0].dt.date())
+    return operands[0] if is_date else None
+
+
+def _on_days(column: str, operator: str, day: date) -> Term | None:
+    """A comparison of dates as one of times, which our columns have in UTC and milliseconds."""
+    start = datetime(day.year, day.month, day.day, tzinfo=timezone.utc)
+    last = start + timedelta(days=1, milliseconds=-1)
+    if operator == "Eq":
+        return Term(column, "IsBetween", (start, last))
+    bound = {"Lt": start, "GtEq": start, "LtEq": last, "Gt": last}.get(operator)
+    return None if bound is None else Term(column, operator, (bound,))
 
 
 def _is_constant(expression: pl.Expr) -> bool:
@@ -165,21 +203,27 @@ def _uncast(expression: pl.Expr, value: Any) -> pl.Expr | None:
 
 def _function(function: dict[str, Any], expression: pl.Expr) -> Term | None:
     *constants, column = expression.meta.pop()
+    ((family, detail),) = function.items()
+    if detail == "Not" and not column.meta.is_column():
+        return negated(term(column))
     if not column.meta.is_column() or not all(map(_is_constant, constants)):
         return None
-    ((family, detail),) = function.items()
     operator = _operator(family, detail)
     if operator is None:
         return None
     values = tuple(map(_value, reversed(constants)))
     if operator == "IsIn":
-        values = tuple(values[0].to_list())
+        values = tuple(values[0].drop_nulls().to_list())  # null is in no list
     return None if None in values else Term(column.meta.output_name(), operator, values)
 
 
 _PLAIN_FUNCTIONS = {
     ("Boolean", "Not"): "IsFalse",
     ("Boolean", "IsNotNull"): "IsNotNull",
+    ("Boolean", "IsNotNan"): "IsSomeNumber",
+    ("Boolean", "IsNan"): "IsSomeNumber",
+    ("Boolean", "IsFinite"): "IsSomeNumber",
+    ("Boolean", "IsInfinite"): "IsSomeNumber",
     ("StringExpr", "StartsWith"): "StartsWith",
     ("StringExpr", "EndsWith"): "EndsWith",
 }
