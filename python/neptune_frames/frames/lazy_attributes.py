@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from functools import partial
 from typing import TYPE_CHECKING
@@ -12,12 +12,12 @@ import pyarrow as pa
 
 from neptune_frames.frames.lazy_narrowing import (
     NeededNames,
-    growing_parts,
     label_operand,
     narrowed_attributes,
     narrowed_containers,
     narrowed_types,
     no_names,
+    parts_to_read,
 )
 from neptune_frames.frames.lazy_predicates import PushdownRules, analyse
 from neptune_frames.frames.lazy_source import ScanPlan, ScanRequest, scan_frames
@@ -134,17 +134,13 @@ def _frames(
     runs = narrowing.runs(find_runs(source, question.project, question.containers))
     schema = attributes_schema(kind)
     columns = [name for name in schema if request.needs(name)]
-    for start, end in growing_parts(runs.num_rows) if request.limit is not None else _whole(runs.num_rows):
+    for start, end in parts_to_read(runs.num_rows, request.limit):
         part = runs.slice(start, end - start)
         labels = {"project": part.column("project"), kind.value: part.column(kind.label_column)}
         texts = {name: pl.Series(name, values, dtype=pl.String) for name, values in labels.items()}
         for attribute_type, batch in source.values(part, question.attributes):
             if batch.num_rows and attribute_type in VALUE_COLUMNS:
                 yield _frame(attribute_type, batch, texts, {name: schema[name] for name in columns})
-
-
-def _whole(count: int) -> Iterable[tuple[int, int]]:
-    return [(0, count)] if count else []
 
 
 def _frame(

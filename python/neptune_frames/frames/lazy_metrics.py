@@ -12,8 +12,8 @@ import pyarrow as pa
 
 from neptune_frames.frames.lazy_narrowing import (
     NeededNames,
-    growing_parts,
     narrowed_series,
+    parts_to_read,
     selects_nothing,
     series_rules,
 )
@@ -75,12 +75,9 @@ def _attribute_names(source: Source, question: MetricsQuestion, narrowing: Narro
     if selects_nothing(question):
         return ()
     names = question.attributes.plain_names
-    found = series_keys(source, question, narrowing).attributes if names is None else _texts(names)
-    return sorted(narrowing.attributes(found).to_pylist())
-
-
-def _texts(names: Sequence[str]) -> pa.Array:
-    return pa.array(names, pa.string())
+    if names is None:
+        return sorted(series_keys(source, question, narrowing).attributes.to_pylist())
+    return sorted(narrowing.attributes(pa.array(names, pa.string())).to_pylist())
 
 
 def _frames(
@@ -96,13 +93,13 @@ def _frames(
             yield layout.frame(block, request.projection)
 
 
-def parts_of(keys: SeriesKeys, rows: int | None) -> Iterator[SeriesKeys]:
-    """All series at once; under a row limit a few first, which may be enough."""
-    if rows is None:
+def parts_of(keys: SeriesKeys, limit: int | None) -> Iterator[SeriesKeys]:
+    """The series that are asked for at a time."""
+    if limit is None:
         yield keys
         return
     runs, attributes = keys.positions()
-    for start, end in growing_parts(len(keys)):
+    for start, end in parts_to_read(len(keys), limit):
         yield SeriesKeys(keys.runs, keys.attributes, (runs[start:end], attributes[start:end]))
 
 

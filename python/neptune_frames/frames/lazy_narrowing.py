@@ -176,14 +176,15 @@ def _kept(found: Mapping[str, pa.Array | pa.ChunkedArray], conditions: Sequence[
     return pa.array(rows["place of the row"].to_numpy())
 
 
-def growing_parts(count: int) -> Iterator[tuple[int, int]]:
-    """Bounds of parts of growing size: to read the first rows only, without many questions for many rows.
+def parts_to_read(count: int, limit: int | None) -> Iterator[tuple[int, int]]:
+    """Bounds of what is asked for at a time: all; under a row limit parts of growing size, of which the first few may
+    be enough.
 
     Example:
-        >>> list(growing_parts(30))
-        [(0, 1), (1, 5), (5, 21), (21, 30)]
+        >>> list(parts_to_read(30, None)), list(parts_to_read(30, 100))
+        ([(0, 30)], [(0, 1), (1, 5), (5, 21), (21, 30)])
     """
-    start, size = 0, 1
+    start, size = 0, count if limit is None else 1
     while start < count:
         yield start, min(start + size, count)
         start, size = start + size, 4 * size

@@ -22,65 +22,61 @@ from neptune_frames.query.selection import ANY_NAME, NamePattern
 from neptune_frames.query.terms import Term, any_pattern, expression_of, name_pattern_of
 
 Known = TypeVar("Known")
+#: What is known of the rows that satisfy a condition, and whether the condition says no more than that.
+Fact = tuple[Known, bool]
 Bounds = tuple[float, float]
 _ANYTHING: Bounds = (-math.inf, math.inf)
 
 
 @dataclass(frozen=True)
 class Reading(Generic[Known]):
-    """How conditions on some columns are read for one thing that a source can be asked by.
+    """How conditions are read for one thing that a source can be asked by.
 
     Attributes:
         columns: Conditions on none of these say nothing.
-        of: What a condition says of the rows that satisfy it, without a look into its parts; None is nothing.
+        of: What a condition says without a look into its parts; None is nothing.
         all_of: What is known where all of several things are.
-        any_of: What is known where one of them is, and nobody knows which; None where that is nothing.
-        is_exact: Whether a condition says no more than what was read from it.
-        any_is_exact: Whether alternatives say no more than `any_of` them.
+        any_of: What is known where one of them is, and nobody knows which; None is nothing.
     """
 
     columns: frozenset[str]
-    of: Callable[[Condition], Known | None]
+    of: Callable[[Condition], Fact[Known] | None]
     all_of: Callable[[Sequence[Known]], Known]
-    any_of: Callable[[Sequence[Known]], Known | None]
-    is_exact: Callable[[Condition], bool] = lambda condition: True
-    any_is_exact: Callable[[Sequence[Known]], bool] = lambda alternatives: True
+    any_of: Callable[[Sequence[Known]], Fact[Known] | None]
 
 
 @dataclass(frozen=True)
 class Found(Generic[Known]):
-    """What was read, by the place of the conjunct, and the places of conjuncts that say no more than that."""
+    """What was read, by the place of the conjunct."""
 
-    by_place: Mapping[int, Known]
-    exact: frozenset[int]
+    facts: Mapping[int, Fact[Known]]
 
     @property
     def values(self) -> tuple[Known, ...]:
-        return tuple(self.by_place.values())
+        return tuple(value for value, _ in self.facts.values())
+
+    @property
+    def exact(self) -> frozenset[int]:
+        """Places of the conjuncts that say no more."""
+        return frozenset(place for place, (_, is_exact) in self.facts.items() if is_exact)
 
     def beside(self, *others: Found[Any]) -> Iterator[Known]:
         """What was read from conjuncts of which the others have nothing."""
-        return (known for place, known in self.by_place.items() if not any(place in each.by_place for each in others))
+        return (value for place, (value, _) in self.facts.items() if not any(place in each.facts for each in others))
 
 
 def read(conjuncts: Sequence[Condition], reading: Reading[Known]) -> Found[Known]:
-    by_place: dict[int, Known] = {}
-    exact: set[int] = set()
-    for place, conjunct in enumerate(conjuncts):
-        fact = _fact(conjunct, reading)
-        if fact is not None:
-            by_place[place], is_exact = fact
-            exact.update([place] if is_exact else ())
-    return Found(by_place, frozenset(exact))
+    """What the conjuncts say, each by itself."""
+    facts = ((place, _fact(conjunct, reading)) for place, conjunct in enumerate(conjuncts))
+    return Found({place: fact for place, fact in facts if fact is not None})
 
 
-def _fact(condition: Condition, reading: Reading[Known]) -> tuple[Known, bool] | None:
-    """What is known of the rows that satisfy a condition, and whether it says no more; None is nothing."""
+def _fact(condition: Condition, reading: Reading[Known]) -> Fact[Known] | None:
     if condition.columns.isdisjoint(reading.columns):
         return None
-    known = reading.of(condition)
-    if known is not None or condition.operator is None:
-        return None if known is None else (known, reading.is_exact(condition))
+    fact = reading.of(condition)
+    if fact is not None or condition.operator is None:
+        return fact
     facts = [fact for part in condition.parts if (fact := _fact(part, reading)) is not None]
     is_complete = len(facts) == len(condition.parts)
     # One alternative that says nothing lets every row through.
@@ -89,59 +85,61 @@ def _fact(condition: Condition, reading: Reading[Known]) -> tuple[Known, bool] |
     values, is_exact = [value for value, _ in facts], is_complete and all(exact for _, exact in facts)
     if condition.operator == "And":
         return (reading.all_of(values) if len(values) > 1 else values[0]), is_exact
-    known = reading.any_of(values)
-    return None if known is None else (known, is_exact and reading.any_is_exact(values))
+    fact = reading.any_of(values)
+    return None if fact is None else (fact[0], fact[1] and is_exact)
 
 
-def _term(condition: Condition, columns: Collection[str]) -> Term | None:
-    """The term, if the condition is one, and about one of the columns."""
-    # The JSON of a condition on other columns, which may hold a long list, is not read.
-    return condition.term if len(condition.columns) == 1 and condition.columns <= set(columns) else None
+def _terms(
+    columns: Collection[str | None],
+    of: Callable[[Term], Fact[Known] | None],
+    all_of: Callable[[Sequence[Known]], Known],
+    any_of: Callable[[Sequence[Known]], Fact[Known] | None],
+) -> Reading[Known]:
+    """Reads terms on one of the columns."""
+    names = frozenset(column for column in columns if column is not None)
+
+    def of_condition(condition: Condition) -> Fact[Known] | None:
+        # The JSON of a condition on other columns, which may hold a long list, is not read.
+        term = condition.term if len(condition.columns) == 1 and condition.columns <= names else None
+        return None if term is None else of(term)
+
+    return Reading(names, of_condition, all_of, any_of)
 
 
 def searches(operands: Mapping[str, Operand]) -> Reading[Expression]:
     """Searches for runs."""
 
-    def of(condition: Condition) -> Expression | None:
-        term = _term(condition, operands)
-        return None if term is None else expression_of(term, operands[term.column])
+    def of(term: Term) -> Fact[Expression] | None:
+        expression = expression_of(term, operands[term.column])
+        return None if expression is None else (expression, term.operator != "IsSomeNumber")
 
-    def is_exact(condition: Condition) -> bool:
-        return condition.term is not None and condition.term.operator != "IsSomeNumber"
-
-    return Reading(frozenset(operands), of, lambda parts: And(tuple(parts)), lambda parts: Or(tuple(parts)), is_exact)
+    return _terms(operands, of, lambda parts: And(tuple(parts)), lambda parts: (Or(tuple(parts)), True))
 
 
 def equal_texts(column: str | None) -> Reading[frozenset[str]]:
     """Texts of which one is in the column."""
-    columns = _names(column)
 
-    def of(condition: Condition) -> frozenset[str] | None:
-        term = _term(condition, columns)
-        if term is None or term.operator not in ("Eq", "IsIn"):
-            return None
-        return frozenset(term.values) if all(isinstance(value, str) for value in term.values) else None
+    def of(term: Term) -> Fact[frozenset[str]] | None:
+        is_known = term.operator in ("Eq", "IsIn") and all(isinstance(value, str) for value in term.values)
+        return (frozenset(term.values), True) if is_known else None
 
-    return Reading(columns, of, intersection, _union)
+    return _terms([column], of, intersection, _union)
 
 
 def name_patterns(column: str | None) -> Reading[NamePattern]:
     """RE2 patterns that the text in the column matches, or does not."""
-    columns = _names(column)
 
-    def of(condition: Condition) -> NamePattern | None:
-        term = _term(condition, columns)
-        return None if term is None else name_pattern_of(term)
+    def of(term: Term) -> Fact[NamePattern] | None:
+        pattern = name_pattern_of(term)
+        return None if pattern is None else (pattern, True)
 
-    def any_of(alternatives: Sequence[NamePattern]) -> NamePattern | None:
+    def any_of(alternatives: Sequence[NamePattern]) -> Fact[NamePattern] | None:
         if not all(each.must_match for each in alternatives):
             return None
-        return NamePattern((any_pattern([each.must_match[0] for each in alternatives]),))
+        is_exact = all(len(each.must_match) == 1 and not each.must_not_match for each in alternatives)
+        return NamePattern((any_pattern([each.must_match[0] for each in alternatives]),)), is_exact
 
-    def is_single(alternatives: Sequence[NamePattern]) -> bool:
-        return all(len(each.must_match) == 1 and not each.must_not_match for each in alternatives)
-
-    return Reading(columns, of, all_patterns, any_of, any_is_exact=is_single)
+    return _terms([column], of, all_patterns, any_of)
 
 
 def all_patterns(patterns: Sequence[NamePattern]) -> NamePattern:
@@ -150,44 +148,30 @@ def all_patterns(patterns: Sequence[NamePattern]) -> NamePattern:
 
 def types_with(types: Mapping[str, frozenset[str]]) -> Reading[frozenset[str]]:
     """Types of which one is the row's: no row whose column is null satisfies a term."""
-
-    def of(condition: Condition) -> frozenset[str] | None:
-        term = _term(condition, types)
-        return None if term is None else types[term.column]
-
-    def is_exact(condition: Condition) -> bool:
-        return condition.term is not None and condition.term.operator == "IsNotNull"
-
-    return Reading(frozenset(types), of, intersection, _union, is_exact)
+    return _terms(types, lambda term: (types[term.column], term.operator == "IsNotNull"), intersection, _union)
 
 
 def bounds(column: str | None, within: Callable[[Any], Bounds | None]) -> Reading[Bounds]:
     """Bounds of the numbers in the column. What is no number itself is within two of them."""
-    columns = _names(column)
 
-    def of(condition: Condition) -> Bounds | None:
-        term = _term(condition, columns)
-        values = [within(value) for value in term.values] if term is not None else []
-        known = [bounds for bounds in values if bounds is not None]
-        if term is None or not known or len(known) < len(values):
+    def of(term: Term) -> Fact[Bounds] | None:
+        known = [bounds for value in term.values if (bounds := within(value)) is not None]
+        if not known or len(known) < len(term.values):
             return None
-        low, high = _hull(known)
+        low, high = (known[0][0], known[1][1]) if term.operator == "IsBetween" else _hull(known)
         if term.operator in ("Gt", "GtEq"):
-            return low, math.inf
+            return (low, math.inf), True
         if term.operator in ("Lt", "LtEq"):
-            return -math.inf, high
-        if term.operator == "IsBetween":
-            return known[0][0], known[1][1]
-        return (low, high) if term.operator in ("Eq", "IsIn") else None
+            return (-math.inf, high), True
+        if term.operator in ("Eq", "IsBetween", "IsIn"):
+            return (low, high), term.operator != "IsIn" or len(known) == 1
+        return None
 
-    def is_exact(condition: Condition) -> bool:
-        return condition.term is not None and (condition.term.operator != "IsIn" or len(condition.term.values) == 1)
-
-    def any_of(alternatives: Sequence[Bounds]) -> Bounds | None:
+    def any_of(alternatives: Sequence[Bounds]) -> Fact[Bounds] | None:
         hull = _hull(alternatives)
-        return None if hull == _ANYTHING else hull
+        return None if hull == _ANYTHING else (hull, False)
 
-    return Reading(columns, of, overlap, any_of, is_exact, any_is_exact=lambda alternatives: False)
+    return _terms([column], of, overlap, any_of)
 
 
 def overlap(bounds: Sequence[Bounds]) -> Bounds:
@@ -202,21 +186,18 @@ def _hull(bounds: Sequence[Bounds]) -> Bounds:
 
 def conditions(*columns: str | None) -> Reading[pl.Expr]:
     """Conditions that depend on these columns alone, row by row."""
-    names = _names(*columns)
+    names = frozenset(column for column in columns if column is not None)
 
-    def of(condition: Condition) -> pl.Expr | None:
-        return condition.expression if condition.columns <= names and condition.is_row_separable else None
+    def of(condition: Condition) -> Fact[pl.Expr] | None:
+        is_alone = condition.columns <= names and condition.is_row_separable
+        return (condition.expression, True) if is_alone else None
 
-    return Reading(names, of, lambda conditions: reduce(and_, conditions), lambda conditions: reduce(or_, conditions))
-
-
-def _names(*columns: str | None) -> frozenset[str]:
-    return frozenset(column for column in columns if column is not None)
+    return Reading(names, of, lambda parts: reduce(and_, parts), lambda parts: (reduce(or_, parts), True))
 
 
 def intersection(sets: Sequence[frozenset[str]]) -> frozenset[str]:
     return frozenset.intersection(*sets)
 
 
-def _union(sets: Sequence[frozenset[str]]) -> frozenset[str]:
-    return frozenset.union(*sets)
+def _union(sets: Sequence[frozenset[str]]) -> Fact[frozenset[str]]:
+    return frozenset.union(*sets), True

@@ -152,20 +152,6 @@ class Scan(LazyFrameResolver):
         """What the source will be asked for. Asks nothing."""
         return empty_plan() if is_never_true(request.predicate) else self.make_plan(request)
 
-    def read(
-        self, columns: list[str] | None, predicate: pl.Expr | None, limit: int | None, _batch_size: int | None
-    ) -> Iterator[pl.DataFrame]:
-        """The frames that Polars asks for, when the query runs."""
-        if limit == 0:
-            return
-        plan = self.plan(ScanRequest.of(columns, predicate, limit))
-        logger.info("%s %s%s", self.name, self.detail, plan)
-        made = _within(self.context.copy(), plan.frames)
-        # Under a row limit nothing is held back: the first rows may be all.
-        for frame in _obey(made if limit is not None else _even(made), columns, predicate, limit):
-            if frame.height:
-                yield frame
-
 
 @dataclass(frozen=True, eq=False)
 class Reader:
@@ -175,9 +161,17 @@ class Reader:
     plan: ScanPlan
 
     def __call__(
-        self, columns: list[str] | None, predicate: pl.Expr | None, limit: int | None, batch_size: int | None
+        self, columns: list[str] | None, predicate: pl.Expr | None, limit: int | None, _batch_size: int | None
     ) -> Iterator[pl.DataFrame]:
-        return self.scan.read(columns, predicate, limit, batch_size)
+        if limit == 0:
+            return
+        plan = self.scan.plan(ScanRequest.of(columns, predicate, limit))
+        logger.info("%s %s%s", self.scan.name, self.scan.detail, plan)
+        made = _within(self.scan.context.copy(), plan.frames)
+        # Under a row limit nothing is held back: the first rows may be all.
+        for frame in _obey(made if limit is not None else _even(made), columns, predicate, limit):
+            if frame.height:
+                yield frame
 
 
 def _is_serializable(predicate: pl.Expr) -> bool:
