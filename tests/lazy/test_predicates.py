@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from datetime import datetime, timedelta, timezone
+from datetime import date, datetime, timedelta, timezone
 from functools import reduce
 from itertools import permutations, product
 from operator import and_
 
 import polars as pl
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -98,3 +99,36 @@ def test_a_predicate_is_read_in_any_order() -> None:
     assert all(each.step_range == (3.0, None) and each.labels == {"a", "b"} for each in found)
     assert all(each.name_pattern == NamePattern(("loss$",)) and each.residual == () for each in found)
     assert all([str(tried) for tried in each.only_tried] == [str(conjuncts[1])] for each in found)
+
+
+@pytest.mark.parametrize("milliseconds", [10**15, 10**17, -(10**17)])
+def test_times_that_python_cannot_hold_are_not_understood(milliseconds: int) -> None:
+    """Making a datetime of one raises OverflowError, or panics in Polars."""
+    far = pl.Series([milliseconds]).cast(pl.Datetime("ms", "UTC"))
+    column = pl.col("timestamp")
+    for condition in (
+        column > pl.lit(milliseconds).cast(pl.Datetime("ms", "UTC")),
+        column > pl.lit(far),
+        column.is_in(far.implode()),
+        column.is_between(START, pl.lit(far)),
+        column.dt.date() < pl.lit(milliseconds // 10**9 * 4).cast(pl.Date),
+    ):
+        pushdown = analyse(condition, RULES)
+        assert pushdown.time_range == (None, None)
+        (residual,) = pushdown.residual
+        assert residual.meta.eq(condition)
+
+
+def test_dates_are_times() -> None:
+    day, first, last = date(2026, 1, 2), 1_767_312_000_000, 1_767_398_399_999
+    on = pl.col("timestamp").dt.date()
+    for condition, expected in [
+        (on == day, (first, last)),
+        (on < day, (None, first)),
+        (on <= day, (None, last)),
+        (on > day, (last, None)),
+        (on >= day, (first, None)),
+        (on != day, (None, None)),
+        (on == date.max, (253_402_214_400_000, 253_402_300_799_999)),
+    ]:
+        assert analyse(condition, RULES).time_range == expected

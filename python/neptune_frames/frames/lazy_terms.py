@@ -20,11 +20,12 @@ _MIRRORED = {"Gt": "Lt", "Lt": "Gt", "GtEq": "LtEq", "LtEq": "GtEq", "Eq": "Eq",
 _LOGICAL = {"LogicalAnd": "And", "LogicalOr": "Or"}
 _NOT_UNDERSTOOD = (
     pl.exceptions.PolarsError, msgspec.MsgspecError, ValueError, TypeError, KeyError, AttributeError, RecursionError,
-    OverflowError,
 )  # fmt: skip
 
 #: Integers up to here are floats too, so that comparing as floats changes nothing.
 _EXACT_INTEGERS = 2**53
+
+_TIMES_OF_PYTHON = (datetime.min, datetime.max)
 
 #: Trees that are deeper than this are not looked into: nobody writes them, and Python has its limit.
 _MOST_LEVELS = 50
@@ -181,14 +182,26 @@ def _is_plain(expression: pl.Expr) -> bool:
 
 
 def _value(constant: pl.Expr) -> Any:
-    """Its value; raises `ValueError` where there are several, or Python cannot hold it."""
+    """Its value, a list as a series; raises `ValueError` where there are several, or Python cannot hold it."""
     found = pl.select(constant).to_series()
+    if isinstance(found.dtype, pl.List):
+        return found.item()
+    (value,) = _as_python(found)
+    return value
+
+
+def _as_python(found: pl.Series) -> list[Any]:
+    """The values; raises `ValueError` where Python cannot hold one, at which Polars would panic."""
     if isinstance(found.dtype, pl.Datetime) and found.dtype.time_unit == "ns":
         coarse = found.dt.cast_time_unit("us")
         if not coarse.dt.cast_time_unit("ns").equals(found):
             raise ValueError("a time with nanoseconds")
         found = coarse
-    return found.item()
+    if isinstance(found.dtype, (pl.Datetime, pl.Date)):
+        least, most = (pl.Series([bound]).cast(found.dtype).to_physical()[0] for bound in _TIMES_OF_PYTHON)
+        if not found.to_physical().is_between(least, most).all():
+            raise ValueError("a time out of Python's range")
+    return found.to_list()
 
 
 def _uncast(expression: pl.Expr, value: Any) -> pl.Expr | None:
@@ -213,7 +226,7 @@ def _function(function: dict[str, Any], expression: pl.Expr) -> Term | None:
         return None
     values = tuple(map(_value, reversed(constants)))
     if operator == "IsIn":
-        values = tuple(values[0].drop_nulls().to_list())  # null is in no list
+        values = tuple(_as_python(values[0].drop_nulls()))  # null is in no list
     return None if None in values else Term(column.meta.output_name(), operator, values)
 
 
