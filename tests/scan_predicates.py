@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import operator
 from collections.abc import Callable
-from datetime import datetime, timedelta, timezone
+from datetime import date, datetime, timedelta, timezone
 from functools import cache, reduce
 from operator import and_, or_
 from typing import Any
@@ -22,6 +23,8 @@ TIMES = [
     for seconds in (0, 3)
     for odd in (0, 500)
 ] + [datetime(1969, 12, 31, 23, 59, 59, 999_500, tzinfo=timezone.utc)]
+DAYS = [date(1969, 12, 31), date(1970, 1, 1), date(2025, 12, 31), date(2026, 1, 1), date(2026, 1, 2), date.max]
+COMPARED = [operator.eq, operator.ne, operator.lt, operator.le, operator.gt, operator.ge]
 
 
 def constant(value: Any) -> st.SearchStrategy[pl.Expr]:
@@ -46,6 +49,8 @@ def conditions(name: str, dtype: pl.DataType) -> st.SearchStrategy[pl.Expr]:
     """Simple conditions on a column, understood by a source or not."""
     column = pl.col(name)
     shared = st.sampled_from([column.is_null(), column.is_not_null()])
+    if dtype.is_float():
+        shared |= st.sampled_from([column.is_nan(), column.is_not_nan(), column.is_finite(), column.is_infinite()])
     if dtype == pl.String:
         return shared | st.one_of(
             st.sampled_from(TEXTS).map(lambda text: column == text),
@@ -53,7 +58,11 @@ def conditions(name: str, dtype: pl.DataType) -> st.SearchStrategy[pl.Expr]:
             st.sampled_from(TEXTS).map(lambda text: column > text),
             st.sampled_from(TEXTS).flatmap(constant).map(lambda text: column == text),
             st.sampled_from(PARTS).flatmap(constant).map(lambda text: column.str.starts_with(text)),
-            st.lists(st.sampled_from(TEXTS), max_size=3).map(lambda texts: column.is_in(texts)),
+            st.tuples(st.lists(st.sampled_from([*TEXTS, None]), max_size=3), st.booleans()).map(
+                lambda drawn: column.is_in(pl.Series(drawn[0], dtype=pl.String).implode(), nulls_equal=drawn[1])
+            ),
+            st.sampled_from([*TEXTS, None]).map(lambda text: column.eq_missing(pl.lit(text, dtype=pl.String))),
+            st.sampled_from(TEXTS).map(lambda text: column.ne_missing(text)),
             st.sampled_from(PARTS).map(lambda text: column.str.starts_with(text)),
             st.sampled_from(PARTS).map(lambda text: column.str.ends_with(text)),
             st.sampled_from(PARTS).map(lambda text: column.str.contains(text, literal=True)),
@@ -61,7 +70,9 @@ def conditions(name: str, dtype: pl.DataType) -> st.SearchStrategy[pl.Expr]:
             st.just(column.str.len_chars() > 5),
         )
     if dtype == pl.Boolean:
-        return shared | st.sampled_from([column, ~column, column == True, column != False])  # noqa: E712
+        return shared | st.sampled_from(
+            [column, ~column, column == True, column != False, column.eq_missing(True), column.fill_null(True)]  # noqa: E712
+        )
     if dtype == pl.List(pl.String):
         return shared | st.sampled_from(["red", "re", "re d"]).map(lambda text: column.list.contains(text))
     values = st.sampled_from(TIMES if isinstance(dtype, pl.Datetime) else NUMBERS)
@@ -79,9 +90,15 @@ def conditions(name: str, dtype: pl.DataType) -> st.SearchStrategy[pl.Expr]:
         st.tuples(values, values, st.sampled_from(["both", "left", "none"])).map(
             lambda drawn: column.is_between(drawn[0], drawn[1], closed=drawn[2])
         ),
-        st.lists(values).map(lambda found: column.is_in(_of(dtype, found))),
+        st.lists(values | st.none()).map(lambda found: column.is_in(_of(dtype, found))),
+        st.lists(values | st.none()).map(lambda found: column.is_in(_of(dtype, found), nulls_equal=True)),
         *(
-            [st.just(column.dt.second() > 2)]
+            [
+                st.just(column.dt.second() > 2),
+                st.tuples(st.sampled_from(COMPARED), st.sampled_from(DAYS)).map(
+                    lambda drawn: drawn[0](column.dt.date(), pl.lit(drawn[1]))
+                ),
+            ]
             if isinstance(dtype, pl.Datetime)
             else [values.map(lambda value: column * 2 - 1 > value)]
         ),
@@ -89,9 +106,8 @@ def conditions(name: str, dtype: pl.DataType) -> st.SearchStrategy[pl.Expr]:
 
 
 def _of(dtype: pl.DataType, values: list[Any]) -> pl.Series:
-    if isinstance(dtype, pl.Datetime):
-        return pl.Series(values, dtype=pl.Datetime("us", "UTC")).cast(dtype).implode()
-    return pl.Series(values, dtype=pl.Float64).cast(dtype, strict=False).drop_nulls()
+    exact = pl.Datetime("us", "UTC") if isinstance(dtype, pl.Datetime) else pl.Float64
+    return pl.Series(values, dtype=exact).cast(dtype, strict=False).implode()
 
 
 @cache
@@ -122,6 +138,9 @@ def _trees(leaves: st.SearchStrategy[pl.Expr]) -> st.SearchStrategy[pl.Expr]:
             st.tuples(inner, inner).map(lambda pair: pair[0] & pair[1]),
             st.tuples(inner, inner).map(lambda pair: pair[0] | pair[1]),
             inner.map(lambda one: ~one),
+            inner.map(lambda one: one.fill_null(False)),
+            st.tuples(inner, inner).map(lambda pair: pl.any_horizontal(*pair)),
+            st.tuples(inner, inner).map(lambda pair: pl.all_horizontal(*pair)),
         ),
         max_leaves=5,
     )

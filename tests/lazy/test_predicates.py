@@ -2,19 +2,31 @@
 
 from __future__ import annotations
 
-import re
-from datetime import datetime, timedelta, timezone
-from itertools import product
+from datetime import date, datetime, timedelta, timezone
+from functools import reduce
+from itertools import permutations, product
+from operator import and_
 
 import polars as pl
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from neptune_frames.frames.lazy_predicates import Predicate
+from neptune_frames.frames.lazy_predicates import Pushdown, PushdownRules, analyse
+from neptune_frames.query.selection import NamePattern
 from scan_predicates import predicates
 
 START = datetime(2026, 1, 1, tzinfo=timezone.utc)
-KINDS = {"string": frozenset(["text", "both"]), "float_value": frozenset(["number", "both"])}
+RULES = PushdownRules(
+    label="run",
+    name="attribute",
+    step="step",
+    time="timestamp",
+    types=("both", "number", "text"),
+    types_with={"string": frozenset(["text", "both"]), "float_value": frozenset(["number", "both"])},
+    found_with_runs=("run",),
+    found_with_names=("attribute",),
+)
 
 
 def _rows() -> pl.DataFrame:
@@ -33,12 +45,9 @@ def _rows() -> pl.DataFrame:
     )
 
 
-def kinds_of(rows: pl.DataFrame) -> set[str | None]:
-    has_text, has_number = pl.col("string").is_not_null(), pl.col("float_value").is_not_null()
-    kind = pl.when(has_text & has_number).then(pl.lit("both")).when(has_text).then(pl.lit("text"))
-    return set(rows.select(kind.when(has_number).then(pl.lit("number")).alias("kind"))["kind"])
-
-
+HAS_TEXT, HAS_NUMBER = pl.col("string").is_not_null(), pl.col("float_value").is_not_null()
+KIND = pl.when(HAS_TEXT & HAS_NUMBER).then(pl.lit("both")).when(HAS_TEXT).then(pl.lit("text"))
+KIND = KIND.when(HAS_NUMBER).then(pl.lit("number"))
 ROWS = _rows()
 
 
@@ -47,21 +56,79 @@ ROWS = _rows()
 def test_no_row_is_excluded(data: st.DataObject) -> None:
     expression = data.draw(predicates(tuple(ROWS.schema.items())))
     found = ROWS.filter(expression)
-    predicate = Predicate(expression)
-    low, high = predicate.step_range()
-    assert low is None or (found["step"] >= low).all()
-    assert high is None or (found["step"] <= high).all()
-    stamps, (early, late) = found["timestamp"].dt.epoch("ms"), predicate.time_range("timestamp")
+    pushdown = analyse(expression, RULES)
+    assert found.filter(*_as_conditions(pushdown)).height == found.height
+    assert pushdown.labels is None or set(found["run"]) <= pushdown.labels
+    stamps, (early, late) = found["timestamp"].dt.epoch("ms"), pushdown.time_range
     assert (early, late) == (None, None) or not stamps.null_count()
     assert early is None or (stamps >= early).all()
     assert late is None or (stamps <= late).all()
-    for column in ("run", "attribute"):
-        texts = set(found[column])
-        equal = predicate.equal_texts(column)
-        assert equal is None or texts <= equal
-        for pattern in predicate.patterns(column):
-            assert all(re.search(pattern, text) for text in texts), pattern
-        names = ROWS.select(column).unique()
-        assert texts <= set(predicate.about([column]).keep(names)[column])
-    kinds = predicate.kinds(KINDS)
-    assert kinds is None or kinds_of(found) <= kinds
+
+
+@settings(max_examples=250, deadline=None)
+@given(data=st.data())
+def test_what_was_pushed_and_the_residual_are_the_predicate(data: st.DataObject) -> None:
+    expression = data.draw(predicates(tuple(ROWS.schema.items())))
+    pushdown = analyse(expression, RULES)
+    # A bound of steps is inclusive, whatever the condition says.
+    inner = ROWS.filter(~pl.col("step").is_in([bound for bound in pushdown.step_range if bound is not None]))
+    left = inner.filter(*_as_conditions(pushdown), *pushdown.residual)
+    assert left.equals(inner.filter(expression), null_equal=True)
+
+
+def _as_conditions(pushdown: Pushdown) -> list[pl.Expr]:
+    """What a source that does all that it is asked for does to rows."""
+    (low, high), name, pattern = pushdown.step_range, pl.col("attribute"), pushdown.name_pattern
+    return [
+        *pushdown.run_conditions,
+        *pushdown.name_conditions,
+        *([] if low is None else [pl.col("step") >= low]),
+        *([] if high is None else [pl.col("step") <= high]),
+        *([] if pushdown.names is None else [name.is_in(sorted(pushdown.names))]),
+        *(name.str.contains(each) for each in pattern.must_match),
+        *(~name.str.contains(each) for each in pattern.must_not_match),
+        *([] if pushdown.types is None else [KIND.is_in(pushdown.types)]),
+        pl.lit(True),
+    ]
+
+
+def test_a_predicate_is_read_in_any_order() -> None:
+    """What is found does not depend on what was asked before, nor on the order of the conjuncts."""
+    conjuncts = [pl.col("step") > 3, pl.col("run").is_in(["a", "b"]), pl.col("attribute").str.ends_with("loss")]
+    found = [analyse(reduce(and_, order), RULES) for order in permutations(conjuncts)]
+    assert all(each.step_range == (3.0, None) and each.labels == {"a", "b"} for each in found)
+    assert all(each.name_pattern == NamePattern(("loss$",)) and each.residual == () for each in found)
+    assert all([str(tried) for tried in each.only_tried] == [str(conjuncts[1])] for each in found)
+
+
+@pytest.mark.parametrize("milliseconds", [10**15, 10**17, -(10**17)])
+def test_times_that_python_cannot_hold_are_not_understood(milliseconds: int) -> None:
+    """Making a datetime of one raises OverflowError, or panics in Polars."""
+    far = pl.Series([milliseconds]).cast(pl.Datetime("ms", "UTC"))
+    column = pl.col("timestamp")
+    for condition in (
+        column > pl.lit(milliseconds).cast(pl.Datetime("ms", "UTC")),
+        column > pl.lit(far),
+        column.is_in(far.implode()),
+        column.is_between(START, pl.lit(far)),
+        column.dt.date() < pl.lit(milliseconds // 10**9 * 4).cast(pl.Date),
+    ):
+        pushdown = analyse(condition, RULES)
+        assert pushdown.time_range == (None, None)
+        (residual,) = pushdown.residual
+        assert residual.meta.eq(condition)
+
+
+def test_dates_are_times() -> None:
+    day, first, last = date(2026, 1, 2), 1_767_312_000_000, 1_767_398_399_999
+    on = pl.col("timestamp").dt.date()
+    for condition, expected in [
+        (on == day, (first, last)),
+        (on < day, (None, first)),
+        (on <= day, (None, last)),
+        (on > day, (last, None)),
+        (on >= day, (first, None)),
+        (on != day, (None, None)),
+        (on == date.max, (253_402_214_400_000, 253_402_300_799_999)),
+    ]:
+        assert analyse(condition, RULES).time_range == expected

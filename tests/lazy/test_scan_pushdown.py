@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import pickle
+from datetime import date
 from functools import reduce
 from operator import or_
 from typing import Any
@@ -15,6 +16,7 @@ import neptune_frames as nf
 from neptune_frames.sources.archive import exporter_store
 from scan_data import PROJECT, Ledger
 
+ALL_TIMED = ["run-7", "run-5", "run-4", "run-2", "run-1"]
 run, experiment, attribute, step = pl.col("run"), pl.col("experiment"), pl.col("attribute"), pl.col("step")
 
 
@@ -150,6 +152,10 @@ def test_patterns_of_names_are_part_of_the_definitions(
         (((step > 2) & (step < 4)) | ((step > 4) & (step < 9)), (2.0, 9.0)),
         (step > -pl.lit([-6.0]).list.first(), (6.0, None)),
         (step * 2 > 4, (None, None)),
+        (step.is_in([4.0, None]), (4.0, 4.0)),
+        ((step > 2).fill_null(False), (2.0, None)),
+        (pl.any_horizontal(step == 3, (step > 5) & (step < 7)), (3.0, 7.0)),
+        (pl.all_horizontal(step >= 3, pl.col("value") > 1), (3.0, None)),
     ],
 )
 def test_conditions_on_steps_are_part_of_the_question(
@@ -278,6 +284,20 @@ def test_schemas_are_known_without_points(server: dict[str, Any], ledger: Ledger
         ),
         (pl.col("train/loss") > 2.3, "`train/loss`:floatSeries <= ", ["run-1", "run-0"]),
         (pl.col("config/lr").is_null(), "", ["run-3", "run-2"]),
+        (pl.col("config/lr").is_not_nan() & (run < "run-2"), "`config/lr`:float EXISTS", ["run-1", "run-0"]),
+        (pl.col("config/width").is_in([8, None]), '(`config/width`:int == "8")', ["run-6", "run-0"]),
+        (~pl.col("config/width").is_in([8, 64, None]), "NOT (", ["run-5", "run-4", "run-2", "run-1"]),
+        (~pl.col("config/opt").str.contains("[Aa]"), 'NOT MATCHES "[Aa]"', ["run-6", "run-4"]),
+        (~pl.col("config/opt").str.contains("a", literal=True), 'NOT MATCHES "a"', ["run-6", "run-4"]),
+        (~pl.col("labels").list.contains("red"), "NOT (`labels`:stringSet CONTAINS ", ["run-7", "run-4", "run-3"]),
+        (pl.col("flag").eq_missing(True), '`flag`:bool == "True"', ["run-6", "run-3", "run-0"]),
+        (pl.col("flag").fill_null(False), '`flag`:bool == "True"', ["run-6", "run-3", "run-0"]),
+        (pl.col("when").dt.date() > date(2025, 12, 31), '`when`:datetime > "2025-12-31T23:59:59.999', ALL_TIMED),
+        (
+            pl.any_horizontal(pl.col("config/lr") < 0.005, pl.col("config/width") > 99),
+            "OR",
+            ["run-6", "run-4", "run-2"],
+        ),
     ],
 )
 def test_conditions_on_attributes_are_nql(
@@ -356,6 +376,72 @@ def test_every_condition_on_names_is_said(server: dict[str, Any], condition: pl.
     first, after = said(nf.scan_metrics(runs="", **server).filter(condition))
     assert first.startswith(f"asked of the source: {asked}")
     assert after == "filtered after: nothing"
+
+
+@pytest.mark.parametrize(
+    ("scan", "condition", "asked", "after"),
+    [
+        (nf.scan_metrics, step.is_in([4.0, 7.0]), "steps 4.0 to 7.0", 'col("step").is_in([[4.0, 7.0]])'),
+        (nf.scan_metrics, (step == 3) | (step == 5), "steps 3.0 to 5.0", '[([(col("step")) == (3.0)]) | '),
+        (nf.scan_metrics, (step > 3).fill_null(False), "steps 3.0 to ...", "nothing"),
+        (nf.scan_metrics, pl.lit(True), "everything", "nothing"),
+        (nf.scan_metrics, ~attribute.str.starts_with("val/"), "attributes not matching '^val/'", "nothing"),
+        (nf.scan_series, pl.col("string") == "line", "types string_series", '[(col("string")) == ("line")]'),
+        (nf.scan_series, pl.col("string").is_not_null(), "types string_series", "nothing"),
+        (nf.scan_attributes, pl.col("float_value") > 0, "types float, float_series", '[(col("float_value")) > (0.0)]'),
+        (nf.scan_attributes, pl.col("type") == "float", "types float", "nothing"),
+        (
+            nf.scan_runs,
+            ((run == "a") & (run.str.len_chars() > 3)) | (run == "b"),
+            'runs where (`sys/custom_run_id`:string == "a") OR (`sys/custom_run_id`:string == "b")',
+            '[([([(col("run")) == ("a")]) & ',
+        ),
+    ],
+)
+def test_what_says_more_than_was_asked_is_said(
+    server: dict[str, Any], scan: Any, condition: pl.Expr, asked: str, after: str
+) -> None:
+    first, second, *kept = said(scan(runs="", **server).filter(condition))
+    assert (first, kept) == (f"asked of the source: {asked}", [])
+    assert second.startswith(f"filtered after: {after}")
+
+
+@pytest.mark.parametrize(
+    ("condition", "asked"),
+    [
+        (
+            ~attribute.str.starts_with("sys/") & ~attribute.str.ends_with("loss"),
+            {"mustMatchAny": [{"mustNotMatchRegexes": ["^sys/", "loss$"]}]},
+        ),
+        (
+            attribute.str.starts_with("config/") & ~attribute.str.contains("lr", literal=True),
+            {"mustMatchAny": [{"mustMatchRegexes": ["^config/"], "mustNotMatchRegexes": ["lr"]}]},
+        ),
+        # Of alternatives that leave out different names there is no common pattern.
+        (~attribute.str.starts_with("sys/") | (attribute == "sys/id"), {}),
+    ],
+)
+def test_names_that_are_not_wanted_are_not_asked_for(
+    server: dict[str, Any], ledger: Ledger, condition: pl.Expr, asked: dict[str, Any]
+) -> None:
+    values = nf.scan_attributes(runs="", **server)
+    expected = values.collect().filter(condition)
+    ledger.clear()
+    assert values.filter(condition).collect().height == expected.height > 0
+    (body,) = ledger.asked("leaderboard/attributes/query")
+    assert body.get("attributeNameFilter") == asked
+
+
+def test_a_long_list_of_names_is_asked_for_by_name(server: dict[str, Any], ledger: Ledger) -> None:
+    names = ["flag", "config/lr", *(f"none {place}" for place in range(1500))]
+    found = nf.scan_attributes(runs="", **server).filter(attribute.is_in(names)).collect()
+    assert set(found["attribute"]) == {"flag", "config/lr"}
+    asked = [name for body in ledger.asked("leaderboard/attributes/query") for name in body["attributeNamesFilter"]]
+    assert set(asked) == set(names)
+    ledger.clear()
+    # Of points, which would be asked for name by name, those that runs have are looked up first.
+    points = nf.scan_metrics(runs="", **server).filter(attribute.is_in([*names, "train/acc"])).collect()
+    assert set(points["attribute"]) == names_asked(ledger) == {"train/acc"}
 
 
 def test_what_polars_keeps_is_said(server: dict[str, Any], ledger: Ledger) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from functools import partial
 from typing import TYPE_CHECKING
@@ -12,15 +12,15 @@ import pyarrow as pa
 
 from neptune_frames.frames.lazy_narrowing import (
     NeededNames,
-    growing_parts,
+    label_operand,
     narrowed_attributes,
     narrowed_containers,
+    narrowed_types,
     no_names,
-    nothing,
-    of_types,
+    parts_to_read,
 )
-from neptune_frames.frames.lazy_predicates import Predicate
-from neptune_frames.frames.lazy_source import Plan, Wanted, scan_frames
+from neptune_frames.frames.lazy_predicates import PushdownRules, analyse
+from neptune_frames.frames.lazy_source import ScanPlan, ScanRequest, scan_frames
 from neptune_frames.frames.metrics_long import name_columns
 from neptune_frames.frames.polars_types import value_type
 from neptune_frames.frames.questions import Containers, find_runs
@@ -98,51 +98,49 @@ def attributes_schema(kind: ContainerKind) -> pl.Schema:
     return ordered
 
 
-def _plan(source: Source, question: AttributesQuestion, wanted: Wanted) -> Plan:
-    predicate = Predicate(wanted.predicate)
-    if predicate.holds_nowhere():
-        return nothing()
-    containers, of_runs = narrowed_containers(question.containers, predicate)
-    attributes, of_names = narrowed_attributes(question.attributes, predicate)
-    narrowing = NeededNames(question.containers.kind, predicate, attributes=False)
-    types = _needed_types(predicate)
-    words = [*of_runs, *of_names, *narrowing.words]
-    if len(types) < len(KNOWN_TYPES):
-        words.append(f"types {', '.join(types) or 'none'}")
-    if wanted.rows is not None:
-        words.append(f"the first {wanted.rows} values")
-    asked = replace(question, containers=containers, attributes=of_types(attributes, types))
-    return Plan(partial(_frames, source, asked, narrowing, wanted), asked=tuple(words), after=predicate.unused())
+def _plan(source: Source, question: AttributesQuestion, request: ScanRequest) -> ScanPlan:
+    kind = question.containers.kind
+    pushdown = analyse(request.predicate, _rules(kind))
+    containers, of_runs = narrowed_containers(question.containers, pushdown)
+    attributes, of_names = narrowed_attributes(question.attributes, pushdown)
+    attributes, of_types = narrowed_types(attributes, pushdown)
+    narrowing = NeededNames(kind, pushdown)
+    asked = replace(question, containers=containers, attributes=attributes)
+    return ScanPlan(
+        partial(_frames, source, asked, narrowing, request),
+        pushed=(*of_runs, *of_names, *narrowing.describe(), *of_types, *request.described_limit("values")),
+        residual=pushdown.residual,
+    )
 
 
-def _needed_types(predicate: Predicate) -> list[str]:
-    """Types of which some value may satisfy the predicate."""
-    types = pl.DataFrame({"type": KNOWN_TYPES}, schema={"type": pl.String})
-    kept = predicate.about(["type"]).keep(types)["type"].to_list()
-    possible = predicate.kinds(_TYPES_WITH)
-    return [kind for kind in kept if possible is None or kind in possible]
+def _rules(kind: ContainerKind) -> PushdownRules:
+    return PushdownRules(
+        searched=label_operand(kind),
+        label=kind.value,
+        name="attribute",
+        type="type",
+        types=KNOWN_TYPES,
+        types_with=_TYPES_WITH,
+        found_with_runs=("project", kind.value),
+    )
 
 
 def _frames(
-    source: Source, question: AttributesQuestion, narrowing: NeededNames, wanted: Wanted
+    source: Source, question: AttributesQuestion, narrowing: NeededNames, request: ScanRequest
 ) -> Iterator[pl.DataFrame]:
     if no_names(question.containers, question.attributes):
         return
     kind = question.containers.kind
     runs = narrowing.runs(find_runs(source, question.project, question.containers))
     schema = attributes_schema(kind)
-    columns = [name for name in schema if wanted.needs(name)]
-    for start, end in growing_parts(runs.num_rows) if wanted.rows is not None else _whole(runs.num_rows):
+    columns = [name for name in schema if request.needs(name)]
+    for start, end in parts_to_read(runs.num_rows, request.limit):
         part = runs.slice(start, end - start)
         labels = {"project": part.column("project"), kind.value: part.column(kind.label_column)}
         texts = {name: pl.Series(name, values, dtype=pl.String) for name, values in labels.items()}
         for attribute_type, batch in source.values(part, question.attributes):
             if batch.num_rows and attribute_type in VALUE_COLUMNS:
                 yield _frame(attribute_type, batch, texts, {name: schema[name] for name in columns})
-
-
-def _whole(count: int) -> Iterable[tuple[int, int]]:
-    return [(0, count)] if count else []
 
 
 def _frame(

@@ -10,9 +10,8 @@ import polars as pl
 import pyarrow as pa
 
 from neptune_frames.frames.buckets import fetch_buckets
-from neptune_frames.frames.lazy_narrowing import nothing
-from neptune_frames.frames.lazy_predicates import Predicate
-from neptune_frames.frames.lazy_source import Plan, Wanted, scan_frames
+from neptune_frames.frames.lazy_predicates import PushdownRules, analyse
+from neptune_frames.frames.lazy_source import ScanPlan, ScanRequest, scan_frames
 from neptune_frames.frames.metrics_long import name_columns
 from neptune_frames.frames.polars_types import polars_type
 from neptune_frames.frames.questions import MetricsQuestion
@@ -49,14 +48,11 @@ def buckets_schema(kind: ContainerKind) -> pl.Schema:
     return schema
 
 
-def _plan(source: Source, question: MetricsQuestion, limit: int, wanted: Wanted) -> Plan:
-    predicate = Predicate(wanted.predicate)
-    if predicate.holds_nowhere():
-        return nothing()
-    return Plan(
+def _plan(source: Source, question: MetricsQuestion, limit: int, request: ScanRequest) -> ScanPlan:
+    return ScanPlan(
         partial(_frames, source, question, limit),
-        asked=(*question.containers.words(), "all series, since they share their buckets"),
-        after=predicate.parts,
+        pushed=(*question.containers.describe(), "all series, since they share their buckets"),
+        residual=analyse(request.predicate, PushdownRules()).residual,
     )
 
 

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 
 import polars as pl
 
-from neptune_frames.frames.lazy_source import AFTER, ASKED
+from neptune_frames.frames.lazy_source import PUSHED, RESIDUAL
 from neptune_frames.frames.long_frame import as_lazy
 from neptune_frames.query.rendering import shortened
 
@@ -15,7 +15,7 @@ from neptune_frames.query.rendering import shortened
 _SCAN = re.compile(
     rf"PYTHON\[(?P<name>\w+)\] SCAN [^\n]*\n"
     rf"(?:(?!.*PYTHON\[).*\n)*?"
-    rf" *INFO: (?P<detail>.*?){re.escape(ASKED)}(?P<asked>.*){re.escape(AFTER)}(?P<after>.*)"
+    rf" *INFO: (?P<detail>.*?){re.escape(PUSHED)}(?P<pushed>.*){re.escape(RESIDUAL)}(?P<residual>.*)"
 )
 _FILTER, _INPUT = "FILTER ", "FROM"
 
@@ -30,8 +30,8 @@ def explain(lazy: pl.LazyFrame) -> str:
     plan = as_lazy(lazy, "nf.explain").explain()
     scans = [
         f"{found['name']} ({found['detail']})\n"
-        f"  asked of the source: {found['asked']}\n"
-        f"  filtered after: {found['after']}\n"
+        f"  asked of the source: {found['pushed']}\n"
+        f"  filtered after: {found['residual']}\n"
         + "".join(f"  kept by Polars: {shortened(condition)}\n" for condition in _filters_above(plan, found.start()))
         for found in _SCAN.finditer(plan)
     ]
@@ -40,7 +40,7 @@ def explain(lazy: pl.LazyFrame) -> str:
 
 def asked_of_sources(lazy: pl.LazyFrame) -> list[str]:
     """For each scan of ours in a query, its name and what its source will be asked for."""
-    return [f"{found['name']}: {found['asked']}" for found in _SCAN.finditer(lazy.explain())]
+    return [f"{found['name']}: {found['pushed']}" for found in _SCAN.finditer(lazy.explain())]
 
 
 def _filters_above(plan: str, place: int) -> Iterator[str]:

@@ -12,24 +12,22 @@ import pyarrow as pa
 
 from neptune_frames.frames.lazy_narrowing import (
     NeededNames,
-    growing_parts,
-    narrowed_attributes,
-    narrowed_containers,
-    nothing,
+    narrowed_series,
+    parts_to_read,
     selects_nothing,
+    series_rules,
 )
-from neptune_frames.frames.lazy_predicates import Predicate
-from neptune_frames.frames.lazy_source import MOST_ROWS, Plan, Wanted, scan_frames
+from neptune_frames.frames.lazy_predicates import analyse
+from neptune_frames.frames.lazy_source import MOST_ROWS, ScanPlan, ScanRequest, scan_frames
 from neptune_frames.frames.metrics_long import LongLayout
 from neptune_frames.frames.metrics_points import read_points
 from neptune_frames.frames.questions import MetricsQuestion, Narrowing, float_points, series_keys
 from neptune_frames.query.selection import AttributeSelector
 from neptune_frames.query.selectors import match_names
-from neptune_frames.schemas import POINT_TIME
+from neptune_frames.query.terms import MOST_ALTERNATIVES
 from neptune_frames.sources.base import SeriesKeys
 
 if TYPE_CHECKING:
-    from neptune_frames.query.selection import SeriesOptions
     from neptune_frames.sources.base import Source
 
 
@@ -55,18 +53,19 @@ def scan_metrics(source: Source, question: MetricsQuestion) -> pl.LazyFrame:
     )
 
 
-def _plan(source: Source, question: MetricsQuestion, wanted: Wanted) -> Plan:
-    predicate = Predicate(wanted.predicate)
-    if predicate.holds_nowhere():
-        return nothing()
-    asked, words = narrowed_question(question, predicate, wanted)
-    options = replace(asked.options, include_values=wanted.needs("value"))
-    asked = replace(asked, attributes=_known_by_name(asked.attributes), options=options)
-    narrowing = NeededNames(question.containers.kind, predicate)
-    return Plan(
-        partial(_frames, source, asked, narrowing, wanted),
-        asked=(*words, *narrowing.words),
-        after=predicate.unused(),
+def _plan(source: Source, question: MetricsQuestion, request: ScanRequest) -> ScanPlan:
+    pushdown = analyse(request.predicate, series_rules(question.containers.kind))
+    asked, pushed = narrowed_series(question, pushdown, request)
+    attributes = asked.attributes
+    if pushdown.names is None or len(pushdown.names) <= MOST_ALTERNATIVES:
+        attributes = _known_by_name(attributes)
+    options = replace(asked.options, include_values=request.needs("value"))
+    asked = replace(asked, attributes=attributes, options=options)
+    narrowing = NeededNames(question.containers.kind, pushdown)
+    return ScanPlan(
+        partial(_frames, source, asked, narrowing, request),
+        pushed=(*pushed, *narrowing.describe()),
+        residual=pushdown.residual,
         attributes=partial(_attribute_names, source, asked, narrowing),
     )
 
@@ -76,76 +75,32 @@ def _attribute_names(source: Source, question: MetricsQuestion, narrowing: Narro
     if selects_nothing(question):
         return ()
     names = question.attributes.plain_names
-    found = series_keys(source, question, narrowing).attributes if names is None else _texts(names)
-    return sorted(narrowing.attributes(found).to_pylist())
+    if names is None:
+        return sorted(series_keys(source, question, narrowing).attributes.to_pylist())
+    return sorted(narrowing.attributes(pa.array(names, pa.string())).to_pylist())
 
 
-def _texts(names: Sequence[str]) -> pa.Array:
-    return pa.array(names, pa.string())
-
-
-def _frames(source: Source, question: MetricsQuestion, narrowing: Narrowing, wanted: Wanted) -> Iterator[pl.DataFrame]:
+def _frames(
+    source: Source, question: MetricsQuestion, narrowing: Narrowing, request: ScanRequest
+) -> Iterator[pl.DataFrame]:
     options = question.options
     if selects_nothing(question):
         return
     keys = series_keys(source, question, narrowing)
     layout = LongLayout(keys.runs, keys.attributes, options)
-    for part in parts_of(keys, wanted.rows):
+    for part in parts_of(keys, request.limit):
         for block in read_points(float_points(source, part, options), MOST_ROWS):
-            yield layout.frame(block, wanted.columns)
+            yield layout.frame(block, request.projection)
 
 
-def parts_of(keys: SeriesKeys, rows: int | None) -> Iterator[SeriesKeys]:
-    """All series at once; under a row limit a few first, which may be enough."""
-    if rows is None:
+def parts_of(keys: SeriesKeys, limit: int | None) -> Iterator[SeriesKeys]:
+    """The series that are asked for at a time."""
+    if limit is None:
         yield keys
         return
     runs, attributes = keys.positions()
-    for start, end in growing_parts(len(keys)):
+    for start, end in parts_to_read(len(keys), limit):
         yield SeriesKeys(keys.runs, keys.attributes, (runs[start:end], attributes[start:end]))
-
-
-def narrowed_question(
-    question: MetricsQuestion, predicate: Predicate, wanted: Wanted
-) -> tuple[MetricsQuestion, list[str]]:
-    """The question about series, narrowed to what a query needs, and that in words."""
-    containers, of_runs = narrowed_containers(question.containers, predicate)
-    attributes, of_names = narrowed_attributes(question.attributes, predicate)
-    options, of_points = narrowed_options(question.options, predicate, wanted)
-    asked = replace(question, containers=containers, attributes=attributes, options=options)
-    return asked, [*of_runs, *of_names, *of_points]
-
-
-def narrowed_options(options: SeriesOptions, predicate: Predicate, wanted: Wanted) -> tuple[SeriesOptions, list[str]]:
-    """The options, without points and timestamps that the query does not need, and that in words.
-
-    With a tail limit only the lower bound of a condition on steps is used: the last n points at or after
-    a step are those of the last n points that are at or after it, but before a step there are others. A condition
-    on times is not used then: time may run against the steps.
-    """
-    low, high = predicate.step_range()
-    if options.tail_limit is not None:
-        high = None
-    start, end = options.step_range
-    start = max((bound for bound in (start, low) if bound is not None), default=None)
-    end = min((bound for bound in (end, high) if bound is not None), default=None)
-    time = options.include_time and wanted.needs(POINT_TIME.name)
-    times = predicate.time_range(POINT_TIME.name) if time and options.tail_limit is None else options.time_range
-    words = []
-    if (low, high) != (None, None):
-        words.append(f"steps {'...' if start is None else start} to {'...' if end is None else end}")
-    if times != (None, None):
-        words.append(f"times {_instant(times[0])} to {_instant(times[1])} (in archives)")
-    if options.include_time and not time:
-        words.append("no timestamps")
-    if wanted.rows is not None:
-        words.append(f"the first {wanted.rows} points")
-    narrowed = replace(options, step_range=(start, end), include_time=time, time_range=times, head_limit=wanted.rows)
-    return narrowed, words
-
-
-def _instant(milliseconds: int | None) -> str:
-    return "..." if milliseconds is None else str(pl.select(pl.lit(milliseconds).cast(pl.Datetime("ms"))).item())
 
 
 def _known_by_name(selector: AttributeSelector) -> AttributeSelector:

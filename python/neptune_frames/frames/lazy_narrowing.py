@@ -1,21 +1,26 @@
-"""What the conditions of a query make of a question: fewer runs, fewer attributes, fewer steps."""
+"""What a pushdown makes of a question: fewer runs, fewer attributes, fewer points; each with what a plan says of it.
+
+A plan narrows its question by what a source can be asked for. Conditions on names that are not among that are tried by
+`NeededNames` on the runs and attributes that were found, before their values or points are asked for.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
+from types import MappingProxyType
 
 import polars as pl
 import pyarrow as pa
 
-from neptune_frames.frames.lazy_predicates import ColumnConditions, Predicate
-from neptune_frames.frames.lazy_source import Plan
+from neptune_frames.frames.lazy_predicates import Pushdown, PushdownRules
+from neptune_frames.frames.lazy_source import ScanRequest
 from neptune_frames.frames.questions import Containers, MetricsQuestion, Narrowing
-from neptune_frames.query.expressions import And, Expression, Operand
+from neptune_frames.query.expressions import Expression, Operand, conjunction
 from neptune_frames.query.rendering import render, shortened
-from neptune_frames.query.selection import AttributeSelector, ContainerKind
+from neptune_frames.query.selection import AttributeSelector, ContainerKind, SeriesOptions
 from neptune_frames.query.selectors import narrowed
-from neptune_frames.query.terms import MOST_ALTERNATIVES
+from neptune_frames.schemas import POINT_TIME
 
 #: The attribute in each column that identifies a run.
 IDENTITIES = {
@@ -30,54 +35,97 @@ def label_operand(kind: ContainerKind) -> Mapping[str, Operand]:
     return {kind.value: IDENTITIES[kind.value]}
 
 
-def both(one: Expression | None, other: Expression | None) -> Expression | None:
-    """A filter that asks for both; None asks for nothing."""
-    if one is None or other is None:
-        return one or other
-    return And((one, other))
+def series_rules(kind: ContainerKind, types_with: Mapping[str, frozenset[str]] = MappingProxyType({})) -> PushdownRules:
+    """What points can be asked by."""
+    return PushdownRules(
+        searched=label_operand(kind),
+        label=kind.value,
+        name="attribute",
+        step="step",
+        time=POINT_TIME.name,
+        types=tuple(sorted(frozenset[str]().union(*types_with.values()))),
+        types_with=types_with,
+        found_with_runs=("project", kind.value),
+        found_with_names=("attribute",),
+    )
 
 
-def narrowed_containers(containers: Containers, predicate: Predicate) -> tuple[Containers, list[str]]:
-    """The runs that conditions on their labels leave, as far as a source can be asked, and that in words."""
-    kind = containers.kind
-    also = predicate.run_filter(label_operand(kind))
-    if also is None:
-        return containers, containers.words()
-    labels, names = predicate.equal_texts(kind.value), containers.names
-    if names is not None and labels is not None:
-        names = tuple(name for name in names if name in labels)
-    narrower = replace(containers, filter=both(containers.filter, also), names=names)
-    return narrower, [*containers.words(), filter_words(also)]
+def narrowed_containers(containers: Containers, pushdown: Pushdown) -> tuple[Containers, list[str]]:
+    """The runs that are needed, as far as a source can be asked for them."""
+    names = containers.names
+    if names is not None and pushdown.labels is not None:
+        names = tuple(name for name in names if name in pushdown.labels)
+    narrower = replace(containers, filter=conjunction(containers.filter, pushdown.run_filter), names=names)
+    return narrower, [*containers.describe(), *described_search(pushdown.run_filter)]
 
 
-def narrowed_attributes(selector: AttributeSelector, predicate: Predicate) -> tuple[AttributeSelector, list[str]]:
-    """The attributes that conditions on their names leave, as far as a source can be asked, and that in words."""
-    names, patterns = predicate.equal_texts("attribute"), predicate.patterns("attribute")
-    words = [] if names is None else [f"attributes {shortened(', '.join(map(repr, sorted(names)))) or 'none'}"]
-    words += [f"attributes matching {shortened(pattern)!r}" for pattern in patterns]
-    if names is not None and len(names) > MOST_ALTERNATIVES:
-        names = None
-    if names is None and not patterns:
-        return selector, words
-    return narrowed(selector, names, patterns), words
+def described_search(run_filter: Expression | None) -> list[str]:
+    """A filter that travels with a search."""
+    return [] if run_filter is None else [f"runs where {shortened(render(run_filter))}"]
 
 
-def of_types(selector: AttributeSelector, types: Collection[str]) -> AttributeSelector:
-    """What the selector selects of some types."""
+def narrowed_attributes(selector: AttributeSelector, pushdown: Pushdown) -> tuple[AttributeSelector, list[str]]:
+    """The attributes that are needed, as far as a source can be asked for them."""
+    names, pattern = pushdown.names, pushdown.name_pattern
+    described = [] if names is None else [f"attributes {shortened(', '.join(map(repr, sorted(names)))) or 'none'}"]
+    described += [f"attributes matching {shortened(each)!r}" for each in pattern.must_match]
+    described += [f"attributes not matching {shortened(each)!r}" for each in pattern.must_not_match]
+    return (narrowed(selector, names, pattern) if described else selector), described
+
+
+def narrowed_types(selector: AttributeSelector, pushdown: Pushdown) -> tuple[AttributeSelector, list[str]]:
+    """What the selector selects of the types that are needed."""
+    types = pushdown.types
+    if types is None:
+        return selector, []
     alternatives = tuple(
         replace(each, types=tuple(kind for kind in each.types if kind in types)) for each in selector.alternatives
     )
-    return replace(selector, alternatives=tuple(each for each in alternatives if each.types))
+    narrower = replace(selector, alternatives=tuple(each for each in alternatives if each.types))
+    return narrower, [f"types {', '.join(types) or 'none'}"]
 
 
-def filter_words(expression: Expression) -> str:
-    """A filter that travels with the search, in words."""
-    return f"runs where {shortened(render(expression))}"
+def narrowed_series(
+    question: MetricsQuestion, pushdown: Pushdown, request: ScanRequest
+) -> tuple[MetricsQuestion, list[str]]:
+    """The question about series, narrowed to what a query needs."""
+    containers, of_runs = narrowed_containers(question.containers, pushdown)
+    attributes, of_names = narrowed_attributes(question.attributes, pushdown)
+    options, of_points = _narrowed_options(question.options, pushdown, request)
+    narrower = replace(question, containers=containers, attributes=attributes, options=options)
+    return narrower, [*of_runs, *of_names, *of_points]
 
 
-def nothing() -> Plan:
-    """What is asked for a query that no row can satisfy."""
-    return Plan(tuple, asked=("nothing",), attributes=tuple)
+def _narrowed_options(
+    options: SeriesOptions, pushdown: Pushdown, request: ScanRequest
+) -> tuple[SeriesOptions, list[str]]:
+    """The options, without points and timestamps that the query does not need.
+
+    With a tail limit only the lower bound of a condition on steps is used: the last n points at or after
+    a step are those of the last n points that are at or after it, but before a step there are others. A condition
+    on times is not used then: time may run against the steps.
+    """
+    low, high = pushdown.step_range
+    if options.tail_limit is not None:
+        high = None
+    start, end = options.step_range
+    start = max((bound for bound in (start, low) if bound is not None), default=None)
+    end = min((bound for bound in (end, high) if bound is not None), default=None)
+    time = options.include_time and request.needs(POINT_TIME.name)
+    times = pushdown.time_range if time and options.tail_limit is None else options.time_range
+    described = []
+    if (low, high) != (None, None):
+        described.append(f"steps {'...' if start is None else start} to {'...' if end is None else end}")
+    if times != (None, None):
+        described.append(f"times {_instant(times[0])} to {_instant(times[1])} (in archives)")
+    if options.include_time and not time:
+        described.append("no timestamps")
+    narrower = replace(options, step_range=(start, end), include_time=time, time_range=times, head_limit=request.limit)
+    return narrower, [*described, *request.described_limit("points")]
+
+
+def _instant(milliseconds: int | None) -> str:
+    return "..." if milliseconds is None else str(pl.select(pl.lit(milliseconds).cast(pl.Datetime("ms"))).item())
 
 
 def selects_nothing(question: MetricsQuestion) -> bool:
@@ -96,49 +144,47 @@ def no_names(containers: Containers, selector: AttributeSelector) -> bool:
 
 
 class NeededNames(Narrowing):
-    """The runs and attributes that some row satisfying the predicate may have.
+    """The runs and attributes found that some row satisfying the predicate may have.
 
     Args:
         kind: What labels the rows.
-        predicate: The condition on the rows.
-        attributes: Whether attributes are narrowed too.
+        pushdown: What was made of the predicate.
     """
 
-    def __init__(self, kind: ContainerKind, predicate: Predicate, *, attributes: bool = True) -> None:
+    def __init__(self, kind: ContainerKind, pushdown: Pushdown) -> None:
         self._kind = kind
-        self._of_runs = predicate.about(("project", kind.value))
-        self._of_attributes = predicate.about(("attribute",)) if attributes else ColumnConditions()
-        #: What nothing else was made of, in words.
-        self.words = tuple(
-            f"names where {shortened(str(part))}" for part in (*self._of_runs.unsaid, *self._of_attributes.unsaid)
-        )
+        self._pushdown = pushdown
+
+    def describe(self) -> list[str]:
+        """What was not asked for in another way."""
+        return [f"names where {shortened(str(condition))}" for condition in self._pushdown.only_tried]
 
     def runs(self, runs: pa.Table) -> pa.Table:
-        names = {"project": "project", self._kind.value: self._kind.label_column}
-        candidates = pl.DataFrame([_texts(name, runs.column(column)) for name, column in names.items()])
-        return runs.take(_kept(self._of_runs, candidates)) if runs.num_rows else runs
+        found = {"project": runs.column("project"), self._kind.value: runs.column(self._kind.label_column)}
+        return runs.take(_kept(found, self._pushdown.run_conditions)) if runs.num_rows else runs
 
     def attributes(self, names: pa.Array) -> pa.Array:
-        return names.take(_kept(self._of_attributes, pl.DataFrame([_texts("attribute", names)])))
+        return names.take(_kept({"attribute": names}, self._pushdown.name_conditions))
 
 
-def _kept(conditions: ColumnConditions, candidates: pl.DataFrame) -> pa.Array:
-    kept = conditions.keep(candidates.with_row_index("place of the candidate"))
-    return pa.array(kept["place of the candidate"].to_numpy())
+def _kept(found: Mapping[str, pa.Array | pa.ChunkedArray], conditions: Sequence[pl.Expr]) -> pa.Array:
+    """The places of the rows that satisfy the conditions."""
+    rows = pl.DataFrame([pl.Series(name, texts, dtype=pl.String) for name, texts in found.items()])
+    rows = rows.with_row_index("place of the row")
+    for condition in conditions:
+        rows = rows.filter(condition)
+    return pa.array(rows["place of the row"].to_numpy())
 
 
-def _texts(name: str, values: pa.Array | pa.ChunkedArray) -> pl.Series:
-    return pl.Series(name, values, dtype=pl.String)
-
-
-def growing_parts(count: int) -> Iterator[tuple[int, int]]:
-    """Bounds of parts of growing size: to read the first rows only, without many questions for many rows.
+def parts_to_read(count: int, limit: int | None) -> Iterator[tuple[int, int]]:
+    """Bounds of what is asked for at a time: all; under a row limit parts of growing size, of which the first few may
+    be enough.
 
     Example:
-        >>> list(growing_parts(30))
-        [(0, 1), (1, 5), (5, 21), (21, 30)]
+        >>> list(parts_to_read(30, None)), list(parts_to_read(30, 100))
+        ([(0, 30)], [(0, 1), (1, 5), (5, 21), (21, 30)])
     """
-    start, size = 0, 1
+    start, size = 0, count if limit is None else 1
     while start < count:
         yield start, min(start + size, count)
         start, size = start + size, 4 * size

@@ -1,298 +1,188 @@
-"""What a Polars predicate says about names, steps and times, so that a source can be asked for less.
+"""Predicate pushdown: what the source of a scan can be asked for, given the predicate of a query.
 
-A part of the predicate that is not understood is ignored here: whoever uses this still applies the whole
-predicate to the rows. So everything found may only narrow, and need not be complete. Of alternatives (OR) what is
-common to all of them counts: the hull of their steps, the union of their names.
-
-Conditions on names need not be parsed: Polars evaluates them on the table of candidates, whatever they say.
+`analyse` takes a predicate apart into conjuncts, reads them for each thing that the rules of a scan allow
+(`neptune_frames.frames.lazy_readings`), and gives all that it found at once. That may only narrow, and need not be
+complete: whoever uses it still applies the whole predicate to the rows, so a conjunct that is not understood costs
+time, not truth. Conditions on names need not be understood: Polars evaluates them on the names that were found.
 """
 
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Collection, Mapping, Sequence
-from functools import reduce
-from operator import and_, or_
-from typing import Any, TypeVar
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass, field
 
 import polars as pl
 
-from neptune_frames.frames.lazy_terms import Condition, split
-from neptune_frames.query.expressions import And, Expression, Operand, Or
-from neptune_frames.query.terms import (
-    Term,
-    any_pattern,
-    expression_of,
-    is_finite_number,
-    milliseconds_within,
-    pattern_of,
+from neptune_frames.frames.lazy_readings import (
+    all_patterns,
+    bounds,
+    conditions,
+    equal_texts,
+    intersection,
+    name_patterns,
+    overlap,
+    read,
+    searches,
+    types_with,
 )
+from neptune_frames.frames.lazy_terms import Condition, split
+from neptune_frames.query.expressions import Expression, Operand, conjunction
+from neptune_frames.query.selection import NamePattern
+from neptune_frames.query.terms import is_finite_number, milliseconds_within
 
+_Exprs = tuple[pl.Expr, ...]
 #: Lower and upper bound of a step; None is open.
 StepRange = tuple[float | None, float | None]
 #: Earliest and latest time in milliseconds since 1970; None is open.
 TimeRange = tuple[int | None, int | None]
 
-Known = TypeVar("Known")
-_Bounds = tuple[float, float]
-_ANYTHING: _Bounds = (-math.inf, math.inf)
 
-
-class Predicate:
-    """The parts of a predicate that must all hold, and which of them narrowed a question.
-
-    Example:
-        >>> predicate = Predicate((pl.col("step") >= 10) & (pl.col("run") == "a") & pl.col("value").is_nan())
-        >>> predicate.step_range(), sorted(predicate.equal_texts("run"))
-        ((10.0, None), ['a'])
-        >>> [str(part) for part in predicate.unused()]
-        ['col("value").is_nan()']
-    """
-
-    def __init__(self, expression: pl.Expr | None) -> None:
-        self._conditions = () if expression is None else tuple(map(Condition, split(expression, "And")))
-        self.parts: tuple[pl.Expr, ...] = tuple(condition.expression for condition in self._conditions)
-        self._used: set[int] = set()
-        #: Columns that something was made of, by part: also of parts that say more.
-        self._said: dict[int, set[str]] = {}
-
-    def unused(self) -> tuple[pl.Expr, ...]:
-        """The parts that say more than what was made of them."""
-        return tuple(part for place, part in enumerate(self.parts) if place not in self._used)
-
-    def holds_nowhere(self) -> bool:
-        """Whether some part is the constant false, or null: so Polars writes ``is_in([])``.
-
-        Example:
-            >>> Predicate((pl.col("step") > 3) & pl.lit(False)).holds_nowhere()
-            True
-        """
-        constants = [pl.select(part).to_series() for part in self.parts if part.meta.is_literal()]
-        # A column of truth values is no constant.
-        return any(len(constant) == 1 and constant.item() is not True for constant in constants)
-
-    def columns(self) -> set[str]:
-        """Names of the columns that some part depends on."""
-        return {name for condition in self._conditions for name in condition.columns}
-
-    def about(self, columns: Collection[str]) -> ColumnConditions:
-        """What the predicate says about these columns alone, row by row: conditions to be tried on candidates."""
-        names = frozenset(columns)
-        said = {place for place, told in self._said.items() if told & names}
-        found = self._known(names, lambda each: _about(each, names), _all, _any)
-        return ColumnConditions(
-            tuple(part for _, part in found), tuple(part for place, part in found if place not in said)
-        )
-
-    def step_range(self) -> StepRange:
-        """Bounds (inclusive) that every step satisfying the predicate is within.
-
-        Example:
-            >>> Predicate((pl.col("step") >= 10) & (pl.lit(20) > pl.col("step"))).step_range()
-            (10.0, 20.0)
-            >>> Predicate((pl.col("step") == 3) | ((pl.col("step") > 5) & (pl.col("step") < 7))).step_range()
-            (3.0, 7.0)
-        """
-        return self._bounds("step", lambda value: (float(value), float(value)) if is_finite_number(value) else None)
-
-    def time_range(self, column: str) -> TimeRange:
-        """Bounds (inclusive) that the time in the column is within in every row satisfying the predicate; where there
-        is one, no such time is null. The parts do not count as used: not every source can be asked for times.
-
-        Example:
-            >>> from datetime import datetime, timezone
-            >>> Predicate(pl.col("timestamp") > datetime(1970, 1, 2, tzinfo=timezone.utc)).time_range("timestamp")
-            (86400000, None)
-        """
-        used = set(self._used)
-        low, high = self._bounds(column, milliseconds_within)
-        self._used = used
-        return None if low is None else int(low), None if high is None else int(high)
-
-    def equal_texts(self, column: str) -> frozenset[str] | None:
-        """Texts of which every row satisfying the predicate has one in the column; None if any will do.
-
-        Example:
-            >>> sorted(Predicate(pl.col("run").is_in(["a", "b"]) & (pl.col("step") > 3)).equal_texts("run"))
-            ['a', 'b']
-        """
-        found = self._known({column}, lambda each: _equal_texts(_term(each, (column,))), _intersection, _union)
-        return _intersection([texts for _, texts in found]) if found else None
-
-    def patterns(self, column: str) -> list[str]:
-        """RE2 patterns that the text in the column matches in every row satisfying the predicate.
-
-        Example:
-            >>> Predicate(pl.col("attribute").str.starts_with("train/")).patterns("attribute")
-            ['^train/']
-        """
-        found = self._known(
-            {column},
-            lambda each: _patterns(_term(each, (column,))),
-            lambda lists: [pattern for each in lists for pattern in each],
-            lambda lists: [any_pattern([patterns[0] for patterns in lists])],
-        )
-        return [pattern for _, patterns in found for pattern in patterns]
-
-    def kinds(self, columns: Mapping[str, frozenset[str]]) -> frozenset[str] | None:
-        """Of which kinds a row satisfying the predicate is; None if any will do.
-
-        Args:
-            columns: By column, the kinds of rows in which it is not null.
-
-        Example:
-            >>> kinds = {"int": frozenset(["int"]), "float": frozenset(["float"])}
-            >>> Predicate((pl.col("float") > 0) & pl.col("int").is_null()).kinds(kinds)
-            frozenset({'float'})
-        """
-
-        def of_column(condition: Condition) -> frozenset[str] | None:
-            # No row whose column is null satisfies a term.
-            term = _term(condition, columns)
-            return None if term is None else columns[term.column]
-
-        found = self._known(columns.keys(), of_column, _intersection, _union)
-        return _intersection([kinds for _, kinds in found]) if found else None
-
-    def run_filter(self, operands: Mapping[str, Operand]) -> Expression | None:
-        """What a search can be asked of the attributes in some columns: every row that satisfies the
-        predicate is of a run that satisfies it. None where the predicate says nothing a search understands.
-
-        Args:
-            operands: By column, the attribute in it.
-
-        Example:
-            >>> from neptune_frames.query.rendering import render
-            >>> predicate = Predicate((pl.col("lr") < 0.01) & (pl.col("lr") + 1 > 0))
-            >>> print(render(predicate.run_filter({"lr": Operand("config/lr", "float")})))
-            `config/lr`:float < "0.01"
-        """
-
-        def of_term(condition: Condition) -> Expression | None:
-            term = _term(condition, operands)
-            return None if term is None else expression_of(term, operands[term.column])
-
-        found = self._known(operands.keys(), of_term, _conjunction, lambda alternatives: Or(tuple(alternatives)))
-        return _conjunction([expression for _, expression in found]) if found else None
-
-    def _bounds(self, column: str, number: Callable[[Any], _Bounds | None]) -> StepRange:
-        found = self._known({column}, lambda each: _bounds(_term(each, (column,)), number), _overlap, _hull)
-        low, high = _overlap([bounds for _, bounds in found])
-        return (None if low == -math.inf else low), (None if high == math.inf else high)
-
-    def _known(
-        self,
-        columns: Collection[str],
-        of: Callable[[Condition], Known | None],
-        all_of: Callable[[Sequence[Known]], Known],
-        any_of: Callable[[Sequence[Known]], Known | None],
-    ) -> list[tuple[int, Known]]:
-        """What is known of each part, by its place (see `Condition.known`). A part about these columns alone is used
-        by it, others say more."""
-        found = []
-        for place, condition in enumerate(self._conditions):
-            if condition.columns.isdisjoint(columns):
-                continue
-            known = condition.known(of, all_of, any_of)
-            if known is None:
-                continue
-            self._said.setdefault(place, set()).update(condition.columns.intersection(columns))
-            if condition.columns <= set(columns):
-                self._used.add(place)
-            found.append((place, known))
-        return found
-
-
-class ColumnConditions:
-    """Conditions on some columns, which Polars evaluates on a table of candidates.
+@dataclass(frozen=True)
+class PushdownRules:
+    """The columns of a scan that its source can be asked by. Conditions on others are residual.
 
     Attributes:
-        parts: The conditions, which all hold.
-        unsaid: Those of them that nothing else was made of.
+        searched: By column, the attribute in it, on which a search for runs can have conditions.
+        label: The column of labels, of which a source can be asked for a list.
+        name: The column of names of attributes.
+        step: The column of steps.
+        time: The column of times. Conditions on it are residual all the same: not every source can be asked for times.
+        type: The column of types.
+        types: The types that rows may have.
+        types_with: By column, the types of the rows in which it is not null.
+        found_with_runs: Columns that are known when runs were found: conditions are tried on them before going on.
+        found_with_names: The same of names of attributes.
     """
 
-    def __init__(self, parts: tuple[pl.Expr, ...] = (), unsaid: tuple[pl.Expr, ...] = ()) -> None:
-        self.parts = parts
-        self.unsaid = unsaid
-
-    def keep(self, candidates: pl.DataFrame) -> pl.DataFrame:
-        """The candidates that some row satisfying the predicate may have.
-
-        Conditions on columns that the candidates do not have are passed over.
-        """
-        for part in self.parts:
-            if set(part.meta.root_names()) <= set(candidates.columns):
-                candidates = candidates.filter(part)
-        return candidates
+    searched: Mapping[str, Operand] = field(default_factory=dict)
+    label: str | None = None
+    name: str | None = None
+    step: str | None = None
+    time: str | None = None
+    type: str | None = None
+    types: tuple[str, ...] = ()
+    types_with: Mapping[str, frozenset[str]] = field(default_factory=dict)
+    found_with_runs: tuple[str, ...] = ()
+    found_with_names: tuple[str, ...] = ()
 
 
-def _about(condition: Condition, columns: frozenset[str]) -> pl.Expr | None:
-    """The condition, if it depends on these columns alone, row by row."""
-    is_about = condition.columns and condition.columns <= columns and condition.is_row_separable
-    return condition.expression if is_about else None
+@dataclass(frozen=True, eq=False)
+class Pushdown:
+    """What a source can be asked for: true of every row that satisfies the predicate.
+
+    Attributes:
+        run_filter: A search that finds its run; None if any run will do.
+        labels: Labels of which it has one; None if any will do.
+        names: Names of attributes of which it has one; None if any will do.
+        name_pattern: What the name of its attribute matches, and does not match.
+        types: Those of the scan's types that it may have; None if any will do.
+        step_range: Bounds (inclusive) of its step.
+        time_range: Bounds (inclusive) of its time; where there is one, the time is not null.
+        run_conditions: Conditions on the columns found with runs.
+        name_conditions: Conditions on the columns found with names.
+        only_tried: Those of both of which nothing else was made.
+        residual: The conjuncts that say more than all this.
+    """
+
+    run_filter: Expression | None
+    labels: frozenset[str] | None
+    names: frozenset[str] | None
+    name_pattern: NamePattern
+    types: tuple[str, ...] | None
+    step_range: StepRange
+    time_range: TimeRange
+    run_conditions: _Exprs
+    name_conditions: _Exprs
+    only_tried: _Exprs
+    residual: _Exprs
 
 
-def _all(conditions: Sequence[pl.Expr]) -> pl.Expr:
-    return reduce(and_, conditions)
+def analyse(predicate: pl.Expr | None, rules: PushdownRules) -> Pushdown:
+    """What a source can be asked for on behalf of a predicate, and what is left of the predicate.
+
+    Example:
+        >>> rules = PushdownRules(name="attribute", step="step")
+        >>> found = analyse((pl.col("step") >= 10) & (pl.col("attribute") == "a") & pl.col("value").is_nan(), rules)
+        >>> found.step_range, sorted(found.names)
+        ((10.0, None), ['a'])
+        >>> [str(conjunct) for conjunct in found.residual]
+        ['col("value").is_nan()']
+    """
+    conjuncts = _conjuncts(predicate)
+    runs, labels = read(conjuncts, searches(rules.searched)), read(conjuncts, equal_texts(rules.label))
+    names, patterns = read(conjuncts, equal_texts(rules.name)), read(conjuncts, name_patterns(rules.name))
+    types, values = read(conjuncts, conditions(rules.type)), read(conjuncts, types_with(rules.types_with))
+    steps = read(conjuncts, bounds(rules.step, _number))
+    times = read(conjuncts, bounds(rules.time, milliseconds_within))
+    on_runs = read(conjuncts, conditions(*rules.found_with_runs))
+    on_names = read(conjuncts, conditions(*rules.found_with_names))
+    pushed = (runs, names, patterns, types, values, steps, on_runs, on_names)
+    low, high = overlap(steps.values)
+    early, late = overlap(times.values)
+    return Pushdown(
+        run_filter=conjunction(*runs.values),
+        labels=intersection(labels.values) if labels.values else None,
+        names=intersection(names.values) if names.values else None,
+        name_pattern=all_patterns(patterns.values),
+        types=_allowed_types(rules, types.values, values.values),
+        step_range=(None if math.isinf(low) else low, None if math.isinf(high) else high),
+        time_range=(None if math.isinf(early) else int(early), None if math.isinf(late) else int(late)),
+        run_conditions=on_runs.values,
+        name_conditions=on_names.values,
+        only_tried=(*on_runs.beside(runs), *on_names.beside(names, patterns)),
+        residual=_uncovered(conjuncts, frozenset[int]().union(*(found.exact for found in pushed))),
+    )
 
 
-def _any(conditions: Sequence[pl.Expr]) -> pl.Expr:
-    return reduce(or_, conditions)
+def conditions_on(predicate: pl.Expr | None, columns: Collection[str]) -> tuple[_Exprs, _Exprs]:
+    """What a predicate says of these columns alone, row by row, and the conjuncts that say more."""
+    conjuncts = _conjuncts(predicate)
+    found = read(conjuncts, conditions(*columns))
+    return found.values, _uncovered(conjuncts, found.exact)
 
 
-def _term(condition: Condition, columns: Collection[str]) -> Term | None:
-    """The term, if the condition is one, and about one of the columns."""
-    # The JSON of a condition on other columns, which may hold a long list, is not read.
-    (column, *others) = condition.columns or ("",)
-    return condition.term if not others and column in columns else None
+def is_never_true(predicate: pl.Expr | None) -> bool:
+    """Whether some conjunct is the constant false, or null: so Polars writes ``is_in([])``.
+
+    Example:
+        >>> is_never_true((pl.col("step") > 3) & pl.lit(False))
+        True
+    """
+    return predicate is not None and any(_constant(each) in (False, None) for each in split(predicate, "And"))
 
 
-def _bounds(term: Term | None, number: Callable[[Any], _Bounds | None]) -> _Bounds | None:
-    """What is between the numbers that a value is between, where it is not one itself."""
-    if term is None or not term.values:
-        return None
-    values = [found for value in term.values if (found := number(value)) is not None]
-    if len(values) < len(term.values):
-        return None
-    low, high = min(low for low, _ in values), max(high for _, high in values)
-    if term.operator in ("Gt", "GtEq"):
-        return low, math.inf
-    if term.operator in ("Lt", "LtEq"):
-        return -math.inf, high
-    if term.operator == "IsBetween":
-        return values[0][0], values[1][1]
-    return (low, high) if term.operator in ("Eq", "IsIn") else None
+def _conjuncts(predicate: pl.Expr | None) -> tuple[Condition, ...]:
+    """The conditions that must all hold, without those that always do."""
+    found = () if predicate is None else split(predicate, "And")
+    return tuple(Condition(each) for each in found if _constant(each) is not True)
 
 
-def _overlap(bounds: Sequence[_Bounds]) -> _Bounds:
-    lows, highs = zip(_ANYTHING, *bounds, strict=True)
-    return max(lows), min(highs)
+_VARIES = object()
 
 
-def _hull(bounds: Sequence[_Bounds]) -> _Bounds | None:
-    lows, highs = zip(*bounds, strict=True)
-    hull = min(lows), max(highs)
-    return None if hull == _ANYTHING else hull
+def _constant(condition: pl.Expr) -> object:
+    """The value of a condition that has the same for every row."""
+    if not condition.meta.is_literal():
+        return _VARIES
+    values = pl.select(condition).to_series()
+    # A column of truth values is no constant.
+    return values.item() if len(values) == 1 else _VARIES
 
 
-def _equal_texts(term: Term | None) -> frozenset[str] | None:
-    if term is None or term.operator not in ("Eq", "IsIn"):
-        return None
-    return frozenset(term.values) if all(isinstance(value, str) for value in term.values) else None
+def _uncovered(conjuncts: Sequence[Condition], covered: Collection[int]) -> _Exprs:
+    return tuple(each.expression for place, each in enumerate(conjuncts) if place not in covered)
 
 
-def _patterns(term: Term | None) -> list[str] | None:
-    pattern = None if term is None else pattern_of(term)
-    return None if pattern is None else [pattern]
+def _number(value: object) -> tuple[float, float] | None:
+    return (float(value), float(value)) if is_finite_number(value) else None  # type: ignore[arg-type]
 
 
-def _intersection(sets: Sequence[frozenset[str]]) -> frozenset[str]:
-    return frozenset.intersection(*sets)
-
-
-def _union(sets: Sequence[frozenset[str]]) -> frozenset[str]:
-    return frozenset.union(*sets)
-
-
-def _conjunction(expressions: Sequence[Expression]) -> Expression:
-    return expressions[0] if len(expressions) == 1 else And(tuple(expressions))
+def _allowed_types(
+    rules: PushdownRules, of_type: Sequence[pl.Expr], possible: Sequence[frozenset[str]]
+) -> tuple[str, ...] | None:
+    types = pl.Series(rules.type or "", rules.types, dtype=pl.String).to_frame()
+    for condition in of_type:
+        types = types.filter(condition)
+    found = tuple(kind for kind in types.to_series() if all(kind in each for each in possible))
+    return found if len(found) < len(rules.types) else None

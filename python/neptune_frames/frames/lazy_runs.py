@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING
 
 import polars as pl
 
-from neptune_frames.frames.lazy_narrowing import IDENTITIES, both, filter_words, nothing
-from neptune_frames.frames.lazy_predicates import Predicate
-from neptune_frames.frames.lazy_source import Plan, Wanted, scan_frames
+from neptune_frames.frames.lazy_narrowing import IDENTITIES, narrowed_containers
+from neptune_frames.frames.lazy_predicates import PushdownRules, analyse
+from neptune_frames.frames.lazy_source import ScanPlan, ScanRequest, scan_frames
 from neptune_frames.frames.questions import Containers, run_query
 from neptune_frames.query.selection import ContainerKind
 
@@ -49,19 +49,13 @@ def _columns(kind: ContainerKind) -> dict[str, str]:
     return {"project": "project", **labels, "sys_id": "sys_id"}
 
 
-def _plan(source: Source, question: RunsQuestion, wanted: Wanted) -> Plan:
-    predicate = Predicate(wanted.predicate)
-    if predicate.holds_nowhere():
-        return nothing()
-    also = predicate.run_filter(IDENTITIES)
-    containers = replace(question.containers, filter=both(question.containers.filter, also))
-    words = [*containers.words(), *([] if also is None else [filter_words(also)])]
-    if wanted.rows is not None:
-        words.append(f"the first {wanted.rows} runs")
-    return Plan(
-        partial(_frames, source, replace(question, containers=containers), wanted.rows),
-        asked=tuple(words),
-        after=predicate.unused(),
+def _plan(source: Source, question: RunsQuestion, request: ScanRequest) -> ScanPlan:
+    pushdown = analyse(request.predicate, PushdownRules(searched=IDENTITIES))
+    containers, of_runs = narrowed_containers(question.containers, pushdown)
+    return ScanPlan(
+        partial(_frames, source, replace(question, containers=containers), request.limit),
+        pushed=(*of_runs, *request.described_limit("runs")),
+        residual=pushdown.residual,
     )
 
 

@@ -11,10 +11,16 @@ import numpy as np
 import polars as pl
 import pyarrow as pa
 
-from neptune_frames.frames.lazy_metrics import narrowed_question, parts_of
-from neptune_frames.frames.lazy_narrowing import NeededNames, nothing, of_types, selects_nothing
-from neptune_frames.frames.lazy_predicates import Predicate
-from neptune_frames.frames.lazy_source import Plan, Wanted, scan_frames
+from neptune_frames.frames.lazy_metrics import parts_of
+from neptune_frames.frames.lazy_narrowing import (
+    NeededNames,
+    narrowed_series,
+    narrowed_types,
+    selects_nothing,
+    series_rules,
+)
+from neptune_frames.frames.lazy_predicates import analyse
+from neptune_frames.frames.lazy_source import ScanPlan, ScanRequest, scan_frames
 from neptune_frames.frames.metrics_long import name_columns
 from neptune_frames.frames.polars_types import polars_type
 from neptune_frames.frames.questions import MetricsQuestion, Narrowing, series_keys
@@ -52,25 +58,19 @@ def series_schema(options: SeriesOptions) -> pl.Schema:
     return schema
 
 
-def _plan(source: Source, question: MetricsQuestion, wanted: Wanted) -> Plan:
-    predicate = Predicate(wanted.predicate)
-    if predicate.holds_nowhere():
-        return nothing()
-    asked, words = narrowed_question(question, predicate, wanted)
+def _plan(source: Source, question: MetricsQuestion, request: ScanRequest) -> ScanPlan:
+    pushdown = analyse(request.predicate, series_rules(question.containers.kind, _TYPES_WITH))
+    asked, pushed = narrowed_series(question, pushdown, request)
     # By definition, not by plain name: a name may belong to a series of numbers.
-    attributes = replace(asked.attributes, plain_names=None)
-    types = predicate.kinds(_TYPES_WITH)
-    if types is not None:
-        attributes = of_types(attributes, types)
-        words.append(f"types {', '.join(sorted(types)) or 'none'}")
-    options = replace(asked.options, include_values=any(map(wanted.needs, _TYPES_WITH)))
+    attributes, of_types = narrowed_types(replace(asked.attributes, plain_names=None), pushdown)
+    options = replace(asked.options, include_values=any(map(request.needs, _TYPES_WITH)))
     asked = replace(asked, attributes=attributes, options=options)
-    narrowing = NeededNames(question.containers.kind, predicate)
-    columns = [name for name in series_schema(question.options) if wanted.needs(name)]
-    return Plan(
-        partial(_frames, source, asked, narrowing, columns, wanted.rows),
-        asked=(*words, *narrowing.words),
-        after=predicate.unused(),
+    narrowing = NeededNames(question.containers.kind, pushdown)
+    columns = [name for name in series_schema(question.options) if request.needs(name)]
+    return ScanPlan(
+        partial(_frames, source, asked, narrowing, columns, request.limit),
+        pushed=(*pushed, *of_types, *narrowing.describe()),
+        residual=pushdown.residual,
     )
 
 

@@ -5,7 +5,8 @@ order that is right: first the limit (it counts rows before the filter), then th
 projection. `scan_frames` applies all three itself, so that what a source makes of them can only save work.
 
 A scan is a resolver around an IO source. Polars asks the resolver while it plans, which lets
-`LazyFrame.explain` say what the source will be asked for; it asks the IO source when the query runs.
+`LazyFrame.explain` say what the source will be asked for; it asks the IO source when the query runs. Each time what
+Polars hands over is a `ScanRequest`, of which the scan makes a `ScanPlan`.
 """
 
 from __future__ import annotations
@@ -22,6 +23,7 @@ import polars as pl
 from polars.io.plugins import register_io_source
 from polars.lazyframe.resolver import FilterExpr, LazyFrameResolver
 
+from neptune_frames.frames.lazy_predicates import is_never_true
 from neptune_frames.query.rendering import shortened
 from neptune_frames.sources.waiting import attend
 
@@ -34,57 +36,74 @@ logger = logging.getLogger("neptune_frames")
 
 
 @dataclass(frozen=True)
-class Wanted:
-    """What a query needs of a source.
+class ScanRequest:
+    """What a query needs of a scan.
 
     Attributes:
-        columns: Names of the columns needed, filter columns included; None for all.
+        projection: Names of the columns needed, filter columns included; None for all.
         predicate: Only rows that satisfy it are needed. None where no row may be left out, which is
             so under a row limit, since that counts unfiltered rows.
-        rows: How many rows will be read at most; None for all.
+        limit: How many rows will be read at most; None for all.
     """
 
-    columns: tuple[str, ...] | None = None
+    projection: tuple[str, ...] | None = None
     predicate: pl.Expr | None = None
-    rows: int | None = None
+    limit: int | None = None
+
+    @classmethod
+    def of(cls, columns: Sequence[str] | None, predicate: pl.Expr | None, limit: int | None) -> ScanRequest:
+        """What Polars hands over."""
+        return cls(None if columns is None else tuple(columns), predicate if limit is None else None, limit)
 
     def needs(self, column: str) -> bool:
         """Whether the query needs a column."""
-        return self.columns is None or column in self.columns
+        return self.projection is None or column in self.projection
+
+    def described_limit(self, rows: str) -> list[str]:
+        """What a plan says of the row limit."""
+        return [] if self.limit is None else [f"the first {self.limit} {rows}"]
 
 
 @dataclass(frozen=True)
-class Plan:
+class ScanPlan:
     """What a source will be asked for on behalf of a query.
 
     Attributes:
-        frames: Makes the frames. They may hold columns and rows that are not wanted.
-        asked: What the question was narrowed to, in words.
-        after: Parts of the predicate that did not narrow it.
+        frames: Makes the frames. They may hold columns and rows that are not needed.
+        pushed: What the question was narrowed to, in words.
+        residual: Conjuncts of the predicate that say more than that.
         attributes: Asks which names the column ``attribute`` may hold, without reading points; None if that cannot be.
     """
 
     frames: Callable[[], Iterable[pl.DataFrame]]
-    asked: tuple[str, ...] = ()
-    after: tuple[pl.Expr, ...] = ()
+    pushed: tuple[str, ...] = ()
+    residual: tuple[pl.Expr, ...] = ()
     attributes: Callable[[], Sequence[str]] | None = None
 
     def __str__(self) -> str:
         """One line, for plans and logs."""
-        asked = "; ".join(self.asked) or "everything"
-        after = "; ".join(shortened(str(part)) for part in self.after) or "nothing"
-        return f"{ASKED}{asked}{AFTER}{after}".replace("\n", " ")
+        pushed = "; ".join(self.pushed) or "everything"
+        residual = "; ".join(shortened(str(conjunct)) for conjunct in self.residual) or "nothing"
+        return f"{PUSHED}{pushed}{RESIDUAL}{residual}".replace("\n", " ")
 
 
-ASKED, AFTER = " | asked of the source: ", " | filtered after: "
+#: What stands before the two in the line.
+PUSHED, RESIDUAL = " | asked of the source: ", " | filtered after: "
 
 
-def scan_frames(plan: Callable[[Wanted], Plan], *, schema: pl.Schema, name: str, detail: str = "") -> pl.LazyFrame:
+def empty_plan() -> ScanPlan:
+    """The plan of a query that no row can satisfy: nothing is asked."""
+    return ScanPlan(tuple, pushed=("nothing",), attributes=tuple)
+
+
+def scan_frames(
+    plan: Callable[[ScanRequest], ScanPlan], *, schema: pl.Schema, name: str, detail: str = ""
+) -> pl.LazyFrame:
     """A LazyFrame over frames that are made when a query runs.
 
     Args:
         plan: Turns what a query needs into what the source is asked for. Asks nothing itself: it is
-            called when a query is planned and again when it runs.
+            called when a query is planned and again when it runs. Not called where no row can satisfy the query.
         schema: Names and types of the columns.
         name: What `LazyFrame.explain` calls the source.
         detail: What `LazyFrame.explain` says about it. No secrets.
@@ -96,7 +115,7 @@ def scan_frames(plan: Callable[[Wanted], Plan], *, schema: pl.Schema, name: str,
 
 @dataclass(frozen=True, eq=False)
 class Scan(LazyFrameResolver):
-    plan: Callable[[Wanted], Plan]
+    make_plan: Callable[[ScanRequest], ScanPlan]
     fixed_schema: pl.Schema
     name: str
     detail: str
@@ -117,30 +136,21 @@ class Scan(LazyFrameResolver):
     ) -> pl.LazyFrame:
         """The IO source. What is known of the query only goes into words here: the source gets it again."""
         columns = None if projection is None else (*projection, *filter_columns)
-        told = [each.expr for each in filters if _can_be_told(each.expr)]
-        untold = [each.expr for each in filters if not _can_be_told(each.expr)]
-        planned = self.plan(_wanted(columns, reduce(and_, told) if told else None, limit))
-        planned = replace(planned, after=(*planned.after, *untold))
+        pushable = [each.expr for each in filters if _is_serializable(each.expr)]
+        residual = [each.expr for each in filters if not _is_serializable(each.expr)]
+        plan = self.plan(ScanRequest.of(columns, reduce(and_, pushable) if pushable else None, limit))
+        plan = replace(plan, residual=(*plan.residual, *residual))
         frame = register_io_source(
-            Reader(self, planned),
+            Reader(self, plan),
             schema=self.fixed_schema,
             explain_name=self.name,
-            explain_detail=f"{self.detail}{planned}",
+            explain_detail=f"{self.detail}{plan}",
         )
-        return _shielded(frame.filter(*told) if told else frame) if untold else frame
+        return _shielded(frame.filter(*pushable) if pushable else frame) if residual else frame
 
-    def read(
-        self, columns: list[str] | None, predicate: pl.Expr | None, rows: int | None, _batch_size: int | None
-    ) -> Iterator[pl.DataFrame]:
-        if rows == 0:
-            return
-        plan = self.plan(_wanted(columns, predicate, rows))
-        logger.info("%s %s%s", self.name, self.detail, plan)
-        made = _within(self.context.copy(), plan.frames)
-        # Under a row limit nothing is held back: the first rows may be all.
-        for frame in _obey(made if rows is not None else _even(made), columns, predicate, rows):
-            if frame.height:
-                yield frame
+    def plan(self, request: ScanRequest) -> ScanPlan:
+        """What the source will be asked for. Asks nothing."""
+        return empty_plan() if is_never_true(request.predicate) else self.make_plan(request)
 
 
 @dataclass(frozen=True, eq=False)
@@ -148,15 +158,23 @@ class Reader:
     """The IO source of a scan as a query holds it, with what was planned for this query."""
 
     scan: Scan
-    planned: Plan
+    plan: ScanPlan
 
     def __call__(
-        self, columns: list[str] | None, predicate: pl.Expr | None, rows: int | None, batch_size: int | None
+        self, columns: list[str] | None, predicate: pl.Expr | None, limit: int | None, _batch_size: int | None
     ) -> Iterator[pl.DataFrame]:
-        return self.scan.read(columns, predicate, rows, batch_size)
+        if limit == 0:
+            return
+        plan = self.scan.plan(ScanRequest.of(columns, predicate, limit))
+        logger.info("%s %s%s", self.scan.name, self.scan.detail, plan)
+        made = _within(self.scan.context.copy(), plan.frames)
+        # Under a row limit nothing is held back: the first rows may be all.
+        for frame in _obey(made if limit is not None else _even(made), columns, predicate, limit):
+            if frame.height:
+                yield frame
 
 
-def _can_be_told(predicate: pl.Expr) -> bool:
+def _is_serializable(predicate: pl.Expr) -> bool:
     """Whether Polars can hand a predicate to a source. It serialises it, which Python functions may not allow."""
     try:
         predicate.meta.serialize()
@@ -168,10 +186,6 @@ def _can_be_told(predicate: pl.Expr) -> bool:
 def _shielded(frame: pl.LazyFrame) -> pl.LazyFrame:
     """The frame, below which no further predicate is pushed."""
     return frame.map_batches(lambda batch: batch, predicate_pushdown=False, slice_pushdown=False, streamable=True)
-
-
-def _wanted(columns: Sequence[str] | None, predicate: pl.Expr | None, rows: int | None) -> Wanted:
-    return Wanted(None if columns is None else tuple(columns), predicate if rows is None else None, rows)
 
 
 def _within(context: Context, frames: Callable[[], Iterable[pl.DataFrame]]) -> Iterator[pl.DataFrame]:
@@ -214,14 +228,14 @@ def _joined(frames: list[pl.DataFrame]) -> pl.DataFrame:
 
 
 def _obey(
-    frames: Iterable[pl.DataFrame], columns: list[str] | None, predicate: pl.Expr | None, rows: int | None
+    frames: Iterable[pl.DataFrame], columns: list[str] | None, predicate: pl.Expr | None, limit: int | None
 ) -> Iterator[pl.DataFrame]:
     for frame in frames:
-        if rows is not None:
-            frame = frame.head(rows)
-            rows -= frame.height
+        if limit is not None:
+            frame = frame.head(limit)
+            limit -= frame.height
         if predicate is not None:
             frame = frame.filter(predicate)
         yield frame if columns is None else frame.select(columns)
-        if rows == 0:
+        if limit == 0:
             return

@@ -12,13 +12,13 @@ import polars as pl
 import pyarrow as pa
 
 from neptune_frames.errors import ConflictingAttributeTypes
-from neptune_frames.frames.lazy_narrowing import both, filter_words, label_operand, nothing
-from neptune_frames.frames.lazy_predicates import Predicate
-from neptune_frames.frames.lazy_source import Plan, Wanted, scan_frames
+from neptune_frames.frames.lazy_narrowing import described_search, label_operand
+from neptune_frames.frames.lazy_predicates import PushdownRules, analyse
+from neptune_frames.frames.lazy_source import ScanPlan, ScanRequest, scan_frames
 from neptune_frames.frames.polars_types import value_type
 from neptune_frames.frames.table import RunTable, TableQuestion
 from neptune_frames.query.attributes import KNOWN_TYPES
-from neptune_frames.query.expressions import Operand
+from neptune_frames.query.expressions import Operand, conjunction
 from neptune_frames.query.selection import AttributeSelector, ContainerKind, RunNeeds, RunQuery
 
 if TYPE_CHECKING:
@@ -104,25 +104,20 @@ def _table_columns(
     return {name: named[name] for name in sorted(named)}
 
 
-def _plan(table: _Table, wanted: Wanted) -> Plan:
-    predicate = Predicate(wanted.predicate)
-    if predicate.holds_nowhere():
-        return nothing()
-    columns = table.columns
-    used = predicate.columns() & columns.keys()
+def _plan(table: _Table, request: ScanRequest) -> ScanPlan:
+    columns, query = table.columns, table.query
+    used = columns.keys() & (() if request.predicate is None else request.predicate.meta.root_names())
     operands = {name: Operand(columns[name].attribute, columns[name].type) for name in used}
-    also = predicate.run_filter({**operands, **label_operand(table.query.kind)})
-    query = replace(table.query, filter=both(table.query.filter, also), limit=wanted.rows)
+    pushdown = analyse(request.predicate, PushdownRules(searched={**operands, **label_operand(query.kind)}))
     needed = columns
-    if wanted.columns is not None:
-        needed = {name: columns[name] for name in wanted.columns if name in columns}
-    words = [] if also is None else [filter_words(also)]
-    if len(needed) < len(columns):
-        words.append(f"{len(needed)} of {len(columns)} attributes")
-    if wanted.rows is not None:
-        words.append(f"the first {wanted.rows} runs")
-    return Plan(
-        partial(_frames, replace(table, query=query, columns=needed)), asked=tuple(words), after=predicate.unused()
+    if request.projection is not None:
+        needed = {name: columns[name] for name in request.projection if name in columns}
+    of_columns = [f"{len(needed)} of {len(columns)} attributes"] if len(needed) < len(columns) else []
+    query = replace(query, filter=conjunction(query.filter, pushdown.run_filter), limit=request.limit)
+    return ScanPlan(
+        partial(_frames, replace(table, query=query, columns=needed)),
+        pushed=(*described_search(pushdown.run_filter), *of_columns, *request.described_limit("runs")),
+        residual=pushdown.residual,
     )
 
 

@@ -6,16 +6,18 @@ gives no term. Whoever uses terms still applies the whole predicate to the rows.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator
+from datetime import date, datetime, timedelta, timezone
 from functools import cached_property
-from typing import Any, TypeVar
+from typing import Any
 
 import msgspec
 import polars as pl
 
-from neptune_frames.query.terms import Term
+from neptune_frames.query.terms import Term, negated
 
 _MIRRORED = {"Gt": "Lt", "Lt": "Gt", "GtEq": "LtEq", "LtEq": "GtEq", "Eq": "Eq", "NotEq": "NotEq"}
+_LOGICAL = {"LogicalAnd": "And", "LogicalOr": "Or"}
 _NOT_UNDERSTOOD = (
     pl.exceptions.PolarsError, msgspec.MsgspecError, ValueError, TypeError, KeyError, AttributeError, RecursionError,
 )  # fmt: skip
@@ -23,14 +25,14 @@ _NOT_UNDERSTOOD = (
 #: Integers up to here are floats too, so that comparing as floats changes nothing.
 _EXACT_INTEGERS = 2**53
 
+_TIMES_OF_PYTHON = (datetime.min, datetime.max)
+
 #: Trees that are deeper than this are not looked into: nobody writes them, and Python has its limit.
 _MOST_LEVELS = 50
 
 #: Kinds of nodes that constants are made of, and functions among them whose results Polars does not know either.
 _CONSTANT_NODES = frozenset(("Literal", "Alias", "Cast", "BinaryExpr", "Ternary", "Function"))
 _OPAQUE_FUNCTIONS = frozenset(("FfiPlugin", "Random"))
-
-Known = TypeVar("Known")
 
 
 class Condition:
@@ -46,10 +48,10 @@ class Condition:
         self.expression = expression
         self.operator: str | None = None
         self.parts: tuple[Condition, ...] = ()
-        for operator in ("And", "Or") if levels else ():
-            operands = tuple(split(expression, operator))
-            if len(operands) > 1:
-                self.operator, self.parts = operator, tuple(Condition(each, levels - 1) for each in operands)
+        self._simple = _unfilled(expression)
+        if levels and (operator := _operator_of(self._simple)) is not None:
+            self.operator = operator
+            self.parts = tuple(Condition(each, levels - 1) for each in split(self._simple, operator))
 
     @cached_property
     def columns(self) -> frozenset[str]:
@@ -59,7 +61,7 @@ class Condition:
     @cached_property
     def term(self) -> Term | None:
         """See `term`; None where there are parts."""
-        return term(self.expression) if self.operator is None else None
+        return term(self._simple) if self.operator is None else None
 
     @cached_property
     def is_row_separable(self) -> bool:
@@ -68,35 +70,6 @@ class Condition:
             return self.expression.meta.is_row_separable()
         except pl.exceptions.PolarsError:  # a Python function, whose result only a frame can tell
             return False
-
-    def known(
-        self,
-        of: Callable[[Condition], Known | None],
-        all_of: Callable[[Sequence[Known]], Known],
-        any_of: Callable[[Sequence[Known]], Known | None],
-    ) -> Known | None:
-        """What is known of the rows that satisfy it; None is nothing.
-
-        Args:
-            of: What a condition says of the rows that satisfy it, without a look into its parts.
-            all_of: What is known where all of several things are.
-            any_of: What is known where one of them is, and nobody knows which; None where that is nothing.
-
-        Example:
-            >>> condition = Condition(((pl.col("a") == 1) & pl.col("b")) | (pl.col("a") == 3))
-            >>> equal = lambda each: {each.term.values[0]} if each.term and each.term.operator == "Eq" else None
-            >>> sorted(condition.known(equal, lambda sets: set.intersection(*sets), lambda sets: set.union(*sets)))
-            [1, 3]
-        """
-        told = of(self)
-        if told is not None or self.operator is None:
-            return told
-        found = [part.known(of, all_of, any_of) for part in self.parts]
-        understood = [each for each in found if each is not None]
-        # One alternative that says nothing lets every row through.
-        if not understood or (self.operator == "Or" and len(understood) < len(found)):
-            return None
-        return all_of(understood) if self.operator == "And" else any_of(understood)
 
 
 def term(expression: pl.Expr) -> Term | None:
@@ -112,8 +85,10 @@ def term(expression: pl.Expr) -> Term | None:
         kind, body = _node(expression)
         if kind == "Column":
             return Term(expression.meta.output_name(), "IsTrue")
-        if kind == "BinaryExpr" and body.op in _MIRRORED:
-            return _comparison(body.op, expression)
+        # Null is equal to no constant but null, which is not understood.
+        operator = "Eq" if body.op == "EqValidity" else body.op
+        if kind == "BinaryExpr" and operator in _MIRRORED:
+            return _comparison(operator, expression)
         return _function(body.function, expression) if kind == "Function" else None
     except _NOT_UNDERSTOOD:
         return None
@@ -129,22 +104,36 @@ def split(expression: pl.Expr, operator: str) -> Iterator[pl.Expr]:
     waiting = [expression]
     while waiting:
         current = waiting.pop()
-        if _is_binary(current, operator):
+        if _operator_of(current) == operator:
             waiting.extend(current.meta.pop())  # inputs come last first
         else:
             yield current
 
 
-def _is_binary(expression: pl.Expr, operator: str) -> bool:
-    # Put together again and compared: the JSON of every node of a long chain would hold all below it.
+def _operator_of(expression: pl.Expr) -> str | None:
+    """``And`` or ``Or``, if an expression is one."""
     operands = expression.meta.pop()
     if len(operands) != 2:
-        return False
+        return None
     right, left = operands
     try:
-        return expression.meta.eq(left & right if operator == "And" else left | right)
-    except pl.exceptions.PolarsError:
-        return False
+        # Put together again and compared: the JSON of every node of a long chain would hold all below it.
+        if expression.meta.eq(left & right):
+            return "And"
+        if expression.meta.eq(left | right):
+            return "Or"
+        # What Polars makes of `any_horizontal` and `all_horizontal` cannot be put together.
+        is_constant = not (left.meta.root_names() and right.meta.root_names())
+        return None if is_constant else _LOGICAL.get(_node(expression)[1].op)
+    except _NOT_UNDERSTOOD:
+        return None
+
+
+def _unfilled(condition: pl.Expr) -> pl.Expr:
+    """The condition without a last ``fill_null(False)``, which changes nothing for a filter."""
+    operands = condition.meta.pop()
+    is_filled = len(operands) == 2 and condition.meta.eq(operands[1].fill_null(False))
+    return operands[1] if is_filled else condition
 
 
 def _comparison(operator: str, expression: pl.Expr) -> Term | None:
@@ -154,8 +143,27 @@ def _comparison(operator: str, expression: pl.Expr) -> Term | None:
     if not _is_constant(right):
         return None
     value = _value(right)
+    if value is not None and (days := _under_date(left)) is not None:
+        return _on_days(days.meta.output_name(), operator, value)
     column = left if left.meta.is_column() else _uncast(left, value)
     return None if column is None or value is None else Term(column.meta.output_name(), operator, (value,))
+
+
+def _under_date(expression: pl.Expr) -> pl.Expr | None:
+    """The column of times of which an expression is the date."""
+    operands = expression.meta.pop()
+    is_date = len(operands) == 1 and operands[0].meta.is_column() and expression.meta.eq(operands[0].dt.date())
+    return operands[0] if is_date else None
+
+
+def _on_days(column: str, operator: str, day: date) -> Term | None:
+    """A comparison of dates as one of times, which our columns have in UTC and milliseconds."""
+    start = datetime(day.year, day.month, day.day, tzinfo=timezone.utc)
+    last = start + timedelta(days=1, milliseconds=-1)
+    if operator == "Eq":
+        return Term(column, "IsBetween", (start, last))
+    bound = {"Lt": start, "GtEq": start, "LtEq": last, "Gt": last}.get(operator)
+    return None if bound is None else Term(column, operator, (bound,))
 
 
 def _is_constant(expression: pl.Expr) -> bool:
@@ -174,14 +182,26 @@ def _is_plain(expression: pl.Expr) -> bool:
 
 
 def _value(constant: pl.Expr) -> Any:
-    """Its value; raises `ValueError` where there are several, or Python cannot hold it."""
+    """Its value, a list as a series; raises `ValueError` where there are several, or Python cannot hold it."""
     found = pl.select(constant).to_series()
+    if isinstance(found.dtype, pl.List):
+        return found.item()
+    (value,) = _as_python(found)
+    return value
+
+
+def _as_python(found: pl.Series) -> list[Any]:
+    """The values; raises `ValueError` where Python cannot hold one, at which Polars would panic."""
     if isinstance(found.dtype, pl.Datetime) and found.dtype.time_unit == "ns":
         coarse = found.dt.cast_time_unit("us")
         if not coarse.dt.cast_time_unit("ns").equals(found):
             raise ValueError("a time with nanoseconds")
         found = coarse
-    return found.item()
+    if isinstance(found.dtype, (pl.Datetime, pl.Date)):
+        least, most = (pl.Series([bound]).cast(found.dtype).to_physical()[0] for bound in _TIMES_OF_PYTHON)
+        if not found.to_physical().is_between(least, most).all():
+            raise ValueError("a time out of Python's range")
+    return found.to_list()
 
 
 def _uncast(expression: pl.Expr, value: Any) -> pl.Expr | None:
@@ -196,21 +216,27 @@ def _uncast(expression: pl.Expr, value: Any) -> pl.Expr | None:
 
 def _function(function: dict[str, Any], expression: pl.Expr) -> Term | None:
     *constants, column = expression.meta.pop()
+    ((family, detail),) = function.items()
+    if detail == "Not" and not column.meta.is_column():
+        return negated(term(column))
     if not column.meta.is_column() or not all(map(_is_constant, constants)):
         return None
-    ((family, detail),) = function.items()
     operator = _operator(family, detail)
     if operator is None:
         return None
     values = tuple(map(_value, reversed(constants)))
     if operator == "IsIn":
-        values = tuple(values[0].to_list())
+        values = tuple(_as_python(values[0].drop_nulls()))  # null is in no list
     return None if None in values else Term(column.meta.output_name(), operator, values)
 
 
 _PLAIN_FUNCTIONS = {
     ("Boolean", "Not"): "IsFalse",
     ("Boolean", "IsNotNull"): "IsNotNull",
+    ("Boolean", "IsNotNan"): "IsSomeNumber",
+    ("Boolean", "IsNan"): "IsSomeNumber",
+    ("Boolean", "IsFinite"): "IsSomeNumber",
+    ("Boolean", "IsInfinite"): "IsSomeNumber",
     ("StringExpr", "StartsWith"): "StartsWith",
     ("StringExpr", "EndsWith"): "EndsWith",
 }

@@ -92,11 +92,11 @@ class MetricsResult(Exports):
             >>> nf.fetch_metrics(experiments=["vit-1"], attributes="^train/").long().select(pl.len()).collect().item()
             10
         """
-        from neptune_frames.frames.lazy_source import Plan, scan_frames
+        from neptune_frames.frames.lazy_source import ScanPlan, scan_frames
 
         layout = self._layout
         return scan_frames(
-            lambda wanted: Plan(lambda: (layout.frame(block, wanted.columns) for block in self._blocks)),
+            lambda request: ScanPlan(lambda: (layout.frame(block, request.projection) for block in self._blocks)),
             schema=layout.schema(self._options),
             name="METRICS",
             detail=f"{len(self):,} points in memory",

@@ -15,8 +15,8 @@ import polars as pl
 import pyarrow as pa
 
 from neptune_frames.frames.lazy_explain import asked_of_sources
-from neptune_frames.frames.lazy_predicates import Predicate
-from neptune_frames.frames.lazy_source import Plan, Wanted, scan_frames
+from neptune_frames.frames.lazy_predicates import conditions_on
+from neptune_frames.frames.lazy_source import ScanPlan, ScanRequest, scan_frames
 from neptune_frames.frames.long_frame import ATTRIBUTE, POINT_DETAILS, VALUE, LongFrame, as_names
 from neptune_frames.frames.metrics_points import PointBlock
 from neptune_frames.frames.scanned_names import scanned_attributes
@@ -151,13 +151,12 @@ class _Wide:
             }
         )
 
-    def plan(self, wanted: Wanted) -> Plan:
+    def plan(self, request: ScanRequest) -> ScanPlan:
         """What becomes of a query: its conditions on rows are conditions on the long frame too."""
-        predicate = Predicate(wanted.predicate)
-        on_rows = predicate.about((*self.keys, STEP.name)).parts
-        shown = [name for name in self.columns if wanted.needs(name)]
+        on_rows, residual = conditions_on(request.predicate, (*self.keys, STEP.name))
+        shown = [name for name in self.columns if request.needs(name)]
         points = self._points(on_rows, self.values if shown else ())
-        return Plan(lambda: self._frames(points, shown), tuple(asked_of_sources(points)), predicate.unused())
+        return ScanPlan(lambda: self._frames(points, shown), tuple(asked_of_sources(points)), residual)
 
     def _points(self, conditions: Sequence[pl.Expr], values: Sequence[str]) -> pl.LazyFrame:
         """The points that are needed. Text takes 16 bytes a point, so it becomes categories, which take 4."""

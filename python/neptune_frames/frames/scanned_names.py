@@ -13,7 +13,7 @@ from typing import Any
 
 import polars as pl
 
-from neptune_frames.frames.lazy_source import Plan, Reader
+from neptune_frames.frames.lazy_source import Reader, ScanPlan
 from neptune_frames.frames.long_frame import ATTRIBUTE
 
 #: Places in a plan that leave a column as it is: conditions, what our scans say of them, and lists of columns (to
@@ -49,7 +49,7 @@ def scanned_attributes(lazy: pl.LazyFrame) -> list[str] | None:
     return list(found)
 
 
-def _starts(steps: Any) -> Iterator[Plan | None]:
+def _starts(steps: Any) -> Iterator[ScanPlan | None]:
     """What was planned for each scan that has the column; None for something else that has it."""
     here, inputs = steps.get_node(), steps.get_inputs()
     if not inputs and ATTRIBUTE in steps.get_schema():
@@ -60,9 +60,9 @@ def _starts(steps: Any) -> Iterator[Plan | None]:
     steps.set_node(here)
 
 
-def _planned(start: Any) -> Plan | None:
+def _planned(start: Any) -> ScanPlan | None:
     if type(start).__name__ != "PythonScan":
         return None
     # Polars wraps the function it was given.
     inner = (cell.cell_contents for cell in start.options[0].__closure__)
-    return next((each.planned for each in inner if isinstance(each, Reader)), None)
+    return next((each.plan for each in inner if isinstance(each, Reader)), None)

@@ -76,3 +76,9 @@ class Or:
 
 Clause: TypeAlias = Comparison | Contains | Matches | Exists
 Expression: TypeAlias = Clause | Not | And | Or
+
+
+def conjunction(*expressions: Expression | None) -> Expression | None:
+    """What satisfies all of them; None is a filter that everything satisfies."""
+    given = tuple(each for each in expressions if each is not None)
+    return And(given) if len(given) > 1 else next(iter(given), None)

@@ -89,6 +89,13 @@ class NamePattern:
     must_match: tuple[str, ...] = ()
     must_not_match: tuple[str, ...] = ()
 
+    def and_also(self, other: NamePattern) -> NamePattern:
+        """The pattern of names that satisfy both."""
+        return NamePattern((*self.must_match, *other.must_match), (*self.must_not_match, *other.must_not_match))
+
+
+ANY_NAME = NamePattern()
+
 
 @dataclass(frozen=True)
 class AttributeAlternative:

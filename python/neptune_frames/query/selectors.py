@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection
 from dataclasses import replace
 
 import numpy as np
 import pyarrow as pa
 
 from neptune_frames.query.masks import Mask, is_one_of, matches
-from neptune_frames.query.selection import AttributeAlternative, AttributeSelector, NamePattern
+from neptune_frames.query.selection import ANY_NAME, AttributeAlternative, AttributeSelector, NamePattern
 
 
 def match_names(selector: AttributeSelector, names: pa.Array, types: pa.Array) -> Mask:
@@ -36,36 +36,35 @@ def match_names(selector: AttributeSelector, names: pa.Array, types: pa.Array) -
 
 
 def narrowed(
-    selector: AttributeSelector, names: Collection[str] | None = None, patterns: Sequence[str] = ()
+    selector: AttributeSelector, names: Collection[str] | None = None, pattern: NamePattern = ANY_NAME
 ) -> AttributeSelector:
-    """What the selector selects among some names, and where the name matches each of some RE2 patterns.
+    """What the selector selects among some names, and where the name satisfies a pattern.
 
     Example:
         >>> loss = AttributeSelector((AttributeAlternative(("float",), patterns=(NamePattern(("loss",)),)),))
-        >>> narrowed(loss, patterns=["^train/"]).alternatives[0].patterns
+        >>> narrowed(loss, pattern=NamePattern(("^train/",))).alternatives[0].patterns
         (NamePattern(must_match=('loss', '^train/'), must_not_match=()),)
     """
     if selector.plain_names is not None:
         texts = pa.array(selector.plain_names, pa.string())
-        kept = _match_pattern(NamePattern(tuple(patterns)), texts)
+        kept = _match_pattern(pattern, texts)
         if names is not None:
             kept &= is_one_of(texts, list(names))
         plain = tuple(texts.filter(pa.array(kept)).to_pylist())
         alternatives = tuple(replace(each, names=plain) for each in selector.alternatives)
         return AttributeSelector(alternatives, plain)
-    return AttributeSelector(tuple(_narrowed(each, names, tuple(patterns)) for each in selector.alternatives))
+    return AttributeSelector(tuple(_narrowed(each, names, pattern) for each in selector.alternatives))
 
 
 def _narrowed(
-    alternative: AttributeAlternative, names: Collection[str] | None, patterns: tuple[str, ...]
+    alternative: AttributeAlternative, names: Collection[str] | None, pattern: NamePattern
 ) -> AttributeAlternative:
     if names is not None:
         kept = names if alternative.names is None else [name for name in alternative.names if name in names]
         alternative = replace(alternative, names=tuple(sorted(kept)))
-    if patterns:
-        own = (NamePattern(),) if alternative.patterns is None else alternative.patterns
-        both = tuple(NamePattern((*each.must_match, *patterns), each.must_not_match) for each in own)
-        alternative = replace(alternative, patterns=both)
+    if pattern != ANY_NAME:
+        own = (ANY_NAME,) if alternative.patterns is None else alternative.patterns
+        alternative = replace(alternative, patterns=tuple(each.and_also(pattern) for each in own))
     return alternative
 
 

@@ -12,7 +12,7 @@ from __future__ import annotations
 import math
 import re
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta, timezone
 from typing import Any
 
@@ -30,6 +30,7 @@ from neptune_frames.query.expressions import (
 )
 from neptune_frames.query.extended_regex import check_regex
 from neptune_frames.query.filters import literal_text, one_of
+from neptune_frames.query.selection import NamePattern
 
 #: More alternatives than this make a query that servers may refuse.
 MOST_ALTERNATIVES = 1000
@@ -41,12 +42,32 @@ class Term:
 
     Operators: ``Eq``, ``NotEq``, ``Lt``, ``LtEq``, ``Gt``, ``GtEq``, ``IsIn`` (any number of values, none of them
     null), ``IsBetween`` (low and high, taken as included), ``Contains`` (regular expression), ``ContainsText``,
-    ``StartsWith``, ``EndsWith``, ``ListContains``, ``IsTrue``, ``IsFalse``, ``IsNotNull``.
+    ``StartsWith``, ``EndsWith``, ``ListContains``, the same with ``Not`` before it for the last six, ``IsTrue``,
+    ``IsFalse``, ``IsNotNull``, ``IsSomeNumber`` (a number that is or is not NaN or infinite, which no search can say).
     """
 
     column: str
     operator: str
     values: tuple[Any, ...] = ()
+
+
+#: Terms of which the opposite is a term too, and its operator.
+_NEGATIONS = {
+    operator: f"Not{operator}"
+    for operator in ("IsIn", "Contains", "ContainsText", "StartsWith", "EndsWith", "ListContains")
+}
+_NEGATED = {negation: operator for operator, negation in _NEGATIONS.items()}
+
+
+def negated(term: Term | None) -> Term | None:
+    """The term that rows satisfy whose column is neither null nor satisfies a term; None where there is none.
+
+    Example:
+        >>> negated(Term("attribute", "StartsWith", ("sys/",)))
+        Term(column='attribute', operator='NotStartsWith', values=('sys/',))
+    """
+    operator = None if term is None else _NEGATIONS.get(term.operator)
+    return None if term is None or operator is None else replace(term, operator=operator)
 
 
 def expression_of(term: Term, operand: Operand) -> Expression | None:
@@ -64,10 +85,23 @@ def expression_of(term: Term, operand: Operand) -> Expression | None:
         >>> print(render(expression_of(Term("lr", "Gt", (0.01,)), rate)))
         (NOT (`config/lr`:float <= "0.01")) AND (`config/lr`:float EXISTS)
     """
-    if term.operator == "IsNotNull":
+    if term.operator in ("IsNotNull", "IsSomeNumber"):
         return Exists(operand)
+    if term.operator in _NEGATED:
+        return _negation(term, operand)
     translate = _BY_TYPE.get(operand.type or "")
     return None if translate is None else translate(term, operand)
+
+
+def _negation(term: Term, operand: Operand) -> Expression | None:
+    """What a search is asked so that it leaves out no run that fails a term: the term must say no less than it does."""
+    positive = replace(term, operator=_NEGATED[term.operator])
+    if operand.type == "string" and positive.operator != "IsIn":
+        # As a pattern in any case: whether CONTAINS heeds case is up to the server.
+        pattern = pattern_of(positive) if all(positive.values) else None
+        return None if pattern is None else Matches(operand, pattern, negated=True)
+    expression = expression_of(positive, operand)
+    return None if expression is None else Not(expression)
 
 
 _COMPARISONS: dict[str, ComparisonOperator] = {
@@ -163,6 +197,15 @@ def _texts(term: Term, operand: Operand) -> Expression | None:
     return None if pattern is None else Matches(operand, pattern)
 
 
+def name_pattern_of(term: Term) -> NamePattern | None:
+    """The pattern of names that satisfy a term; None where there is none."""
+    is_negation = term.operator in _NEGATED
+    pattern = pattern_of(replace(term, operator=_NEGATED[term.operator]) if is_negation else term)
+    if pattern is None:
+        return None
+    return NamePattern(must_not_match=(pattern,)) if is_negation else NamePattern((pattern,))
+
+
 def pattern_of(term: Term) -> str | None:
     """An RE2 search that finds what a term about text finds; None where there is none.
 
@@ -219,8 +262,8 @@ _PATTERNS: dict[str, Callable[[str], str | None]] = {
 
 
 def _truths(term: Term, operand: Operand) -> Expression | None:
-    wanted = {"IsTrue": True, "IsFalse": False}.get(term.operator)
-    return None if wanted is None else Comparison(operand, "==", literal_text(wanted))
+    wanted = term.values[0] if term.operator == "Eq" else {"IsTrue": True, "IsFalse": False}.get(term.operator)
+    return Comparison(operand, "==", literal_text(wanted)) if isinstance(wanted, bool) else None
 
 
 def _elements(term: Term, operand: Operand) -> Expression | None:
