@@ -38,13 +38,20 @@ from typing import Any
 
 _CONTENT_SHOWN = 1000
 _NAMES_SHOWN = 10
+#: API tokens and the parts of access tokens: base64 of JSON.
+_TOKEN = re.compile(r"\beyJ[\w+/=.-]{24,}")
 
 
 class NeptuneError(Exception):
-    """Base of all errors. ``message`` is formatted with the keyword arguments, if there are any."""
+    """Base of all errors. ``message`` is formatted with the keyword arguments, if there are any.
+
+    Whatever got into a message by mistake, a token as the name of a project or in the body of an answer for example,
+    no token is shown.
+    """
 
     def __init__(self, message: str, **kwargs: Any) -> None:
-        super().__init__(message.format(**kwargs) if kwargs else message)
+        text = message.format(**kwargs) if kwargs else message
+        super().__init__(_TOKEN.sub("(a token)", text) if isinstance(text, str) else text)
 
     def __reduce__(self) -> tuple[Any, ...]:
         # Rebuild without calling __init__, whose parameters differ from class to class.

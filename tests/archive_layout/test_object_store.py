@@ -224,8 +224,8 @@ def test_a_server_over_it(bucket: str, exported: Path) -> None:
     ("url", "message"),
     [
         ("ftp://host/archive", "not ftp://"),
-        (f"s3://someone:{SECRET}@bucket/archive", "belong into the environment"),
-        (f"s3://bucket/archive?token={SECRET}", "belong into the environment"),
+        (f"s3://someone:{SECRET}@bucket/archive", "belong in the environment"),
+        (f"s3://bucket/archive?token={SECRET}", "belong in the environment"),
     ],
 )
 def test_urls_that_are_refused(url: str, message: str) -> None:

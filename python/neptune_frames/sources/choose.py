@@ -10,7 +10,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from neptune_frames import config
-from neptune_frames.errors import InvalidApiTokenError, NeptuneApiTokenNotProvided, NeptuneUserError
+from neptune_frames.errors import NeptuneApiTokenNotProvided, NeptuneUserError
+from neptune_frames.sources.token_text import looks_like_token, unquoted
 from neptune_frames.sources.urls import is_url
 
 if TYPE_CHECKING:
@@ -65,7 +66,7 @@ def open_source(explicit: Source | str | os.PathLike[str] | None = None) -> Sour
     if isinstance(explicit, os.PathLike):
         return open_archive(explicit)
     if isinstance(explicit, str):
-        return open_server(explicit) if _looks_like_token(explicit) else open_archive(explicit)
+        return open_server(explicit) if looks_like_token(explicit) else open_archive(explicit)
     if not hasattr(explicit, "search"):
         raise TypeError(
             "source must be what open_source() gives, the directory or URL of an archive, or an API token, "
@@ -126,7 +127,7 @@ def open_server(api_token: str, proxies: Mapping[str, str] | None = None) -> Sou
         return RemoteSource(api_token, proxies=proxies)
 
     routes = "" if not proxies else "\n".join(sorted(f"{scheme}\t{url}" for scheme, url in proxies.items()))
-    return _shared("remote", f"{api_token.strip()}\n{routes}", open_one)
+    return _shared("remote", f"{unquoted(api_token)}\n{routes}", open_one)
 
 
 def _shared(kind: str, identity: str, open_one: Callable[[], Source]) -> Source:
@@ -137,19 +138,6 @@ def _shared(kind: str, identity: str, open_one: Callable[[], Source]) -> Source:
         if source is None:
             source = _sources[key] = open_one()
         return source
-
-
-def _looks_like_token(text: str) -> bool:
-    """Whether a text is an API token rather than the place of an archive."""
-    from neptune_frames.sources.remote.credentials import ApiToken
-
-    if is_url(text) or Path(text).exists():
-        return False
-    try:
-        ApiToken(text)
-    except InvalidApiTokenError:
-        return False
-    return True
 
 
 def _forget_sources() -> None:

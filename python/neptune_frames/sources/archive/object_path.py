@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 from urllib.parse import urlsplit
 
 from neptune_frames.errors import ArchiveError, MissingDependencyError
+from neptune_frames.sources.token_text import looks_like_token
 from neptune_frames.sources.urls import is_url
 
 if TYPE_CHECKING:
@@ -205,10 +206,15 @@ def open_location(place: str | os.PathLike[str]) -> Location:
     """The directory that a path or URL names; nothing is looked up.
 
     Raises:
-        ArchiveError: The URL is of a kind that is not supported, or holds credentials.
+        ArchiveError: The URL is of a kind that is not supported, or holds credentials; or it is an API token.
         MissingDependencyError: It is a URL, and `obstore` is not installed.
     """
     text = os.fspath(place)
+    if looks_like_token(text):
+        raise ArchiveError(
+            "What looks like an API token (not shown here) was given where the directory or URL of an archive is "
+            "expected. Tokens belong in NEPTUNE_API_TOKEN."
+        )
     if not is_url(text):
         return Path(text).expanduser()
     url = urlsplit(text)
@@ -217,7 +223,7 @@ def open_location(place: str | os.PathLike[str]) -> Location:
         raise ArchiveError(f"Archives are directories, or URLs of object stores ({kinds}), not {url.scheme}://.")
     if url.username or url.password or url.query or url.fragment:
         raise ArchiveError(
-            f"The URL of an archive in {url.hostname} holds more than a bucket and a path. Credentials belong into "
+            f"The URL of an archive in {url.hostname} holds more than a bucket and a path. Credentials belong in "
             f"the environment: {_CREDENTIALS[url.scheme.lower()]}."
         )
     root = text.rstrip("/")

@@ -8,6 +8,7 @@ import json
 from typing import Any, NoReturn
 
 from neptune_frames.errors import InvalidApiTokenError
+from neptune_frames.sources.token_text import unquoted
 
 
 class ApiToken:
@@ -15,7 +16,7 @@ class ApiToken:
 
     Args:
         text: Base64 of a JSON object with ``api_url`` (or ``api_address``), as a server hands it out. Surrounding
-            whitespace does not matter.
+            white space and quotation marks do not matter.
 
     Raises:
         InvalidApiTokenError: The text is not such a token.
@@ -26,7 +27,7 @@ class ApiToken:
     api_url: str
 
     def __init__(self, text: str) -> None:
-        self._text = text.strip()
+        self._text = unquoted(text)
         self.api_url = _address(_fields(self._text)).rstrip("/")
 
     def reveal(self) -> str:
