@@ -23,8 +23,8 @@ from neptune_frames.sources.archive.batch_layout import (
     FileEntry,
     Manifest,
     batch_directory,
-    is_staging,
     part_file,
+    staged_number,
     staging_directory,
     write_manifest,
 )
@@ -52,7 +52,7 @@ def scratch_directory(project: Path, number: int) -> Path:
 def remove_leftovers(project: Path) -> None:
     """Remove what exports that were interrupted left behind. Only the project's writer may do so."""
     for path in project.iterdir():
-        if is_staging(path.name) or path.name == _SCRATCH:
+        if staged_number(path.name) is not None or path.name == _SCRATCH:
             shutil.rmtree(path)
 
 

@@ -12,6 +12,7 @@ docs/archive-format.md is the description for people. In short::
         payloads.parquet                                 PAYLOADS: the files of this batch's file values
     ARCHIVE/project=<name>/files/                        payloads of files
     ARCHIVE/project=<name>/.batch=000001.staging/        a batch that is being written, or was left behind
+    ARCHIVE/project=<name>/.batch=000001.claim           object stores: which of several staged batches became it
 
 A batch appears by one rename and never changes. Of a run that is in several batches (``--update``), the
 latest has its attributes; its points are those of all its batches, and no point is in two of them.
@@ -51,6 +52,8 @@ FILES_DIRECTORY = "files"
 #: Directories of projects start with it.
 PROJECT_PREFIX = "project="
 _BATCH = re.compile(r"batch=([0-9]{6,})")
+_STAGING = re.compile(r"\.batch=([0-9]{6,})(\.[0-9a-f]+)?\.staging")
+_CLAIM = re.compile(r"\.batch=([0-9]{6,})\.claim")
 #: What common file systems take as one component, in bytes, less room for a prefix and an extension.
 _NAME_BYTES = 200
 
@@ -201,18 +204,44 @@ def batch_directory(project: AnyLocation, number: int) -> AnyLocation:
     return project / f"batch={number:06d}"
 
 
-def staging_directory(project: Path, number: int) -> Path:
-    """Where a batch grows until it is renamed to `batch_directory`."""
-    return project / f".batch={number:06d}.staging"
+def staging_directory(project: AnyLocation, number: int, export: str | None = None) -> AnyLocation:
+    """Where a batch grows until it is committed; in an object store, where each ``export`` has its own.
+
+    >>> staging_directory(Path("a"), 17, "c0ffee").as_posix()
+    'a/.batch=000017.c0ffee.staging'
+    """
+    return project / (f".batch={number:06d}.staging" if export is None else f".batch={number:06d}.{export}.staging")
 
 
-def is_staging(name: str) -> bool:
-    """Whether a directory of this name is a batch that was not committed."""
-    return name.startswith(".batch=") and name.endswith(".staging")
+def staged_number(name: str) -> int | None:
+    """The number of the batch that a directory of this name stages; None where it is no `staging_directory`.
+
+    >>> staged_number(".batch=000017.c0ffee.staging"), staged_number("batch=000017")
+    (17, None)
+    """
+    match = _STAGING.fullmatch(name)
+    return None if match is None else int(match[1])
+
+
+def claim_file(project: AnyLocation, number: int) -> AnyLocation:
+    """In an object store: the object that says which staged batch is the one of that number. It never changes."""
+    return project / f".batch={number:06d}.claim"
+
+
+def claimed_number(name: str) -> int | None:
+    """The number of the batch that a file of this name claims; None where it is no `claim_file`.
+
+    >>> claimed_number(claim_file(Path("a"), 17).name), claimed_number("batch=000017")
+    (17, None)
+    """
+    match = _CLAIM.fullmatch(name)
+    return None if match is None else int(match[1])
 
 
 @overload
 def committed_batches(project: Path) -> list[tuple[int, Path]]: ...
+@overload
+def committed_batches(project: ObjectPath) -> list[tuple[int, ObjectPath]]: ...
 @overload
 def committed_batches(project: Location) -> list[tuple[int, Location]]: ...
 def committed_batches(project: Location) -> Sequence[tuple[int, Location]]:

@@ -9,6 +9,7 @@ from __future__ import annotations
 import io
 import os
 import re
+import tempfile
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from datetime import timedelta
@@ -32,6 +33,8 @@ _CREDENTIALS = {
 }
 #: A request that fails for the moment is made again, at growing intervals.
 _RETRIES = {"max_retries": 6, "retry_timeout": timedelta(seconds=60)}
+#: The largest object that S3 copies in one request. Larger ones pass through this machine.
+_COPIED_BYTES = 5 * 1024**3
 #: A reader asks for this much at a time where it was not told what will be wanted.
 _READ_BYTES = 1024 * 1024
 
@@ -81,6 +84,18 @@ class ObjectPath:
             listed = obstore.list_with_delimiter(self._store, self.key or None)
         found = [ObjectPath(self._store, self._root, key, listed=True) for key in listed["common_prefixes"]]
         return iter([*found, *(ObjectPath(self._store, self._root, one["path"]) for one in listed["objects"])])
+
+    def files_below(self) -> list[ObjectPath]:
+        """All objects below this place, however deep."""
+        import obstore
+
+        with self._explained():
+            found = [one["path"] for page in obstore.list(self._store, self.key or None) for one in page]
+        return [ObjectPath(self._store, self._root, key) for key in found]
+
+    def relative_to(self, place: ObjectPath) -> str:
+        """The name of this place below another one, with ``/``."""
+        return self.key.removeprefix(f"{place.key}/" if place.key else "")
 
     def is_dir(self) -> bool:
         import obstore
@@ -155,6 +170,19 @@ class ObjectPath:
 
         with self._explained():
             obstore.put(self._store, self.key, file)
+
+    def copy_to(self, target: ObjectPath) -> None:
+        """Copy the object to another place in its store, by the store itself unless it is too large for that."""
+        import obstore
+
+        if self.size() <= _COPIED_BYTES:
+            with self._explained():
+                obstore.copy(self._store, self.key, target.key)
+            return
+        with tempfile.TemporaryDirectory(prefix="neptune-frames-copy-") as directory:
+            file = Path(directory) / "copy"
+            self.download(file)
+            target.upload(file)
 
     def stream(self) -> Iterator[bytes]:
         """The object's content, some megabytes at a time."""
