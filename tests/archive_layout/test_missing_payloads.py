@@ -15,7 +15,8 @@ from neptune_frames.archives.converting import convert
 from neptune_frames.cli import main
 from neptune_frames.errors import ArchiveError, NeptuneWarning
 from neptune_frames.sources.archive import ArchiveSource
-from neptune_frames.writing.exporting import Layout, export
+from neptune_frames.writing.exporting import export
+from neptune_frames.writing.layouts import Layout
 
 
 @pytest.fixture

@@ -232,6 +232,8 @@ def test_a_server_over_it(bucket: str, exported: Path) -> None:
         ("ftp://host/archive", "not ftp://"),
         (f"s3://someone:{SECRET}@bucket/archive", "belong into the environment"),
         (f"s3://bucket/archive?token={SECRET}", "belong into the environment"),
+        # What pathlib makes of a URL.
+        (str(Path("s3://bucket/archive")), r"Give the URL as text: s3://bucket/archive\."),
     ],
 )
 def test_urls_that_are_refused(url: str, message: str) -> None:

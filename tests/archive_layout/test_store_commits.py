@@ -14,6 +14,7 @@ from archive_layout_small import PROJECT, write_small_run
 from neptune_frames.archives.checking import check_archive
 from neptune_frames.archives.comparing import compare
 from neptune_frames.archives.converting import convert
+from neptune_frames.cli import main
 from neptune_frames.errors import ArchiveError
 from neptune_frames.query.selection import ContainerKind, RunQuery
 from neptune_frames.sources.archive import ArchiveSource, object_path
@@ -25,6 +26,7 @@ from neptune_frames.sources.archive.batch_layout import (
     staged_number,
 )
 from neptune_frames.sources.archive.object_path import ObjectPath, open_location
+from neptune_frames.sources.choose import close_sources
 from neptune_frames.writing import publishing
 
 obstore_store = pytest.importorskip("obstore.store")
@@ -223,3 +225,22 @@ def test_staged_batches_are_not_read(exports: tuple[Path, Path], monkeypatch: py
     convert(exports[0], URL, progress_bar=False)
     assert seen == [0]
     assert ArchiveSource(URL).search(RunQuery(PROJECT, ContainerKind.RUN)).runs.num_rows == 3
+
+
+def test_every_command_takes_a_url(
+    exports: tuple[Path, Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    there = set(tmp_path.iterdir())
+    assert main(["export", URL, "--project", PROJECT, "--source", str(exports[0])]) == 0
+    assert f"Exported to {URL} (neptune-frames)" in capsys.readouterr().out
+    assert holds(exports[0])
+    assert main(["info", URL]) == 0
+    assert main(["verify", URL, "--against", URL]) == 0
+    assert main(["export", "back", "--project", PROJECT, "--source", URL]) == 0
+    assert main(["convert", URL, "again"]) == 0
+    assert set(tmp_path.iterdir()) == {*there, tmp_path / "back", tmp_path / "again"}
+    with pytest.raises(SystemExit):
+        main(["demo", "--output", URL])
+    assert "not to s3://bucket/archive" in capsys.readouterr().err
+    close_sources()

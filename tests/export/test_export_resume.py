@@ -22,7 +22,7 @@ from neptune_frames.sources.archive.batch_layout import committed_batches, proje
 from neptune_frames.sources.remote import RemoteSource, RetryPolicy
 from neptune_frames.writing import part_files
 from neptune_frames.writing.durable import HashingFile, only_writer
-from neptune_frames.writing.exporting import LAYOUTS, Layout
+from neptune_frames.writing.layouts import LAYOUTS, Layout
 
 RUNS = 5
 

@@ -29,7 +29,7 @@ from neptune_frames.writing.exporter_layout import (
     parameter_rows,
     write_run,
 )
-from neptune_frames.writing.exporting import LAYOUTS, Layout
+from neptune_frames.writing.layouts import LAYOUTS, Layout
 
 _DATASETS = {"lineage": "synthetic/lineage", "speedrun-small": "nanogpt/speedrun"}
 

@@ -9,6 +9,8 @@ from dataclasses import asdict
 from datetime import datetime
 from typing import TYPE_CHECKING
 
+from neptune_frames.writing.layouts import DEFAULT_LAYOUT, LAYOUTS
+
 if TYPE_CHECKING:
     from neptune_frames.archives.info import ProjectInfo
     from neptune_frames.sources.base import Source
@@ -164,8 +166,8 @@ def configure_convert(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--update", action="store_true", help="also bring what is new in runs that DEST has")
     parser.add_argument(
         "--layout",
-        choices=("neptune-frames", "neptune-exporter"),
-        default="neptune-frames",
+        choices=LAYOUTS,
+        default=DEFAULT_LAYOUT,
         help="layout of DEST (default: %(default)s)",
     )
     parser.add_argument("--no-progress", action="store_true", help="show no progress bar")

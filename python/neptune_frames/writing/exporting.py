@@ -7,7 +7,7 @@ import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Literal, Protocol
+from typing import TYPE_CHECKING, Protocol
 
 import pyarrow as pa
 
@@ -21,6 +21,7 @@ from neptune_frames.sources.public_call import public_call
 from neptune_frames.warnings import warn
 from neptune_frames.writing import exporter_project, own_layout
 from neptune_frames.writing.durable import only_writer, sync_directory
+from neptune_frames.writing.layouts import DEFAULT_LAYOUT, LAYOUTS, Layout
 from neptune_frames.writing.object_store import mirrored
 from neptune_frames.writing.summary import ExportSummary, Written
 from neptune_frames.writing.wanted import Plan, Wanted, find_runs, wanted
@@ -28,9 +29,6 @@ from neptune_frames.writing.wanted import Plan, Wanted, find_runs, wanted
 if TYPE_CHECKING:
     from neptune_frames.query.attribute_filters import BaseAttributeFilter
     from neptune_frames.query.filters import Filter
-
-Layout = Literal["neptune-frames", "neptune-exporter"]
-LAYOUTS: tuple[Layout, ...] = ("neptune-frames", "neptune-exporter")
 
 
 @public_call("export")
@@ -42,7 +40,7 @@ def export(
     runs: str | list[str] | Filter | None = None,
     attributes: str | list[str] | BaseAttributeFilter | None = None,
     types: Sequence[str] | None = None,
-    layout: Layout = "neptune-frames",
+    layout: Layout = DEFAULT_LAYOUT,
     files: bool = True,
     update: bool = False,
     progress_bar: bool = True,

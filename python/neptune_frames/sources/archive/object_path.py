@@ -250,6 +250,7 @@ def open_location(place: str | os.PathLike[str]) -> Location:
     """
     text = os.fspath(place)
     if not is_url(text):
+        _check_not_collapsed(text)
         return Path(text).expanduser()
     url = urlsplit(text)
     if url.scheme.lower() not in SCHEMES:
@@ -262,6 +263,15 @@ def open_location(place: str | os.PathLike[str]) -> Location:
         )
     root = text.rstrip("/")
     return ObjectPath(_store_of(root, url.scheme.lower()), root)
+
+
+def _check_not_collapsed(path: str) -> None:
+    """Raises `ArchiveError` for what `pathlib` makes of a URL: a directory of that name is never meant."""
+    scheme, separator, rest = path.partition(":/")
+    if separator and scheme.lower() in SCHEMES:
+        raise ArchiveError(
+            f"{path} is a URL that has lost a slash, as in a pathlib.Path. Give the URL as text: {scheme}://{rest}."
+        )
 
 
 def _store_of(url: str, scheme: str) -> ObjectStore:
