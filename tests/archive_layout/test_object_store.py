@@ -84,7 +84,7 @@ def test_written_and_read(bucket: str, exported: Path, capsys: pytest.CaptureFix
     source = ArchiveSource(url)
     payload = source.payload(PROJECT, next(iter(paths_of(source))))
     assert payload is not None
-    assert payload.read_bytes().startswith(b"weights")
+    assert payload.path.read_bytes().startswith(b"weights")
     assert source.payload(PROJECT, "../neptune-frames.json") is None
     close_sources()
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import os
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
@@ -34,13 +33,12 @@ from neptune_frames.sources.archive.batch_layout import (
 from neptune_frames.sources.archive.batch_store import BatchStore
 from neptune_frames.sources.archive.discovery import find_projects, payload_root
 from neptune_frames.sources.archive.layout import FLOAT_SERIES
-from neptune_frames.sources.archive.object_path import Location, ObjectPath, open_location
+from neptune_frames.sources.archive.object_path import Location, open_location, sha256_of, size_of
 from neptune_frames.sources.archive.parquet_files import ParquetFiles
 from neptune_frames.sources.archive.payloads import locate
 from neptune_frames.sources.archive.statistics import STATISTICS, series_statistics
 from neptune_frames.sources.archive.store import ProjectStore
 
-_HASHED_BYTES = 1 << 22
 #: Problems of one kind in one file that are written out.
 _SHOWN = 5
 
@@ -178,7 +176,7 @@ class _BatchCheck:
                     found = "is missing" if at < 0 else f"has the type {stored.field(at).type}, not {column.type}"
                     self.wrong(entry.path, f"its column {column.name!r} {found}")
                     self._unreadable.add(entry.path)
-            if self.checksums and sha256(self.batch / entry.path) != entry.sha256:
+            if self.checksums and sha256_of(self.batch / entry.path) != entry.sha256:
                 self.wrong(entry.path, "its content is not what was written: the checksum differs")
 
     def tables(self) -> pl.DataFrame | None:
@@ -225,7 +223,7 @@ class _BatchCheck:
             self.report.payloads += 1
             found = locate(directory, path)
             try:
-                there = None if found is None else _size(found)
+                there = None if found is None else size_of(found)
             except FileNotFoundError:
                 there = None
             if found is None or there is None:
@@ -233,7 +231,7 @@ class _BatchCheck:
                 continue
             if there != size:
                 self.report.problems.append(f"{directory / path}: it has {there:,} bytes, and should have {size:,}")
-            elif self.checksums and sha256(found) != digest:
+            elif self.checksums and sha256_of(found) != digest:
                 self.report.problems.append(f"{directory / path}: the checksum of the payload differs")
 
     def _points(self, entry: FileEntry, kind: str, stretches: pl.DataFrame) -> None:
@@ -332,23 +330,6 @@ class _BatchCheck:
     def _count(self, path: str, what: str, found: int, expected: int) -> None:
         if found != expected:
             self.wrong(path, f"it has {found:,} {what}, and the manifest says {expected:,}")
-
-
-def _size(file: Location) -> int:
-    return file.size() if isinstance(file, ObjectPath) else file.stat().st_size
-
-
-def sha256(file: Location) -> str:
-    """The SHA-256 of a file."""
-    digest = hashlib.sha256()
-    if isinstance(file, ObjectPath):
-        for piece in file.stream():
-            digest.update(piece)
-        return digest.hexdigest()
-    with file.open("rb") as opened:
-        while piece := opened.read(_HASHED_BYTES):
-            digest.update(piece)
-    return digest.hexdigest()
 
 
 def _ascends(keys: pl.DataFrame) -> bool:

@@ -12,8 +12,6 @@ from typing import BinaryIO
 
 from neptune_frames.errors import ArchiveError
 
-_READ_BYTES = 1 << 20
-
 
 class HashingFile:
     """A file that is written from start to end, and its SHA-256."""
@@ -55,15 +53,6 @@ class HashingFile:
     @property
     def sha256(self) -> str:
         return self._digest.hexdigest()
-
-
-def sha256_of(path: Path) -> str:
-    """The SHA-256 of a file's content."""
-    digest = hashlib.sha256()
-    with path.open("rb") as file:
-        while piece := file.read(_READ_BYTES):
-            digest.update(piece)
-    return digest.hexdigest()
 
 
 def sync_file(path: Path) -> None:

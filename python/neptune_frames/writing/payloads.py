@@ -11,8 +11,9 @@ import pyarrow as pa
 
 from neptune_frames.schemas import FILE
 from neptune_frames.sources.archive.batch_layout import PAYLOADS
+from neptune_frames.sources.archive.object_path import sha256_of
 from neptune_frames.sources.base import FileRequest, Source
-from neptune_frames.writing.durable import sha256_of, sync_file
+from neptune_frames.writing.durable import sync_file
 from neptune_frames.writing.payload_names import Naming, Owner
 from neptune_frames.writing.point_store import Codes
 

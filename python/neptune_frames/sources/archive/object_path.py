@@ -6,6 +6,7 @@ PosixPath('/data/archive')
 
 from __future__ import annotations
 
+import hashlib
 import io
 import os
 import re
@@ -289,6 +290,24 @@ def _store_of(url: str, scheme: str) -> ObjectStore:
         raise ArchiveError(
             f"{url} cannot be used as an archive ({type(error).__name__}). Check the URL and {_CREDENTIALS[scheme]}."
         ) from None
+
+
+def size_of(file: Location) -> int:
+    """The bytes of a file."""
+    return file.size() if isinstance(file, ObjectPath) else file.stat().st_size
+
+
+def sha256_of(file: Location) -> str:
+    """The SHA-256 of a file's content."""
+    digest = hashlib.sha256()
+    if isinstance(file, ObjectPath):
+        for piece in file.stream():
+            digest.update(piece)
+        return digest.hexdigest()
+    with file.open("rb") as opened:
+        while piece := opened.read(_READ_BYTES):
+            digest.update(piece)
+    return digest.hexdigest()
 
 
 class RangedReader(io.RawIOBase):

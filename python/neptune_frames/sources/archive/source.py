@@ -6,7 +6,6 @@ import os
 import threading
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -21,6 +20,7 @@ from neptune_frames.sources.archive.catalog import Catalog
 from neptune_frames.sources.archive.discovery import payload_root
 from neptune_frames.sources.archive.identity import project_uuid
 from neptune_frames.sources.archive.layout import FLOAT_SERIES, OBJECT_SERIES_COLUMNS
+from neptune_frames.sources.archive.local_copies import LocalCopies, PayloadFile
 from neptune_frames.sources.archive.lookup import RunLookup, find_runs, projects_named
 from neptune_frames.sources.archive.object_path import Location, ObjectPath, open_location
 from neptune_frames.sources.archive.pages import PageBuilder
@@ -66,7 +66,7 @@ class ArchiveSource:
         self._projects = Projects(place, payload_root(files))
         self._columns: dict[str, CatalogColumns] = {}
         self._lock = threading.Lock()
-        self._copies = payloads.LocalCopies()
+        self._copies = LocalCopies()
 
     def projects(self) -> pa.Table:
         """All projects by name: columns ``project``, ``directory`` (of the part files) and ``uuid``."""
@@ -208,13 +208,15 @@ class ArchiveSource:
         found = [payloads.locate(roots[file.project], file.path) if file.project in roots else None for file in files]
         return payloads.copy_out(found, [file.target for file in files], progress=progress)
 
-    def payload(self, project: str, path: str) -> Path | None:
+    def payload(self, project: str, path: str) -> PayloadFile | None:
         """The payload of a file attribute on disk; None where it is missing or would lie outside the root.
 
-        Of an archive in an object store it is a copy, which lasts as long as the source.
+        Of an archive in an object store it is a copy, which stays there until what is returned is closed.
         """
         found = payloads.locate(self._projects.catalog(project).payloads, path)
-        return found if found is None or isinstance(found, Path) else self._copies.of(found)
+        if isinstance(found, ObjectPath):
+            return self._copies.of(found)
+        return None if found is None else PayloadFile(found)
 
     def close(self) -> None:
         """Forget what was read; the source stays usable."""
