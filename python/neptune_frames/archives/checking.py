@@ -26,7 +26,7 @@ from neptune_frames.sources.archive.batch_layout import (
     FileEntry,
     Manifest,
     committed_batches,
-    part_name,
+    own_part_number,
     point_rows,
     read_manifest,
 )
@@ -206,9 +206,9 @@ class _BatchCheck:
                 SERIES_DIRECTORY, f"points of {kind}", int(of_type["count"].sum()), manifest.points.get(kind, 0)
             )
             for entry in self._entries(kind):
-                part = int(entry.path[len(part_name(kind, 0)) - len("00000.parquet") : -len(".parquet")])
                 if entry.path not in self._unreadable:
-                    self._points(entry, kind, of_type.filter(part=part).sort("row"))
+                    part = own_part_number(entry.path)
+                    self._points(entry, kind, of_type.filter(pl.col("part") == part).sort("row"))
         return stretches.select("type", "attribute", "run", "first_step", "last_step")
 
     def payloads(self, directory: Location) -> None:

@@ -13,6 +13,19 @@ from typing import BinaryIO
 from neptune_frames.errors import ArchiveError
 
 
+class WriteFailed(Exception):
+    """Something that belongs to the archive could not be written (or read again); ``__cause__`` is why."""
+
+
+@contextmanager
+def writing() -> Iterator[None]:
+    """An OSError of what is done to the archive as `WriteFailed`, to tell it from one of the source."""
+    try:
+        yield
+    except OSError as error:
+        raise WriteFailed(str(error)) from error
+
+
 class HashingFile:
     """A file that is written from start to end, and its SHA-256."""
 

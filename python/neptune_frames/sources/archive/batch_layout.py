@@ -52,6 +52,7 @@ FILES_DIRECTORY = "files"
 #: Directories of projects start with it.
 PROJECT_PREFIX = "project="
 _BATCH = re.compile(r"batch=([0-9]{6,})")
+_PART = re.compile(r"[^/]+/part-([0-9]{5,})\.parquet")
 _STAGING = re.compile(r"\.batch=([0-9]{6,})(\.[0-9a-f]+)?\.staging")
 _CLAIM = re.compile(r"\.batch=([0-9]{6,})\.claim")
 #: What common file systems take as one component, in bytes, less room for a prefix and an extension.
@@ -189,7 +190,7 @@ def project_directory(archive: AnyLocation, project: str) -> AnyLocation:
     return archive / f"{PROJECT_PREFIX}{bounded_name(project)}"
 
 
-def project_directories(archive: Location) -> list[Location]:
+def own_project_directories(archive: Location) -> list[Location]:
     """The directories of all projects, by name."""
     found = [path for path in archive.iterdir() if path.name.startswith(PROJECT_PREFIX) and path.is_dir()]
     return sorted(found, key=str)
@@ -256,18 +257,28 @@ def committed_batches(project: Location) -> Sequence[tuple[int, Location]]:
     return sorted(((int(match[1]), path) for match, path in found if path.is_dir()), key=lambda one: one[0])
 
 
-def part_name(kind: str, number: int) -> str:
+def own_part_name(kind: str, number: int) -> str:
     """A part file below its batch: ``kind`` is a series type, `ATTRIBUTES_DIRECTORY` or `SERIES_DIRECTORY`.
 
-    >>> part_name("float_series", 3)
+    >>> own_part_name("float_series", 3)
     'float_series/part-00003.parquet'
     """
     return f"{kind}/part-{number:05d}.parquet"
 
 
+def own_part_number(path: str) -> int | None:
+    """The number in an `own_part_name`; None where the path is no such name.
+
+    >>> own_part_number("float_series/part-00003.parquet"), own_part_number("runs.parquet")
+    (3, None)
+    """
+    match = _PART.fullmatch(path)
+    return None if match is None else int(match[1])
+
+
 def part_file(batch: AnyLocation, kind: str, number: int) -> AnyLocation:
-    """`part_name` in the directory of a batch."""
-    return batch / part_name(kind, number)
+    """`own_part_name` in the directory of a batch."""
+    return batch / own_part_name(kind, number)
 
 
 def is_archive(directory: Location) -> bool:

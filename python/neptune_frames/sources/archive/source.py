@@ -25,7 +25,7 @@ from neptune_frames.sources.archive.lookup import RunLookup, find_runs, projects
 from neptune_frames.sources.archive.object_path import Location, ObjectPath, open_location
 from neptune_frames.sources.archive.pages import PageBuilder
 from neptune_frames.sources.archive.projects import Projects
-from neptune_frames.sources.archive.series import SeriesPoints, SeriesRequest, read_series
+from neptune_frames.sources.archive.series import SeriesRequest, StitchedSeries, read_series
 from neptune_frames.sources.archive.values import CatalogColumns, attribute_values, values_batch
 from neptune_frames.sources.base import FileRequest, SearchAnswer, SeriesKeys
 from neptune_frames.sources.definitions import sorted_definitions
@@ -256,14 +256,14 @@ class ArchiveSource:
 
     def _series(
         self, keys: SeriesKeys, options: SeriesOptions, attribute_type: str
-    ) -> Iterator[tuple[Catalog, SeriesPoints, npt.NDArray[np.int32], npt.NDArray[np.int32]]]:
+    ) -> Iterator[tuple[Catalog, StitchedSeries, npt.NDArray[np.int32], npt.NDArray[np.int32]]]:
         """Points of the series, with the positions of run and attribute in the keys."""
         for catalog, rows, numbers in self._located(keys.runs):
             for codes in _without_repetition(catalog.attribute_codes(keys.attributes)):
                 position = np.zeros(len(catalog.attributes) + 1, dtype=np.int32)
                 position[codes] = np.arange(len(codes))
                 request = SeriesRequest(catalog, attribute_type, numbers, codes, options, _pairs(keys, rows, codes))
-                for points in read_series(request, batches.stored_columns(attribute_type, options)):
+                for points in read_series(request, batches.stored_columns(options)):
                     yield catalog, points, rows[points.target].astype(np.int32), position[points.attribute]
 
     def _points(self, keys: SeriesKeys, options: SeriesOptions, attribute_type: str) -> Iterator[pa.RecordBatch]:
