@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
+from pathlib import Path
 
 import numpy as np
 import polars as pl
@@ -30,14 +31,13 @@ from neptune_frames.sources.archive.batch_layout import (
     point_rows,
     read_manifest,
 )
-from neptune_frames.sources.archive.batch_store import BatchStore
 from neptune_frames.sources.archive.discovery import find_projects, payload_root
-from neptune_frames.sources.archive.layout import FLOAT_SERIES
+from neptune_frames.sources.archive.exporter_store import ExporterStore
+from neptune_frames.sources.archive.layout import FILE_SET, FLOAT_SERIES
 from neptune_frames.sources.archive.object_path import Location, open_location, sha256_of, size_of
 from neptune_frames.sources.archive.parquet_files import ParquetFiles
-from neptune_frames.sources.archive.payloads import locate
+from neptune_frames.sources.archive.payloads import locate, locate_directory
 from neptune_frames.sources.archive.statistics import STATISTICS, series_statistics
-from neptune_frames.sources.archive.store import ProjectStore
 
 #: Problems of one kind in one file that are written out.
 _SHOWN = 5
@@ -54,7 +54,8 @@ class CheckReport:
     rows: int = 0
     bytes: int = 0
     payloads: int = 0
-    #: Files that attributes name and that the source of the archive had no content of; no fault of the archive.
+    #: Files that attributes name and that were never brought: the source had no content of them, or (in the
+    #: exporter's layout) there is no directory of payloads. No fault of the archive.
     payloads_never_there: int = 0
 
     @property
@@ -69,7 +70,8 @@ def check_archive(
 
     Args:
         archive: Directory or URL, in any layout. The exporter's layout has no checksums and promises no
-            order: there, every part file is read and must be understood.
+            order: there, every part file is read and must be understood, and the payloads that rows name
+            must be there, if the project has a directory of payloads at all.
         files: Where payloads of the exporter's layout lie, if not beside the data.
         checksums: Whether files are read to compare their SHA-256. Rows are checked in any case.
 
@@ -79,14 +81,14 @@ def check_archive(
     for found in find_projects(open_location(archive), payload_root(files)):
         report.projects += 1
         store = found.open()
-        if isinstance(store, BatchStore):
-            _check_batches(found.place, report, checksums=checksums)
+        if isinstance(store, ExporterStore):
+            _check_parts(store, report, has_payloads=files is not None or store.payloads.is_dir())
         else:
-            _check_parts(store, report)
+            _check_batches(found.place, report, checksums=checksums)
     return report
 
 
-def _check_parts(store: ProjectStore, report: CheckReport) -> None:
+def _check_parts(store: ExporterStore, report: CheckReport, *, has_payloads: bool) -> None:
     """A project in the exporter's layout: files one at a time, so that all damaged ones are named."""
     listing = store.look()
     report.problems += [f"{store.place}/{name}: leftover of an unfinished export" for name in listing.interrupted]
@@ -99,8 +101,28 @@ def _check_parts(store: ProjectStore, report: CheckReport) -> None:
                     int(table["count"].sum()) if kind in SERIES_TYPES else table.height
                     for kind, table in inventory.tables.items()
                 )
+            named = store.named_payloads(path)
         except ArchiveError as error:
             report.problems.append(str(error))
+            continue
+        if has_payloads:
+            _check_payloads(store.payloads, path, named, report)
+        else:
+            report.payloads_never_there += named.height
+
+
+def _check_payloads(directory: Path, part: str, named: pl.DataFrame, report: CheckReport) -> None:
+    """The payloads that a part in the exporter's layout names."""
+    lost = []
+    for path, kind in named.select("path", "attribute_type").iter_rows():
+        # A file set of Neptune 2.x is a directory, or one file.
+        is_set = kind == FILE_SET
+        if locate(directory, path) is None and not (is_set and locate_directory(directory, path) is not None):
+            lost.append(path)
+    report.payloads += named.height - len(lost)
+    report.problems += [f"{directory / path}: the payload, which {part} names, is missing" for path in lost[:_SHOWN]]
+    if len(lost) > _SHOWN:
+        report.problems.append(f"{part}: {len(lost) - _SHOWN:,} more payloads that it names are missing")
 
 
 def _check_batches(project: Location, report: CheckReport, *, checksums: bool) -> None:

@@ -37,7 +37,8 @@ Read an archive from end to end and report everything that is not as it was writ
 Of the layout neptune-frames: every file that a manifest names is there, with its size, SHA-256, number of rows
 and columns; rows are in order; every stretch of points is where the table of series says, with that step range
 and those statistics; no point is in two batches; payloads are there. Of the exporter's layout, which has no
-checksums: every part can be read and understood, and no export was left unfinished.
+checksums: every part can be read and understood, no export was left unfinished, and the files that rows name are
+there (if the project has a directory of files at all, or --files names one).
 
 With --against, runs, values and points are compared with another source, one by one. The report names what only
 one side has and what differs. Statistics of series follow from their points and are not compared.

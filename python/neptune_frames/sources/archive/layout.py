@@ -54,7 +54,8 @@ PARAMETER_COLUMNS: dict[str, str] = {
     "file": "file_value",
 }
 #: Types of neptune2 exports that become files, see `neptune_frames.sources.archive.neptune2`.
-NEPTUNE2_COLUMNS: dict[str, str] = {"file_set": "file_value", "artifact": "file_value"}
+FILE_SET = "file_set"
+NEPTUNE2_COLUMNS: dict[str, str] = {FILE_SET: "file_value", "artifact": "file_value"}
 FLOAT_SERIES = "float_series"
 OBJECT_SERIES_COLUMNS: dict[str, str] = {
     "string_series": "string_value",
