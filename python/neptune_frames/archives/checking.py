@@ -128,6 +128,7 @@ def _check_payloads(directory: Path, part: str, named: pl.DataFrame, report: Che
 def _check_batches(project: Location, report: CheckReport, *, checksums: bool) -> None:
     batches = committed_batches(project)
     seen: list[pl.DataFrame] = []
+    listed: list[pl.DataFrame] = []
     for number, batch in batches:
         report.batches += 1
         try:
@@ -142,9 +143,32 @@ def _check_batches(project: Location, report: CheckReport, *, checksums: bool) -
         stretches = check.tables()
         if stretches is not None:
             seen.append(stretches.with_columns(batch=pl.lit(number)))
-        check.payloads(project / FILES_DIRECTORY)
+        payloads = check.payloads()
+        if payloads is not None:
+            listed.append(payloads)
+    if listed:
+        _check_stored_payloads(project / FILES_DIRECTORY, pl.concat(listed), report, checksums=checksums)
     if seen:
         report.problems += _points_in_two_batches(project, pl.concat(seen))
+
+
+def _check_stored_payloads(directory: Location, listed: pl.DataFrame, report: CheckReport, *, checksums: bool) -> None:
+    """Payloads of all batches, with their sizes and checksums: each as the latest batch that lists it describes it."""
+    latest = listed.unique("path", keep="last", maintain_order=True)
+    report.payloads_never_there += latest.filter(pl.col("wanted") & pl.col("bytes").is_null()).height
+    for path, size, digest in latest.filter(pl.col("bytes").is_not_null()).select(PAYLOADS.names).iter_rows():
+        report.payloads += 1
+        found = locate(directory, path)
+        try:
+            there = None if found is None else size_of(found)
+        except FileNotFoundError:
+            there = None
+        if found is None or there is None:
+            report.problems.append(f"{directory / path}: the payload is missing")
+        elif there != size:
+            report.problems.append(f"{directory / path}: it has {there:,} bytes, and should have {size:,}")
+        elif checksums and sha256_of(found) != digest:
+            report.problems.append(f"{directory / path}: the checksum of the payload differs")
 
 
 def _points_in_two_batches(project: Location, stretches: pl.DataFrame) -> Iterator[str]:
@@ -233,28 +257,13 @@ class _BatchCheck:
                     self._points(entry, kind, of_type.filter(pl.col("part") == part).sort("row"))
         return stretches.select("type", "attribute", "run", "first_step", "last_step")
 
-    def payloads(self, directory: Location) -> None:
-        """The payloads of the batch, with their sizes and checksums."""
+    def payloads(self) -> pl.DataFrame | None:
+        """The table of payloads, with ``wanted``: whether files were asked for; None where there is none."""
         table = self._whole(PAYLOADS_FILE, PAYLOADS.names) if self._entries(PAYLOADS_FILE) else None
         if table is None:
-            return
+            return None
         self._count(PAYLOADS_FILE, "payloads", table.height, self.manifest.payloads)
-        if self.manifest.selection.get("files") != "no":
-            self.report.payloads_never_there += table["bytes"].null_count()
-        for path, size, digest in table.filter(pl.col("bytes").is_not_null()).iter_rows():
-            self.report.payloads += 1
-            found = locate(directory, path)
-            try:
-                there = None if found is None else size_of(found)
-            except FileNotFoundError:
-                there = None
-            if found is None or there is None:
-                self.report.problems.append(f"{directory / path}: the payload is missing")
-                continue
-            if there != size:
-                self.report.problems.append(f"{directory / path}: it has {there:,} bytes, and should have {size:,}")
-            elif self.checksums and sha256_of(found) != digest:
-                self.report.problems.append(f"{directory / path}: the checksum of the payload differs")
+        return table.with_columns(wanted=pl.lit(self.manifest.selection.get("files") != "no"))
 
     def _points(self, entry: FileEntry, kind: str, stretches: pl.DataFrame) -> None:
         """One file of points, some row groups at a time: keys, order and statistics of every stretch."""

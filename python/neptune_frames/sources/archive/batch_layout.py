@@ -114,7 +114,7 @@ PAYLOADS = pa.schema(
     ]
 )
 """One row per payload, by path (below ``files/``, as the file values name it). Null: the source had no such
-file, or files were left out of the export."""
+file, or files were left out of the export. A path that several batches list is as the latest of them says."""
 
 
 def point_rows(series_type: str) -> pa.Schema:
