@@ -73,6 +73,13 @@ class ObjectPath:
         return str(self).rpartition("/")[2]
 
     @property
+    def identity(self) -> str:
+        """What tells the place from all others: buckets of one name may be at several endpoints."""
+        endpoint = os.environ.get("AWS_ENDPOINT_URL", "") if self._root.lower().startswith("s3:") else ""
+        # A digest, since an address may hold credentials.
+        return f"{self}#{hashlib.blake2b(endpoint.encode(), digest_size=8).hexdigest()}" if endpoint else str(self)
+
+    @property
     def parent(self) -> ObjectPath:
         """The place above; the root of the store is its own parent."""
         return ObjectPath(self._store, self._root, self.key.rpartition("/")[0])
