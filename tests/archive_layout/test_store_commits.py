@@ -21,6 +21,7 @@ from neptune_frames.sources.archive import ArchiveSource, object_path
 from neptune_frames.sources.archive.batch_layout import (
     FORMAT_FILE,
     batch_directory,
+    claim_file,
     format_document,
     project_directory,
     staged_number,
@@ -244,3 +245,34 @@ def test_every_command_takes_a_url(
         main(["demo", "--output", URL])
     assert "not to s3://bucket/archive" in capsys.readouterr().err
     close_sources()
+
+
+def test_a_batch_that_has_no_claim_is_not_replaced(exports: tuple[Path, Path], monkeypatch: pytest.MonkeyPatch) -> None:
+    """As in an archive that was copied into the store from a directory."""
+    one, other = exports
+    convert(one, URL, progress_bar=False)
+    claim_file(project(), 0).unlink()
+    with monkeypatch.context() as late:
+        late.setattr("neptune_frames.writing.object_store.committed_batches", lambda place: [])
+        with pytest.raises(ArchiveError, match=r"batch=000000 was written by another export"):
+            convert(other, URL, progress_bar=False)
+    assert holds(one)
+    assert staged() == []
+
+
+def test_an_export_goes_on_after_batches_of_others(exports: tuple[Path, Path], monkeypatch: pytest.MonkeyPatch) -> None:
+    """Several batches; the export breaks off while it publishes the second, and the next one brings the rest."""
+    monkeypatch.setattr("neptune_frames.writing.collecting.BATCH_RUNS", 1)
+    monkeypatch.setattr("neptune_frames.writing.collecting._FIRST_RUNS", 1)
+
+    def break_off(path: ObjectPath) -> None:
+        if ".batch=000001." in str(path):
+            raise ArchiveError("the network is gone")
+
+    with monkeypatch.context() as broken:
+        before(broken, "copy_to", break_off)
+        with pytest.raises(ArchiveError, match="network is gone"):
+            convert(exports[0], URL, progress_bar=False)
+    summary = convert(exports[0], URL, progress_bar=False)
+    assert (summary.runs, summary.kept) == (1, 2)
+    assert holds(exports[0])

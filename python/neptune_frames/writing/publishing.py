@@ -62,22 +62,21 @@ def commit(project: ObjectPath, number: int, batch: Path, payloads: Iterable[tup
     files += [(file, staging / FILES_DIRECTORY / path) for file, path in payloads]
     side_by_side(lambda pair: pair[1].upload(pair[0]), files)
     (staging / MANIFEST).upload(batch / MANIFEST)
-    if not _claim(project, number, staging.name):
+    target = batch_directory(project, number)
+    # A batch that was copied here from a directory has a manifest, and no claim.
+    if (target / MANIFEST).is_file() or not _claim(project, number, staging.name):
         _remove(staging)
-        raise ArchiveError(
-            f"{batch_directory(project, number)} was written by another export meanwhile. "
-            "Export again when that has ended."
-        )
+        raise ArchiveError(f"{target} was written by another export meanwhile. Export again when that has ended.")
     _publish(project, number, staging)
     remove_outdone(project)
 
 
 def complete_claimed(project: ObjectPath) -> None:
-    """Complete the batches that exports had claimed when they broke off. Raises `DamagedFileError`."""
-    for path in project.iterdir():
-        number = claimed_number(path.name)
-        if number is not None and not (batch_directory(project, number) / MANIFEST).is_file():
-            _publish(project, number, project / _claimed_by(path))
+    """Complete the batch that an export had claimed when it broke off, if there is one. Raises `DamagedFileError`."""
+    claimed = [number for path in project.iterdir() if (number := claimed_number(path.name)) is not None]
+    # Nobody claims a number before the batch of the one before is complete, so only the last can be incomplete.
+    if claimed and not (batch_directory(project, max(claimed)) / MANIFEST).is_file():
+        _publish(project, max(claimed), project / _claimed_by(claim_file(project, max(claimed))))
 
 
 def remove_outdone(project: ObjectPath) -> None:
