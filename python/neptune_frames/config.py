@@ -173,6 +173,12 @@ SERVER_SECRET = Setting(
 CACHE_DIR = Setting(
     "NEPTUNE_FRAMES_CACHE", None, str, "directory of catalogs of large archives (default: the user's cache), or `off`"
 )
+FILE_COPIES_BYTES = Setting(
+    "NEPTUNE_FRAMES_FILE_COPIES_BYTES",
+    2 * 1024**3,
+    _positive_int,
+    "bytes of files that a server over an object store keeps copies of, in the temporary directory",
+)
 
 SETTINGS: tuple[Setting[Any], ...] = tuple(value for value in list(globals().values()) if isinstance(value, Setting))
 

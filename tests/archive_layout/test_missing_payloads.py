@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import shutil
 from pathlib import Path
 
@@ -15,7 +16,9 @@ from neptune_frames.archives.converting import convert
 from neptune_frames.cli import main
 from neptune_frames.errors import ArchiveError, NeptuneWarning
 from neptune_frames.sources.archive import ArchiveSource
-from neptune_frames.writing.exporting import Layout, export
+from neptune_frames.writing.exporter_layout import object_series_rows, parameter_rows, write_payload, write_run
+from neptune_frames.writing.exporting import export
+from neptune_frames.writing.layouts import Layout
 
 
 @pytest.fixture
@@ -90,3 +93,39 @@ def test_payloads_elsewhere_are_found(exported: Path, tmp_path: Path) -> None:
     with pytest.warns(NeptuneWarning, match="1 file is"):
         summary = convert(exported, tmp_path / "kept", files=tmp_path / "payloads", progress_bar=False)
     assert (summary.files, summary.files_missing) == (1, 1)
+
+
+def test_verify_names_what_the_exporters_layout_lacks(
+    exported: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    report = check_archive(exported)
+    assert (report.payloads, report.payloads_never_there) == (1, 0)
+    (problem,) = report.problems
+    assert re.search(
+        r"ws_proj-\w+/run-2/model\.bin: the payload, which \S+run-2-\w+_part_0\.parquet names, is", problem
+    )
+    assert main(["verify", str(exported)]) == 1
+    assert "1 payload: 1 problem" in capsys.readouterr().out
+
+
+def test_where_there_is_no_directory_of_payloads_none_is_missing(exported: Path, tmp_path: Path) -> None:
+    """An export may leave files out, and they may lie elsewhere."""
+    shutil.move(exported / "files", tmp_path / "payloads")
+    report = check_archive(exported)
+    assert (report.problems, report.payloads, report.payloads_never_there) == ([], 0, 2)
+    report = check_archive(exported, tmp_path / "payloads")
+    assert (len(report.problems), report.payloads) == (1, 1)
+    (tmp_path / "empty").mkdir()
+    assert len(check_archive(exported, tmp_path / "empty").problems) == 2
+
+
+def test_many_missing_payloads_are_summed_up(tmp_path: Path) -> None:
+    paths = {(f"f{number}", "file"): f"run/f{number}" for number in range(20)}
+    series = object_series_rows({"images": (range(30), [f"run/images/{step}" for step in range(30)])}, "file_series")
+    write_run(tmp_path / "data", PROJECT, "run", [parameter_rows(paths), series])
+    write_payload(tmp_path / "files", PROJECT, "run/f1", b"content")
+    write_payload(tmp_path / "files", PROJECT, "run/images/3", b"content")
+    report = check_archive(tmp_path)
+    assert report.payloads == 2
+    assert len(report.problems) == 6
+    assert report.problems[-1].endswith("43 more payloads that it names are missing")

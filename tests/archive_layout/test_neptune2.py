@@ -11,6 +11,7 @@ import pyarrow as pa
 import pytest
 
 import neptune_frames as nf
+from neptune_frames.archives.checking import check_archive
 from neptune_frames.query.attributes import KNOWN_TYPES
 from neptune_frames.query.selection import (
     AttributeAlternative,
@@ -191,3 +192,11 @@ def test_the_model_registry_is_projects_of_its_own(archive: Path, root: str) -> 
         assert files_of(source, name)["weights"]["size_bytes"] == 1
     alone = ArchiveSource(archive / root)
     assert files_of(alone, names[1])["weights"]["size_bytes"] == 1
+
+
+def test_verify_knows_which_payloads_are_directories(archive: Path) -> None:
+    report = check_archive(archive)
+    missing = {problem.partition(": the payload")[0].rpartition(f"{PROJECT}/PROJ-1/")[2] for problem in report.problems}
+    outside = str(archive / "files" / encoded_name(PROJECT) / "../../..")
+    assert missing == {"lost", "charts/1.png", outside}
+    assert report.payloads == 5

@@ -84,7 +84,7 @@ def test_written_and_read(bucket: str, exported: Path, capsys: pytest.CaptureFix
     source = ArchiveSource(url)
     payload = source.payload(PROJECT, next(iter(paths_of(source))))
     assert payload is not None
-    assert payload.read_bytes().startswith(b"weights")
+    assert payload.path.read_bytes().startswith(b"weights")
     assert source.payload(PROJECT, "../neptune-frames.json") is None
     close_sources()
 
@@ -160,20 +160,26 @@ def test_what_an_interrupted_export_left_is_passed_over(
         with pytest.raises(ArchiveError, match="network is gone"):
             convert(exported, bucket, progress_bar=False)
     place = open_location(bucket)
-    (project,) = (path for path in place.iterdir() if path.name.startswith("project="))
-    assert (project / "batch=000000/runs.parquet").is_file()
+    assert isinstance(place, ObjectPath)
+    assert any(str(path).endswith(".staging/runs.parquet") for path in place.files_below())
     assert ArchiveSource(bucket).projects().num_rows == 0
     assert convert(exported, bucket, progress_bar=False).runs == 3
     assert check_archive(bucket).is_whole
 
 
 @pytest.mark.slow
-def test_two_exports_at_once(bucket: str, exported: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_two_exports_at_once(bucket: str, exported: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The rest of what can happen then is in test_store_commits.py, over a store in memory."""
     convert(exported, bucket, progress_bar=False)
-    # As if the other one had ended after this one had listed the batches.
-    monkeypatch.setattr("neptune_frames.writing.object_store.committed_batches", lambda place: [])
-    with pytest.raises(ArchiveError, match=r"batch=000000 was written by another export"):
-        convert(exported, bucket, progress_bar=False)
+    for number in range(3):
+        write_small_run(tmp_path, number, points=200, lr=7.0)
+    with monkeypatch.context() as late:
+        # As if the other one had ended after this one had listed the batches.
+        late.setattr("neptune_frames.writing.object_store.committed_batches", lambda place: [])
+        with pytest.raises(ArchiveError, match=r"batch=000000 was written by another export"):
+            convert(tmp_path, bucket, progress_bar=False)
+    assert check_archive(bucket).is_whole
+    assert compare(ArchiveSource(bucket), ArchiveSource(exported), payloads=True).is_equal
 
 
 def test_damage_is_named(bucket: str, exported: Path) -> None:
@@ -226,6 +232,8 @@ def test_a_server_over_it(bucket: str, exported: Path) -> None:
         ("ftp://host/archive", "not ftp://"),
         (f"s3://someone:{SECRET}@bucket/archive", "belong in the environment"),
         (f"s3://bucket/archive?token={SECRET}", "belong in the environment"),
+        # What pathlib makes of a URL.
+        (str(Path("s3://bucket/archive")), r"Give the URL as text: s3://bucket/archive\."),
     ],
 )
 def test_urls_that_are_refused(url: str, message: str) -> None:

@@ -9,7 +9,10 @@ from typing import Any
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from archive_layout_small import (
     PROJECT,
@@ -33,7 +36,9 @@ from neptune_frames.query.selection import (
     SeriesOptions,
     SortKey,
 )
+from neptune_frames.schemas import SERIES_TYPES
 from neptune_frames.sources.archive import ArchiveSource
+from neptune_frames.sources.archive.batch_layout import own_part_name, own_part_number, project_directory
 from neptune_frames.sources.archive.parquet_files import ParquetFiles
 from neptune_frames.sources.base import SeriesKeys
 from neptune_frames.writing.exporting import export
@@ -400,3 +405,33 @@ def test_against_a_server(
         assert "456 points: equal" in shown
         assert server.api_token not in shown
         close_sources()
+
+
+def test_points_that_no_series_names(ours: Path) -> None:
+    """A table of series without a row for a file of points: a problem, not a failure of the check itself."""
+    rewrite(batch_of(ours), SERIES, lambda table: table.filter(pc.not_equal(table["type"], "string_series")))
+    assert any(f"{TEXTS}: its rows are not those" in problem for problem in check_archive(ours).problems)
+
+
+@given(kind=st.sampled_from([*SERIES_TYPES, "attributes", "series"]), number=st.integers(0, 10**9))
+def test_part_numbers_are_those_of_names(kind: str, number: int) -> None:
+    assert own_part_number(own_part_name(kind, number)) == number
+
+
+def test_no_part_number() -> None:
+    for path in ("runs.parquet", "series/part-1.parquet", "series/part-00001.parquet.tmp", "a/b/part-00001.parquet"):
+        assert own_part_number(path) is None
+
+
+def test_a_file_that_an_update_replaced(tmp_path: Path) -> None:
+    """A path that two batches list is as the later one says."""
+    exported, ours = small_archives(tmp_path)
+    write_small_run(exported, 0, points=70)
+    for payload in (exported / "files").rglob("run-0/model.bin"):
+        payload.write_bytes(b"other and longer weights")
+    export(ours, project=PROJECT, source=ArchiveSource(exported), update=True, progress_bar=False)
+    report = check_archive(ours)
+    assert (report.problems, report.batches, report.payloads) == ([], 2, 3)
+    assert compare(ArchiveSource(ours), ArchiveSource(exported), payloads=True).is_equal
+    next((ours / project_directory(ours, PROJECT) / "files").rglob("*.bin")).write_bytes(b"lost")
+    assert len(check_archive(ours).problems) == 1

@@ -14,8 +14,8 @@ from archive_content import assert_same, content
 from export_projects import PROJECT, tree, write_one, write_project
 from neptune_frames.sources.archive import ArchiveSource
 from neptune_frames.sources.archive.batch_layout import committed_batches, project_directory, read_manifest
-from neptune_frames.writing.durable import sha256_of
-from neptune_frames.writing.exporting import LAYOUTS, Layout
+from neptune_frames.sources.archive.object_path import sha256_of
+from neptune_frames.writing.layouts import LAYOUTS, Layout
 
 #: An export in batches of three runs; every write to disk takes a moment, so that a kill can come at any of them.
 _EXPORT = """

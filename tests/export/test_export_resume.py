@@ -22,7 +22,7 @@ from neptune_frames.sources.archive.batch_layout import committed_batches, proje
 from neptune_frames.sources.remote import RemoteSource, RetryPolicy
 from neptune_frames.writing import part_files
 from neptune_frames.writing.durable import HashingFile, only_writer
-from neptune_frames.writing.exporting import LAYOUTS, Layout
+from neptune_frames.writing.layouts import LAYOUTS, Layout
 
 RUNS = 5
 
@@ -257,3 +257,51 @@ def test_runs_that_came_meanwhile_are_brought_by_the_next_export(tmp_path: Path)
     write_one(exporter, 7)
     again = nf.export(tmp_path / "kept", project=PROJECT, source=exporter)
     assert (again.runs, again.kept) == (1, 3)
+
+
+class Unreadable(ArchiveSource):
+    """An archive of which one kind of answer fails as a disk does."""
+
+    def __init__(self, data: Path, answer: str) -> None:
+        super().__init__(data)
+        setattr(self, answer, self._fail)
+
+    def _fail(self, *arguments: Any, **options: Any) -> Any:
+        raise OSError(errno.EIO, "Input/output error", "/source/data/part.parquet")
+
+
+@pytest.mark.parametrize("layout", LAYOUTS)
+@pytest.mark.parametrize("answer", ["search", "values", "float_points"])
+def test_a_source_that_cannot_be_read_is_not_blamed_on_the_archive(
+    answer: str, layout: Layout, exporter: Path, tmp_path: Path
+) -> None:
+    with pytest.raises(ArchiveError, match=r"The source could not be read: .*part\.parquet.*export again") as caught:
+        nf.export(tmp_path / "kept", project=PROJECT, source=Unreadable(exporter, answer), layout=layout)
+    assert isinstance(caught.value.__cause__, OSError)
+
+
+def test_a_file_that_cannot_be_copied_is_blamed_on_neither(exporter: Path, tmp_path: Path) -> None:
+    with pytest.raises(ArchiveError, match=r"could not be copied from the source to the archive: .*part\.parquet"):
+        nf.export(tmp_path / "kept", project=PROJECT, source=Unreadable(exporter, "fetch_files"))
+
+
+@pytest.mark.parametrize("layout", LAYOUTS)
+@pytest.mark.parametrize(
+    "place",
+    [
+        "neptune_frames.writing.exporting.sync_directory",
+        "neptune_frames.writing.point_store.PointStore.add",
+        "neptune_frames.writing.payloads.sync_file",
+        "neptune_frames.writing.pipeline.Batch.close",
+    ],
+)
+def test_an_archive_that_cannot_be_written(
+    place: str, layout: Layout, exporter: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full(*arguments: Any, **options: Any) -> Any:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(place, full)
+    with pytest.raises(ArchiveError, match=r"The archive .*kept could not be written: .*No space left") as caught:
+        nf.export(tmp_path / "kept", project=PROJECT, source=exporter, layout=layout)
+    assert isinstance(caught.value.__cause__, OSError)

@@ -21,7 +21,7 @@ from export_projects import PROJECT, write_project
 from neptune_frames.errors import ArchiveError, NeptuneWarning
 from neptune_frames.server.testing import serve_in_thread
 from neptune_frames.sources.archive import ArchiveSource
-from neptune_frames.sources.archive.layout import EXPORT_SCHEMA, part_name
+from neptune_frames.sources.archive.layout import EXPORT_SCHEMA, exporter_part_name
 from neptune_frames.sources.remote import RemoteSource
 from neptune_frames.writing.exporter_layout import (
     float_series_rows,
@@ -29,7 +29,7 @@ from neptune_frames.writing.exporter_layout import (
     parameter_rows,
     write_run,
 )
-from neptune_frames.writing.exporting import LAYOUTS, Layout
+from neptune_frames.writing.layouts import LAYOUTS, Layout
 
 _DATASETS = {"lineage": "synthetic/lineage", "speedrun-small": "nanogpt/speedrun"}
 
@@ -154,7 +154,7 @@ def test_the_exporters_layout_is_written_to_the_letter(tmp_path: Path) -> None:
     """Schema, names, order and placement of rows (neptune-export-format 2-5, 8 and 13)."""
     source = write_project(tmp_path / "exporter", range(3))
     nf.export(tmp_path / "kept", project=PROJECT, source=source, layout="neptune-exporter")
-    part = tmp_path / "kept/data/team_export-88922fbabad71ddd" / part_name("run-002", 0)
+    part = tmp_path / "kept/data/team_export-88922fbabad71ddd" / exporter_part_name("run-002", 0)
     file = pq.ParquetFile(part)
     assert file.schema_arrow.equals(EXPORT_SCHEMA)
     assert {column.compression for column in _columns(file)} == {"SNAPPY"}

@@ -13,8 +13,13 @@ from urllib.parse import parse_qs, urlsplit
 import httpx
 import pytest
 
+from neptune_frames.archives.converting import convert
+from neptune_frames.errors import NeptuneWarning
 from neptune_frames.server.limits import Limits
 from neptune_frames.server.testing import RunningServer, serve_in_thread
+from neptune_frames.sources.archive import object_path
+from neptune_frames.sources.archive.batch_layout import project_directory
+from neptune_frames.sources.archive.object_path import ObjectPath, open_location
 from server.small_archive import PAYLOAD, PROJECT, write_small_archive
 
 SIGN = "/api/storagebridge/v1/signedUrl"
@@ -182,3 +187,23 @@ def test_urls_of_another_server_are_refused(client: httpx.Client, stranger: http
     with serve_in_thread(write_small_archive(tmp_path), token="other") as other:
         parts = urlsplit(url)
         assert stranger.get(f"{other.url}{parts.path}?{parts.query}").status_code == 403
+
+
+def test_files_of_an_archive_in_an_object_store(
+    tmp_path: Path, connect: Any, stranger: httpx.Client, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """They are served from copies, which are called otherwise: the type is still that of the file's name."""
+    memory = pytest.importorskip("obstore.store").MemoryStore()
+    monkeypatch.setattr(object_path, "_store_of", lambda url, scheme: memory)
+    monkeypatch.setenv("NEPTUNE_FRAMES_FILE_COPIES_BYTES", "1")
+    with pytest.warns(NeptuneWarning, match="files are missing"):
+        convert(write_small_archive(tmp_path), "s3://bucket/archive", progress_bar=False)
+    archive = open_location("s3://bucket/archive")
+    assert isinstance(archive, ObjectPath)
+    (project_directory(archive, PROJECT) / "files" / "run-a" / "plot.png").write_bytes(b"picture")
+    with serve_in_thread(archive) as running:
+        url = url_of(connect(running), "run-a/plot.png")
+        for _ in range(2):
+            answer = stranger.get(url)
+            assert (answer.status_code, answer.content) == (200, b"picture")
+            assert answer.headers["content-type"] == "image/png"

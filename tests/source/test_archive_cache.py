@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import re
 import threading
@@ -14,7 +15,7 @@ import pytest
 
 from neptune_frames.query.attributes import KNOWN_TYPES
 from neptune_frames.query.selection import AttributeAlternative, AttributeSelector, ContainerKind, RunQuery
-from neptune_frames.sources.archive import ArchiveSource, cache, exporter_store, freshness
+from neptune_frames.sources.archive import ArchiveSource, cache, exporter_store, freshness, object_path
 from neptune_frames.sources.archive.freshness import WatchedDirectory
 from neptune_frames.sources.archive.layout import encoded_name, list_parts
 from neptune_frames.writing.exporter_layout import float_series_rows, object_series_rows, parameter_rows, write_run
@@ -190,18 +191,20 @@ class TestCache:
         everything(tmp_path / "archive0")
         (oldest,) = cache_directory.iterdir()
         os.utime(oldest, (_LONG_AGO, _LONG_AGO))
-        abandoned, running = cache_directory / "x.aside", cache_directory / "y.aside"
-        for path in (abandoned, running, cache_directory / "of somebody else"):
+        abandoned, running = cache_directory / "neptune-frames-x.aside", cache_directory / "neptune-frames-y.aside"
+        others = [cache_directory / name for name in ("of somebody else", "other.aside", "other.catalog")]
+        for path in (abandoned, running, *others):
             path.write_bytes(b"x" * 10_000_000)
-        os.utime(abandoned, (_LONG_AGO, _LONG_AGO))
+        for path in (abandoned, *others):
+            os.utime(path, (_LONG_AGO, _LONG_AGO))
         monkeypatch.setattr(cache, "MOST_BYTES", 2.5 * oldest.stat().st_size)
         everything(tmp_path / "archive1")
         assert oldest.exists()
         everything(tmp_path / "archive2")
         assert not oldest.exists()
-        assert len(list(cache_directory.glob("*.catalog"))) == 2
+        assert len(set(cache_directory.glob("*.catalog")).difference(others)) == 2
         assert not abandoned.exists()
-        assert {path.name for path in cache_directory.iterdir()} >= {"y.aside", "of somebody else"}
+        assert set(cache_directory.iterdir()) >= {running, *others}
 
     def test_small_archives_and_small_changes_are_not_kept(
         self, tmp_path: Path, cache_directory: Path, monkeypatch: pytest.MonkeyPatch
@@ -242,6 +245,51 @@ class TestCache:
         write(tmp_path, "a", 1)
         assert everything(tmp_path) == everything(tmp_path)
         assert read_files == ["a", "a"]
+
+    def test_a_cache_that_can_only_be_read_is_used(
+        self, tmp_path: Path, read_files: list[str], monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        """It may lie on a file system that is mounted so, or belong to another user."""
+        write(tmp_path, "a", 1)
+        first = everything(tmp_path)
+
+        def refused(*arguments: Any, **options: Any) -> Any:
+            raise PermissionError(errno.EPERM, "Operation not permitted")
+
+        monkeypatch.setattr(cache.os, "utime", refused)
+        assert everything(tmp_path) == first
+        assert read_files == ["a"]
+
+    def test_entries_that_cannot_be_removed_stay(
+        self, tmp_path: Path, cache_directory: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        kept = []
+        store = cache.store
+
+        def noted(*arguments: Any) -> bool:
+            kept.append(store(*arguments))
+            return kept[-1]
+
+        def refused(path: Path, *, missing_ok: bool = False) -> None:
+            raise PermissionError(errno.EPERM, "Operation not permitted")
+
+        monkeypatch.setattr(cache, "store", noted)
+        monkeypatch.setattr(cache, "MOST_BYTES", 1)
+        monkeypatch.setattr(Path, "unlink", refused)
+        for number in range(2):
+            write(tmp_path / f"archive{number}", "a", number)
+            everything(tmp_path / f"archive{number}")
+        assert kept == [True, True]
+        assert len(list(cache_directory.glob("*.catalog"))) == 2
+
+    def test_buckets_of_one_name_at_two_endpoints_are_two(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        place = object_path.ObjectPath(None, "s3://bucket/archive")  # type: ignore[arg-type]
+        entries = set()
+        for endpoint in ("", "http://one:1", "http://someone:secret@two:2"):
+            monkeypatch.setenv("AWS_ENDPOINT_URL", endpoint)
+            entries.add(str(cache._file_of(place)))
+            assert "secret" not in place.identity
+        assert len(entries) == 3
 
     def test_where_it_lies(self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.delenv("NEPTUNE_FRAMES_CACHE")

@@ -213,6 +213,11 @@ class TestPages:
         assert self.page(source, limit=2, objects=True, series=options)[5] == ([1, 2], 3)
 
 
+def payload_path(source: ArchiveSource, path: str) -> Path | None:
+    payload = source.payload(PROJECT, path)
+    return None if payload is None else payload.path
+
+
 class TestPayloads:
     def test_sizes_types_and_copies(self, tmp_path: Path) -> None:
         write(tmp_path, "a", {("f", "file"): "a/f.png", ("lost", "file"): "a/lost.tar.gz", ("bin", "file"): "a/model"})
@@ -245,8 +250,8 @@ class TestPayloads:
         source = ArchiveSource(tmp_path)
         for path in (str(secret), "../../secret", "a/../../../secret", "link", "up/secret", "", "a", "a\0b", "a/f/x"):
             assert source.payload(PROJECT, path) is None, path
-        assert source.payload(PROJECT, "a/../a/f") == (root / "a" / "f").resolve()
-        assert source.payload(PROJECT, "inner") == (root / "a" / "f").resolve()
+        assert payload_path(source, "a/../a/f") == (root / "a" / "f").resolve()
+        assert payload_path(source, "inner") == (root / "a" / "f").resolve()
 
     def test_another_root_of_payloads(self, tmp_path: Path) -> None:
         write(tmp_path, "a", {("f", "file"): "a/f"})

@@ -15,9 +15,9 @@ from hypothesis import strategies as st
 from neptune_frames.sources.archive.layout import (
     EXPORT_SCHEMA,
     encoded_name,
+    exporter_part_name,
+    exporter_project_directories,
     list_parts,
-    part_name,
-    project_directories,
 )
 from neptune_frames.writing.exporter_layout import (
     decimal_steps,
@@ -79,7 +79,7 @@ def test_rows_have_the_schema_and_order_of_the_exporter(tmp_path: Path) -> None:
         object_series_rows({"log": ([0], ["x"])}, "string_series"),
     ]
     (path,) = write_run(tmp_path, "ws/proj", "run-1", batches)
-    assert path == tmp_path / encoded_name("ws/proj") / part_name("run-1", 0)
+    assert path == tmp_path / encoded_name("ws/proj") / exporter_part_name("run-1", 0)
     file = pq.ParquetFile(path)
     assert file.schema_arrow.equals(EXPORT_SCHEMA)
     assert file.metadata.num_row_groups == 3
@@ -93,7 +93,7 @@ def test_rows_have_the_schema_and_order_of_the_exporter(tmp_path: Path) -> None:
 def test_a_new_part_starts_once_one_is_large(tmp_path: Path) -> None:
     batches = [float_series_rows({f"s{number}": (np.arange(50), np.arange(50.0))}) for number in range(4)]
     paths = write_run(tmp_path, "ws/proj", "odd_part_0", batches, part_bytes=0)
-    assert [path.name for path in paths] == [part_name("odd_part_0", number) for number in range(4)]
+    assert [path.name for path in paths] == [exporter_part_name("odd_part_0", number) for number in range(4)]
     listing = list_parts(tmp_path / encoded_name("ws/proj"))
     assert list(listing.parts) == [str(path) for path in paths]
 
@@ -121,7 +121,7 @@ def test_a_root_a_directory_of_projects_and_one_project_are_the_same_archive(tmp
     write_run(tmp_path / "data", "ws/proj", "run-1", [parameter_rows({"a": 1})])
     project = encoded_name("ws/proj")
     for data in (tmp_path, tmp_path / "data", tmp_path / "data" / project):
-        (directory,) = project_directories(data, None)
+        (directory,) = exporter_project_directories(data, None)
         assert directory.data.resolve() == tmp_path / "data" / project
         assert directory.files.resolve() == tmp_path / "files" / project
 
@@ -130,7 +130,7 @@ def test_a_directory_of_archives(tmp_path: Path) -> None:
     for archive in ("first", "second"):
         write_run(tmp_path / archive / "data", f"ws/{archive}", "run-1", [parameter_rows({"a": 1})])
     (tmp_path / ".hidden").mkdir()
-    found = project_directories(tmp_path, None)
+    found = exporter_project_directories(tmp_path, None)
     assert [directory.data.name for directory in found] == [encoded_name("ws/first"), encoded_name("ws/second")]
     assert found[1].files.resolve() == tmp_path / "second" / "files" / encoded_name("ws/second")
 

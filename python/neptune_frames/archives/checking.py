@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import hashlib
 import os
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
+from pathlib import Path
 
 import numpy as np
 import polars as pl
@@ -29,19 +29,18 @@ from neptune_frames.sources.archive.batch_layout import (
     FileEntry,
     Manifest,
     committed_batches,
-    part_name,
+    own_part_number,
     point_rows,
     read_manifest,
 )
-from neptune_frames.sources.archive.batch_store import BatchStore
 from neptune_frames.sources.archive.discovery import find_projects, payload_root
-from neptune_frames.sources.archive.object_path import Location, ObjectPath, open_location
+from neptune_frames.sources.archive.exporter_store import ExporterStore
+from neptune_frames.sources.archive.layout import FILE_SET
+from neptune_frames.sources.archive.object_path import Location, open_location, sha256_of, size_of
 from neptune_frames.sources.archive.parquet_files import ParquetFiles
-from neptune_frames.sources.archive.payloads import locate
+from neptune_frames.sources.archive.payloads import locate, locate_directory
 from neptune_frames.sources.archive.statistics import STATISTICS, series_statistics
-from neptune_frames.sources.archive.store import ProjectStore
 
-_HASHED_BYTES = 1 << 22
 #: Problems of one kind in one file that are written out.
 _SHOWN = 5
 
@@ -57,7 +56,8 @@ class CheckReport:
     rows: int = 0
     bytes: int = 0
     payloads: int = 0
-    #: Files that attributes name and that the source of the archive had no content of; no fault of the archive.
+    #: Files that attributes name and that were never brought: the source had no content of them, or (in the
+    #: exporter's layout) there is no directory of payloads. No fault of the archive.
     payloads_never_there: int = 0
 
     @property
@@ -72,7 +72,8 @@ def check_archive(
 
     Args:
         archive: Directory or URL, in any layout. The exporter's layout has no checksums and promises no
-            order: there, every part file is read and must be understood.
+            order: there, every part file is read and must be understood, and the payloads that rows name
+            must be there, if the project has a directory of payloads at all.
         files: Where payloads of the exporter's layout lie, if not beside the data.
         checksums: Whether files are read to compare their SHA-256. Rows are checked in any case.
 
@@ -82,14 +83,14 @@ def check_archive(
     for found in find_projects(open_location(archive), payload_root(files)):
         report.projects += 1
         store = found.open()
-        if isinstance(store, BatchStore):
-            _check_batches(found.place, report, checksums=checksums)
+        if isinstance(store, ExporterStore):
+            _check_parts(store, report, has_payloads=files is not None or store.payloads.is_dir())
         else:
-            _check_parts(store, report)
+            _check_batches(found.place, report, checksums=checksums)
     return report
 
 
-def _check_parts(store: ProjectStore, report: CheckReport) -> None:
+def _check_parts(store: ExporterStore, report: CheckReport, *, has_payloads: bool) -> None:
     """A project in the exporter's layout: files one at a time, so that all damaged ones are named."""
     listing = store.look()
     report.problems += [f"{store.place}/{name}: leftover of an unfinished export" for name in listing.interrupted]
@@ -102,13 +103,34 @@ def _check_parts(store: ProjectStore, report: CheckReport) -> None:
                     int(table["count"].sum()) if kind in SERIES_TYPES else table.height
                     for kind, table in inventory.tables.items()
                 )
+            named = store.named_payloads(path)
         except ArchiveError as error:
             report.problems.append(str(error))
+            continue
+        if has_payloads:
+            _check_payloads(store.payloads, path, named, report)
+        else:
+            report.payloads_never_there += named.height
+
+
+def _check_payloads(directory: Path, part: str, named: pl.DataFrame, report: CheckReport) -> None:
+    """The payloads that a part in the exporter's layout names."""
+    lost = []
+    for path, kind in named.select("path", "attribute_type").iter_rows():
+        # A file set of Neptune 2.x is a directory, or one file.
+        is_set = kind == FILE_SET
+        if locate(directory, path) is None and not (is_set and locate_directory(directory, path) is not None):
+            lost.append(path)
+    report.payloads += named.height - len(lost)
+    report.problems += [f"{directory / path}: the payload, which {part} names, is missing" for path in lost[:_SHOWN]]
+    if len(lost) > _SHOWN:
+        report.problems.append(f"{part}: {len(lost) - _SHOWN:,} more payloads that it names are missing")
 
 
 def _check_batches(project: Location, report: CheckReport, *, checksums: bool) -> None:
     batches = committed_batches(project)
     seen: list[pl.DataFrame] = []
+    listed: list[pl.DataFrame] = []
     for number, batch in batches:
         report.batches += 1
         try:
@@ -123,9 +145,32 @@ def _check_batches(project: Location, report: CheckReport, *, checksums: bool) -
         stretches = check.tables()
         if stretches is not None:
             seen.append(stretches.with_columns(batch=pl.lit(number)))
-        check.payloads(project / FILES_DIRECTORY)
+        payloads = check.payloads()
+        if payloads is not None:
+            listed.append(payloads)
+    if listed:
+        _check_stored_payloads(project / FILES_DIRECTORY, pl.concat(listed), report, checksums=checksums)
     if seen:
         report.problems += _points_in_two_batches(project, pl.concat(seen))
+
+
+def _check_stored_payloads(directory: Location, listed: pl.DataFrame, report: CheckReport, *, checksums: bool) -> None:
+    """Payloads of all batches, with their sizes and checksums: each as the latest batch that lists it describes it."""
+    latest = listed.unique("path", keep="last", maintain_order=True)
+    report.payloads_never_there += latest.filter(pl.col("wanted") & pl.col("bytes").is_null()).height
+    for path, size, digest in latest.filter(pl.col("bytes").is_not_null()).select(PAYLOADS.names).iter_rows():
+        report.payloads += 1
+        found = locate(directory, path)
+        try:
+            there = None if found is None else size_of(found)
+        except FileNotFoundError:
+            there = None
+        if found is None or there is None:
+            report.problems.append(f"{directory / path}: the payload is missing")
+        elif there != size:
+            report.problems.append(f"{directory / path}: it has {there:,} bytes, and should have {size:,}")
+        elif checksums and sha256_of(found) != digest:
+            report.problems.append(f"{directory / path}: the checksum of the payload differs")
 
 
 def _points_in_two_batches(project: Location, stretches: pl.DataFrame) -> Iterator[str]:
@@ -179,7 +224,7 @@ class _BatchCheck:
                     found = "is missing" if at < 0 else f"has the type {stored.field(at).type}, not {column.type}"
                     self.wrong(entry.path, f"its column {column.name!r} {found}")
                     self._unreadable.add(entry.path)
-            if self.checksums and sha256(self.batch / entry.path) != entry.sha256:
+            if self.checksums and sha256_of(self.batch / entry.path) != entry.sha256:
                 self.wrong(entry.path, "its content is not what was written: the checksum differs")
 
     def tables(self) -> pl.DataFrame | None:
@@ -209,33 +254,18 @@ class _BatchCheck:
                 SERIES_DIRECTORY, f"points of {kind}", int(of_type["count"].sum()), manifest.points.get(kind, 0)
             )
             for entry in self._entries(kind):
-                part = int(entry.path[len(part_name(kind, 0)) - len("00000.parquet") : -len(".parquet")])
                 if entry.path not in self._unreadable:
-                    self._points(entry, kind, of_type.filter(part=part).sort("row"))
+                    part = own_part_number(entry.path)
+                    self._points(entry, kind, of_type.filter(pl.col("part") == part).sort("row"))
         return stretches.select("type", "attribute", "run", "first_step", "last_step")
 
-    def payloads(self, directory: Location) -> None:
-        """The payloads of the batch, with their sizes and checksums."""
+    def payloads(self) -> pl.DataFrame | None:
+        """The table of payloads, with ``wanted``: whether files were asked for; None where there is none."""
         table = self._whole(PAYLOADS_FILE, PAYLOADS.names) if self._entries(PAYLOADS_FILE) else None
         if table is None:
-            return
+            return None
         self._count(PAYLOADS_FILE, "payloads", table.height, self.manifest.payloads)
-        if self.manifest.selection.get("files") != "no":
-            self.report.payloads_never_there += table["bytes"].null_count()
-        for path, size, digest in table.filter(pl.col("bytes").is_not_null()).iter_rows():
-            self.report.payloads += 1
-            found = locate(directory, path)
-            try:
-                there = None if found is None else _size(found)
-            except FileNotFoundError:
-                there = None
-            if found is None or there is None:
-                self.report.problems.append(f"{directory / path}: the payload is missing")
-                continue
-            if there != size:
-                self.report.problems.append(f"{directory / path}: it has {there:,} bytes, and should have {size:,}")
-            elif self.checksums and sha256(found) != digest:
-                self.report.problems.append(f"{directory / path}: the checksum of the payload differs")
+        return table.with_columns(wanted=pl.lit(self.manifest.selection.get("files") != "no"))
 
     def _points(self, entry: FileEntry, kind: str, stretches: pl.DataFrame) -> None:
         """One file of points, some row groups at a time: keys, order and statistics of every stretch."""
@@ -333,23 +363,6 @@ class _BatchCheck:
     def _count(self, path: str, what: str, found: int, expected: int) -> None:
         if found != expected:
             self.wrong(path, f"it has {found:,} {what}, and the manifest says {expected:,}")
-
-
-def _size(file: Location) -> int:
-    return file.size() if isinstance(file, ObjectPath) else file.stat().st_size
-
-
-def sha256(file: Location) -> str:
-    """The SHA-256 of a file."""
-    digest = hashlib.sha256()
-    if isinstance(file, ObjectPath):
-        for piece in file.stream():
-            digest.update(piece)
-        return digest.hexdigest()
-    with file.open("rb") as opened:
-        while piece := opened.read(_HASHED_BYTES):
-            digest.update(piece)
-    return digest.hexdigest()
 
 
 def _ascends(keys: pl.DataFrame) -> bool:

@@ -9,6 +9,8 @@ from dataclasses import asdict
 from datetime import datetime
 from typing import TYPE_CHECKING
 
+from neptune_frames.writing.layouts import DEFAULT_LAYOUT, LAYOUTS
+
 if TYPE_CHECKING:
     from neptune_frames.archives.info import ProjectInfo
     from neptune_frames.sources.base import Source
@@ -36,7 +38,8 @@ are problems.
 Of the layout neptune-frames: every file that a manifest names is there, with its size, SHA-256, number of rows
 and columns; rows are in order; every stretch of points is where the table of series says, with that step range
 and those statistics; no point is in two batches; payloads are there. Of the exporter's layout, which has no
-checksums: every part can be read and understood, and no export was left unfinished.
+checksums: every part can be read and understood, no export was left unfinished, and the files that rows name are
+there (if the project has a directory of files at all, or --files names one).
 
 With --against, runs, values and points are compared with another source, one by one. The report names what only
 one side has and what differs. Statistics of series follow from their points and are not compared.
@@ -165,8 +168,8 @@ def configure_convert(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--update", action="store_true", help="also add what is new in runs that DEST already has")
     parser.add_argument(
         "--layout",
-        choices=("neptune-frames", "neptune-exporter"),
-        default="neptune-frames",
+        choices=LAYOUTS,
+        default=DEFAULT_LAYOUT,
         help="layout of DEST (default: %(default)s)",
     )
     parser.add_argument("--no-progress", action="store_true", help="show no progress bar")

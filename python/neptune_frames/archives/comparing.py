@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import tempfile
 from collections import Counter
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from itertools import pairwise
 from pathlib import Path
-from typing import Any, TypeAlias
+from typing import Any
 
 import numpy as np
 import polars as pl
@@ -37,9 +37,6 @@ _POINTS_GUESSED = 1_000
 _SHOWN = 10
 _KEYS = ("type", "run", "attribute")
 _VALUES = pl.Schema({"type": pl.String, "run": pl.Int32, "attribute": pl.String, "text": pl.String, "path": pl.String})
-
-#: Takes what kind of difference, where, and what it is.
-Differ: TypeAlias = Callable[[str, str, str], None]
 
 
 @dataclass

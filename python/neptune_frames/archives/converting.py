@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING
 from neptune_frames.errors import ArchiveError
 from neptune_frames.sources.archive import ArchiveSource
 from neptune_frames.writing.exporting import export
+from neptune_frames.writing.layouts import DEFAULT_LAYOUT, Layout
 
 if TYPE_CHECKING:
-    from neptune_frames.writing.exporting import Layout
     from neptune_frames.writing.summary import ExportSummary
 
 
@@ -21,7 +21,7 @@ def convert(
     *,
     projects: Sequence[str] | None = None,
     files: str | os.PathLike[str] | None = None,
-    layout: Layout = "neptune-frames",
+    layout: Layout = DEFAULT_LAYOUT,
     update: bool = False,
     progress_bar: bool = True,
 ) -> ExportSummary:

@@ -22,7 +22,11 @@ def configure_demo(parser: argparse.ArgumentParser) -> None:
     parser.description = DEMO_HELP
     parser.epilog = "example:\n  neptune-frames demo --output demo-output\n"
     parser.add_argument(
-        "--output", metavar="DIR", type=Path, default=Path("demo-output"), help="where to write (default: %(default)s)"
+        "--output",
+        metavar="DIR",
+        type=_directory,
+        default=Path("demo-output"),
+        help="directory to write to (default: %(default)s)",
     )
 
 
@@ -33,6 +37,12 @@ def run_demo(arguments: argparse.Namespace) -> int:
 
     give_tour(arguments.output)
     return 0
+
+
+def _directory(text: str) -> Path:
+    if "://" in text:
+        raise argparse.ArgumentTypeError(f"the demo is written to a directory on this machine, not to {text}")
+    return Path(text)
 
 
 def _require(package: str) -> None:

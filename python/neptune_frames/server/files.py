@@ -8,17 +8,18 @@ import math
 import re
 from datetime import datetime, timezone
 from http import HTTPStatus
-from pathlib import Path
 from urllib.parse import urlencode
 
 from starlette.concurrency import run_in_threadpool
 from starlette.requests import Request
 from starlette.responses import FileResponse, Response
+from starlette.types import Receive, Scope, Send
 
 from neptune_frames.server.auth import Authority
 from neptune_frames.server.errors import ApiError, bad_request
 from neptune_frames.server.limits import check_at_most, read_body
 from neptune_frames.server.state import JSON_ONLY, ServerState, acceptable, base_url, check_bearer
+from neptune_frames.sources.archive.local_copies import PayloadFile
 from neptune_frames.sources.archive.payloads import mime_type
 from neptune_frames.wire.media_types import JSON
 from neptune_frames.wire.requests import SignedFile, SignedUrlAnswer, SignedUrlRequest, decode_message, encode_message
@@ -73,10 +74,24 @@ async def download(request: Request) -> Response:
     if payload is None:
         raise ApiError(HTTPStatus.NOT_FOUND, "FILE_NOT_FOUND", f"The payload of {path!r} is not in this archive.")
     _drop_malformed_range(request)
-    return FileResponse(payload, media_type=mime_type(payload.name), headers={"X-Content-Type-Options": "nosniff"})
+    return _PayloadResponse(payload, media_type=mime_type(path))
 
 
-def _payload(state: ServerState, project: str, path: str) -> Path | None:
+class _PayloadResponse(FileResponse):
+    """A payload, which is kept until it has been sent."""
+
+    def __init__(self, payload: PayloadFile, media_type: str) -> None:
+        super().__init__(payload.path, media_type=media_type, headers={"X-Content-Type-Options": "nosniff"})
+        self._payload = payload
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        try:
+            await super().__call__(scope, receive, send)
+        finally:
+            await run_in_threadpool(self._payload.close)
+
+
+def _payload(state: ServerState, project: str, path: str) -> PayloadFile | None:
     """The payload on disk. An unknown project has none: a refusal would make clients try again."""
     return state.source.payload(project, path) if state.source.has_project(project) else None
 

@@ -13,10 +13,23 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from neptune_frames.sources.archive.batch_layout import PAYLOADS, RUN_ROWS
-from neptune_frames.writing.point_store import Codes, PointStore, Rename
+from neptune_frames.writing.point_store import Codes, PointStore
 
 #: Columns of RUN_ROWS that come from the source; the others count what the batch holds.
 RUN_COLUMNS = RUN_ROWS.names[:5]
+
+
+_SCRATCH = ".scratch"
+
+
+def scratch_directory(project: Path, number: int) -> Path:
+    """Where points of the ``number``-th batch of an export may lie while it is collected."""
+    return project / _SCRATCH / str(number)
+
+
+def remove_scratch(project: Path) -> None:
+    """Remove the scratch directories of all batches; only the writer of the project may do so."""
+    shutil.rmtree(project / _SCRATCH, ignore_errors=True)
 
 
 class Outline(NamedTuple):
@@ -44,7 +57,6 @@ class Batch:
     values: dict[str, list[tuple[Codes, Codes, pa.Array]]] = field(default_factory=dict)
     points: dict[str, PointStore] = field(default_factory=dict)
     payloads: pa.Table = field(default_factory=lambda: PAYLOADS.append(pa.field("run", pa.int64())).empty_table())
-    rename: Rename | None = None
 
     def attribute_codes(self, names: pa.Array) -> Codes:
         """Positions of (distinct) names in ``names``; new ones are added."""
@@ -59,8 +71,7 @@ class Batch:
     def store(self, series_type: str) -> PointStore:
         """The points of a type."""
         if series_type not in self.points:
-            rename = self.rename if series_type == "file_series" else None
-            self.points[series_type] = PointStore(series_type, self.scratch, rename=rename)
+            self.points[series_type] = PointStore(series_type, self.scratch)
         return self.points[series_type]
 
     @property

@@ -23,13 +23,13 @@ from neptune_frames.sources.archive.batch_layout import (
     FileEntry,
     Manifest,
     batch_directory,
-    is_staging,
     part_file,
+    staged_number,
     staging_directory,
     write_manifest,
 )
 from neptune_frames.sources.archive.layout import PARAMETER_COLUMNS
-from neptune_frames.writing.batch import Batch
+from neptune_frames.writing.batch import Batch, remove_scratch
 from neptune_frames.writing.durable import sync_directory, sync_file
 from neptune_frames.writing.part_files import (
     ROW_GROUP_ROWS,
@@ -41,19 +41,14 @@ from neptune_frames.writing.part_files import (
 from neptune_frames.writing.point_files import PointFiles
 
 _WRITER = f"neptune-frames {metadata.version('neptune-frames')}"
-_SCRATCH = ".scratch"
-
-
-def scratch_directory(project: Path, number: int) -> Path:
-    """Where points of the ``number``-th batch of an export may lie while it is collected."""
-    return project / _SCRATCH / str(number)
 
 
 def remove_leftovers(project: Path) -> None:
     """Remove what exports that were interrupted left behind. Only the project's writer may do so."""
     for path in project.iterdir():
-        if is_staging(path.name) or path.name == _SCRATCH:
+        if staged_number(path.name) is not None:
             shutil.rmtree(path)
+    remove_scratch(project)
 
 
 def write_batch(project: Path, number: int, batch: Batch) -> Manifest:

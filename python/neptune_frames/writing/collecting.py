@@ -18,6 +18,7 @@ from neptune_frames.sources.archive.grouping import Steps
 from neptune_frames.sources.archive.layout import PARAMETER_COLUMNS
 from neptune_frames.sources.base import SeriesKeys, Source
 from neptune_frames.writing.batch import RUN_COLUMNS, Batch, Outline
+from neptune_frames.writing.durable import writing
 from neptune_frames.writing.payload_names import Owner
 from neptune_frames.writing.payloads import Payloads
 from neptune_frames.writing.point_store import Codes
@@ -35,7 +36,7 @@ _GROWTH = 4
 
 
 @dataclass(frozen=True)
-class SeriesGroup:
+class SeriesOfType:
     """Series of one type: positions in the group's runs, and in its names."""
 
     series_type: str
@@ -46,7 +47,7 @@ class SeriesGroup:
 class StoredSteps(Protocol):
     """What an archive holds already."""
 
-    def last_steps(self, run_ids: pa.Array, names: pa.Array, group: SeriesGroup) -> Steps:
+    def last_steps(self, run_ids: pa.Array, names: pa.Array, group: SeriesOfType) -> Steps:
         """The last step stored of each series, -inf for none."""
         ...
 
@@ -68,9 +69,6 @@ class Collector:
         goes on with the batches it would have made.
         """
         payloads = self.payloads()
-        batch.rename = lambda run, attribute, steps, files: payloads.named_series(
-            batch.run_ids, run, batch.names, attribute, steps, files
-        )
         taken, size = 0, _first_group(before)
         while taken < runs.num_rows:
             group = runs.slice(taken, size)
@@ -100,25 +98,32 @@ class Collector:
             batch.values.setdefault(kind, []).append((*numbers, value))
         for kind, (run, attribute, _) in values.of(SERIES_TYPES, attributes):
             order = np.lexsort((attribute, run))
-            group = SeriesGroup(kind, run[order], attribute[order])
-            self._add_points(batch, asked, runs["run"].combine_chunks(), names, codes, group, first)
+            group = SeriesOfType(kind, run[order], attribute[order])
+            self._add_points(batch, payloads, runs, names, codes, group, first)
         self.advance(runs.num_rows, 0)
 
     def _add_points(
         self,
         batch: Batch,
+        payloads: Payloads,
         runs: pa.Table,
-        run_ids: pa.Array,
         names: pa.Array,
         codes: Codes,
-        group: SeriesGroup,
+        group: SeriesOfType,
         first: int,
     ) -> None:
+        def renamed(run: Codes, attribute: Codes, steps: pa.Array, files: pa.Array) -> pa.Array:
+            return payloads.named_series(batch.run_ids, run, batch.names, attribute, steps, files)
+
         store = batch.store(group.series_type)
+        rename = renamed if group.series_type == "file_series" else None
         ask = self.source.float_points if group.series_type == FLOAT_SERIES else self.source.object_points
-        last = None if self.stored is None else self.stored.last_steps(run_ids, names, group)
+        with writing():
+            last = None if self.stored is None else self.stored.last_steps(runs["run"].combine_chunks(), names, group)
         for some, after in _bands(group, last):
-            keys = SeriesKeys(runs, names, (some.runs.astype(np.int32), some.attributes.astype(np.int32)))
+            keys = SeriesKeys(
+                runs.select(RUNS.names), names, (some.runs.astype(np.int32), some.attributes.astype(np.int32))
+            )
             options = SeriesOptions(
                 step_range=(None if after is None else float(after.min()), None), lineage=False, include_time=True
             )
@@ -126,7 +131,9 @@ class Collector:
             for points in ask(keys, options):
                 piece = points if beyond is None else beyond.narrow(points)
                 run, attribute = (piece.column(name).to_numpy().astype(np.int64) for name in ("run", "attribute"))
-                self.advance(0, store.add(piece, run + first, codes[attribute]))
+                with writing():
+                    added = store.add(piece, run + first, codes[attribute], rename)
+                self.advance(0, added)
 
 
 def _fullness(size: Outline) -> float:
@@ -179,7 +186,7 @@ class _Values:
             )
 
 
-def _bands(group: SeriesGroup, last: Steps | None) -> Iterator[tuple[SeriesGroup, Steps | None]]:
+def _bands(group: SeriesOfType, last: Steps | None) -> Iterator[tuple[SeriesOfType, Steps | None]]:
     """Series that are asked for together, with the step after which each one goes on (None: from its start).
 
     One request has one first step. Series whose last steps lie within a tenth of each other share one.
@@ -189,21 +196,21 @@ def _bands(group: SeriesGroup, last: Steps | None) -> Iterator[tuple[SeriesGroup
         return
     new = np.flatnonzero(np.isneginf(last))
     if len(new):
-        yield SeriesGroup(group.series_type, group.runs[new], group.attributes[new]), None
+        yield SeriesOfType(group.series_type, group.runs[new], group.attributes[new]), None
     known = np.flatnonzero(~np.isneginf(last))
     known = known[np.argsort(last[known], kind="stable")]
     while len(known):
         reach = last[known[0]] + 0.1 * abs(last[known[0]])
         count = int(np.searchsorted(last[known], reach, side="right"))
         some = np.sort(known[:count])
-        yield SeriesGroup(group.series_type, group.runs[some], group.attributes[some]), last[some]
+        yield SeriesOfType(group.series_type, group.runs[some], group.attributes[some]), last[some]
         known = known[count:]
 
 
 class _AfterSteps:
     """Leaves out the points up to the last step that is stored of each series."""
 
-    def __init__(self, group: SeriesGroup, after: Steps, name_count: int) -> None:
+    def __init__(self, group: SeriesOfType, after: Steps, name_count: int) -> None:
         self._width = name_count
         keys = group.runs * name_count + group.attributes
         order = np.argsort(keys)

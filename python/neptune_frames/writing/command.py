@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import argparse
-from pathlib import Path
+
+from neptune_frames.writing.layouts import DEFAULT_LAYOUT, LAYOUTS
 
 EXPORT_HELP = """\
 Write runs to an archive of Parquet files: attribute values, series, files.
@@ -31,6 +32,8 @@ examples:
                                                            configuration only
   neptune-frames export kept --project team/vision --source exports
                                                            from an archive, in either layout
+  neptune-frames export s3://bucket/kept --project team/vision
+                                                           into an object store
   neptune-frames export exports --project team/vision --layout neptune-exporter
                                                            for the loaders of neptune-exporter
 """
@@ -39,7 +42,9 @@ examples:
 def configure_export(parser: argparse.ArgumentParser) -> None:
     parser.description = EXPORT_HELP
     parser.epilog = EXPORT_EXAMPLES
-    parser.add_argument("destination", metavar="DESTINATION", type=Path, help="directory of the archive")
+    parser.add_argument(
+        "destination", metavar="DESTINATION", help="directory or URL (s3://, gs://, az://) of the archive"
+    )
     parser.add_argument(
         "--project",
         metavar="WORKSPACE/NAME",
@@ -57,8 +62,8 @@ def configure_export(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument(
         "--layout",
-        choices=("neptune-frames", "neptune-exporter"),
-        default="neptune-frames",
+        choices=LAYOUTS,
+        default=DEFAULT_LAYOUT,
         help="how the archive is laid out (default: %(default)s)",
     )
     parser.add_argument("--no-files", action="store_false", dest="files", help="do not download files")

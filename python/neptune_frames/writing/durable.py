@@ -12,7 +12,18 @@ from typing import BinaryIO
 
 from neptune_frames.errors import ArchiveError
 
-_READ_BYTES = 1 << 20
+
+class WriteFailed(Exception):
+    """Something that belongs to the archive could not be written (or read again); ``__cause__`` is why."""
+
+
+@contextmanager
+def writing() -> Iterator[None]:
+    """An OSError of what is done to the archive as `WriteFailed`, to tell it from one of the source."""
+    try:
+        yield
+    except OSError as error:
+        raise WriteFailed(str(error)) from error
 
 
 class HashingFile:
@@ -55,15 +66,6 @@ class HashingFile:
     @property
     def sha256(self) -> str:
         return self._digest.hexdigest()
-
-
-def sha256_of(path: Path) -> str:
-    """The SHA-256 of a file's content."""
-    digest = hashlib.sha256()
-    with path.open("rb") as file:
-        while piece := file.read(_READ_BYTES):
-            digest.update(piece)
-    return digest.hexdigest()
 
 
 def sync_file(path: Path) -> None:

@@ -28,7 +28,7 @@ from neptune_frames.sources.archive.layout import (
     STEP_TYPE,
     VALUE_COLUMNS,
     encoded_name,
-    part_name,
+    exporter_part_name,
 )
 from neptune_frames.writing.durable import sync_file
 
@@ -108,7 +108,7 @@ def write_run(
                 writer.close()
                 writer = None
             if writer is None:
-                targets.append(directory / part_name(run_id, len(targets)))
+                targets.append(directory / exporter_part_name(run_id, len(targets)))
                 writer = pq.ParquetWriter(_aside(targets[-1]), EXPORT_SCHEMA, compression="snappy", version="2.6")
             writer.write_table(_of_run(rows, project, run_id))
     except BaseException:

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-import shutil
 from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from itertools import count, pairwise
 from pathlib import Path
 from typing import NamedTuple, TypeAlias
@@ -22,11 +22,11 @@ from neptune_frames.sources.archive.layout import (
     PARAMETER_COLUMNS,
     VALUE_COLUMNS,
     encoded_name,
+    exporter_part_name,
     list_parts,
-    part_name,
 )
 from neptune_frames.sources.base import Source
-from neptune_frames.writing.batch import Batch
+from neptune_frames.writing.batch import Batch, remove_scratch, scratch_directory
 from neptune_frames.writing.collecting import Collector
 from neptune_frames.writing.durable import sync_directory
 from neptune_frames.writing.exporter_layout import Continued, decimal_steps, export_rows, write_run
@@ -34,10 +34,8 @@ from neptune_frames.writing.payload_names import ExporterNaming
 from neptune_frames.writing.payloads import Payloads
 from neptune_frames.writing.pipeline import write_batches
 from neptune_frames.writing.point_store import Block, Codes, PointStore
+from neptune_frames.writing.selection import ExportPlan, ExportSelection, missing_parents
 from neptune_frames.writing.summary import Written
-from neptune_frames.writing.wanted import Plan, Wanted, missing_parents
-
-_SCRATCH = ".scratch"
 
 Rows: TypeAlias = "pa.Table | Continued"
 
@@ -61,31 +59,33 @@ class ExporterProject:
 
     def remove_leftovers(self) -> None:
         """Parts of runs that were interrupted must not mix with new ones."""
-        shutil.rmtree(self.directory / _SCRATCH, ignore_errors=True)
+        remove_scratch(self.directory)
         for name in list_parts(self.directory).interrupted:
             (self.directory / name).unlink()
 
-    def plan(self, found: pa.Table, wanted: Wanted, *, update: bool) -> Plan:
+    def plan(self, found: pa.Table, selection: ExportSelection, *, update: bool) -> ExportPlan:
         held = [self._holds(run) for run in found["run"].to_pylist()]
         missing = [parent for parent in missing_parents(found) if not self._holds(parent)]
-        return Plan(found, found.filter(pc.invert(pa.array(held, pa.bool_()))), None, missing)
+        return ExportPlan(found, found.filter(pc.invert(pa.array(held, pa.bool_()))), None, missing)
 
     def _holds(self, run: str) -> bool:
-        return (self.directory / part_name(run, 0)).exists()
+        return (self.directory / exporter_part_name(run, 0)).exists()
 
-    def write(self, source: Source, wanted: Wanted, plan: Plan, written: Written, advance: Counting) -> None:
+    def write(
+        self, source: Source, selection: ExportSelection, plan: ExportPlan, written: Written, advance: Counting
+    ) -> None:
         naming, places = ExporterNaming(plan.found["run"].to_pylist()), count()
 
         def payloads() -> Payloads:
-            return Payloads(source, self._project, self._files, naming, bring=wanted.files)
+            return Payloads(source, self._project, self._files, naming, bring=selection.files)
 
         def batch() -> Batch:
-            return Batch(self._project, self.directory / _SCRATCH / str(next(places)), wanted.selection)
+            return Batch(self._project, scratch_directory(self.directory, next(places)), selection.recorded)
 
-        collector = Collector(source, wanted.selector, payloads, None, advance)
+        collector = Collector(source, selection.selector, payloads, None, advance)
         for done in write_batches(collector, plan.new, batch, self._write_batch, before=None):
             written.add(done)
-        shutil.rmtree(self.directory / _SCRATCH, ignore_errors=True)
+        remove_scratch(self.directory)
 
     def _write_batch(self, batch: Batch) -> Written:
         names = batch.names.take(pc.sort_indices(batch.names))
@@ -174,17 +174,26 @@ def _series_rows(store: PointStore, run_ids: pa.Array, names: pa.Array, ranks: C
     for block in store.blocks(ranks, by_run=True):
         starts = np.flatnonzero(np.diff(block.runs, prepend=-1))
         for first, stop in pairwise([*starts.tolist(), len(block.runs)]):
-            try:
+            run, series = int(block.runs[first]), stop - first
+            with _named_misfit(run_ids[run].as_py()):
                 rows = _point_rows(store.series_type, block, first, stop, names)
-            except ValueError as error:
-                run = run_ids[block.runs[first]].as_py()
-                raise ArchiveError(
-                    f"The run {run!r} does not fit the layout neptune-exporter: {error}. Leave it out, or export to "
-                    "the layout neptune-frames."
-                ) from error
-            continued = last == (block.runs[first], block.attributes[first])
-            yield _Piece(int(block.runs[first]), Continued(rows) if continued else rows, stop - first - continued)
+            if last == (run, block.attributes[first]):
+                yield _Piece(run, Continued(rows), series - 1)
+            else:
+                yield _Piece(run, rows, series)
         last = (int(block.runs[-1]), int(block.attributes[-1]))
+
+
+@contextmanager
+def _named_misfit(run: str) -> Iterator[None]:
+    """A value that the layout cannot hold as `ArchiveError`, which names the run."""
+    try:
+        yield
+    except ValueError as error:
+        raise ArchiveError(
+            f"The run {run!r} does not fit the layout neptune-exporter: {error}. Leave it out, or export to "
+            "the layout neptune-frames."
+        ) from error
 
 
 def _point_rows(kind: str, block: Block, first: int, stop: int, names: pa.Array) -> pa.Table:

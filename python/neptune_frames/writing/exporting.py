@@ -5,9 +5,9 @@ from __future__ import annotations
 import os
 import time
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Literal, Protocol
+from typing import TYPE_CHECKING, Protocol
 
 import pyarrow as pa
 
@@ -20,17 +20,15 @@ from neptune_frames.sources.choose import open_source
 from neptune_frames.sources.public_call import public_call
 from neptune_frames.warnings import warn
 from neptune_frames.writing import exporter_project, own_layout
-from neptune_frames.writing.durable import only_writer, sync_directory
+from neptune_frames.writing.durable import WriteFailed, only_writer, sync_directory, writing
+from neptune_frames.writing.layouts import DEFAULT_LAYOUT, LAYOUTS, Layout
 from neptune_frames.writing.object_store import mirrored
+from neptune_frames.writing.selection import ExportPlan, ExportSelection, export_selection, find_runs
 from neptune_frames.writing.summary import ExportSummary, Written
-from neptune_frames.writing.wanted import Plan, Wanted, find_runs, wanted
 
 if TYPE_CHECKING:
     from neptune_frames.query.attribute_filters import BaseAttributeFilter
     from neptune_frames.query.filters import Filter
-
-Layout = Literal["neptune-frames", "neptune-exporter"]
-LAYOUTS: tuple[Layout, ...] = ("neptune-frames", "neptune-exporter")
 
 
 @public_call("export")
@@ -42,7 +40,7 @@ def export(
     runs: str | list[str] | Filter | None = None,
     attributes: str | list[str] | BaseAttributeFilter | None = None,
     types: Sequence[str] | None = None,
-    layout: Layout = "neptune-frames",
+    layout: Layout = DEFAULT_LAYOUT,
     files: bool = True,
     update: bool = False,
     progress_bar: bool = True,
@@ -98,7 +96,7 @@ def export(
     projects = [resolve_project(project)] if project is None or isinstance(project, str) else list(project)
     if not projects:
         raise ValueError("project: expected a project or several, got an empty list")
-    chosen = wanted(runs=runs, experiments=experiments, attributes=attributes, types=types, files=files)
+    selection = export_selection(runs=runs, experiments=experiments, attributes=attributes, types=types, files=files)
     asked = open_source(source)
     archive = open_location(destination)
     started = time.monotonic()
@@ -106,12 +104,16 @@ def export(
         names = list(dict.fromkeys(asked.project_name(name) for name in projects))
         with _places(archive, layout, names, update=update) as places:
             written = [
-                _export_project(asked, place, name, chosen, update=update, progress=progress_bar)
+                _export_project(asked, place, name, selection, update=update, progress=progress_bar)
                 for name, place in zip(names, places, strict=True)
             ]
+    except WriteFailed as failure:
+        raise ArchiveError(
+            f"The archive {archive} could not be written: {failure}. What it shows is valid; export again to go on."
+        ) from failure.__cause__
     except OSError as error:
         raise ArchiveError(
-            f"The archive {archive} could not be written: {error}. What it shows is valid; export again to go on."
+            f"The source could not be read: {error}. What {archive} shows is valid; export again to go on."
         ) from error
     return ExportSummary(archive, layout, tuple(written), time.monotonic() - started)
 
@@ -125,11 +127,13 @@ class ProjectArchive(Protocol):
         """Remove what exports that were interrupted left behind."""
         ...
 
-    def plan(self, found: pa.Table, wanted: Wanted, *, update: bool) -> Plan:
+    def plan(self, found: pa.Table, selection: ExportSelection, *, update: bool) -> ExportPlan:
         """Which of the runs found are to be written."""
         ...
 
-    def write(self, source: Source, wanted: Wanted, plan: Plan, written: Written, advance: Counting) -> None:
+    def write(
+        self, source: Source, selection: ExportSelection, plan: ExportPlan, written: Written, advance: Counting
+    ) -> None:
         """Write them; what was written is added to ``written``, and progress told as runs and points."""
         ...
 
@@ -140,13 +144,16 @@ def _places(
 ) -> Iterator[list[ProjectArchive]]:
     """Where each project is written to. Raises `ArchiveError`."""
     if isinstance(archive, Path):
-        yield _prepare(archive, layout, projects)
+        with writing():
+            places = _prepare(archive, layout, projects)
+        yield places
         return
     if layout != "neptune-frames":
         raise ArchiveError(f"Only the layout neptune-frames can be written to an object store, and not {layout}.")
     with mirrored(archive) as mirror:
-        own_layout.prepare_archive(mirror.path)
-        mirror.prepare(projects, update=update)
+        with writing():
+            own_layout.prepare_archive(mirror.path)
+            mirror.prepare(projects, update=update)
         yield [own_layout.OwnProject(mirror.path, project, mirror.commit) for project in projects]
 
 
@@ -159,14 +166,18 @@ def _prepare(archive: Path, layout: Layout, projects: Sequence[str]) -> list[Pro
 
 
 def _export_project(
-    source: Source, place: ProjectArchive, project: str, wanted: Wanted, *, update: bool, progress: bool
+    source: Source, place: ProjectArchive, project: str, selection: ExportSelection, *, update: bool, progress: bool
 ) -> Written:
-    place.directory.mkdir(parents=True, exist_ok=True)
-    sync_directory(place.directory.parent)
-    with only_writer(place.directory):
-        place.remove_leftovers()
-        plan = place.plan(find_runs(source, project, wanted.containers), wanted, update=update)
-        if wanted.containers.filter is not None and plan.missing:
+    with ExitStack() as held:
+        with writing():
+            place.directory.mkdir(parents=True, exist_ok=True)
+            sync_directory(place.directory.parent)
+            held.enter_context(only_writer(place.directory))
+            place.remove_leftovers()
+        found = find_runs(source, project, selection.containers)
+        with writing():
+            plan = place.plan(found, selection, update=update)
+        if selection.containers.filter is not None and plan.missing:
             warn(
                 f"{project}: {len(plan.missing)} runs that others were forked from are not exported, such as "
                 f"{plan.missing[0]!r}. What is inherited from them will be missing; export them too.",
@@ -175,7 +186,7 @@ def _export_project(
         written = Written(project, kept=plan.kept)
         with counting_bar(plan.found.num_rows, "runs", "points", enabled=progress, title=project) as advance:
             advance(plan.kept, 0)
-            place.write(source, wanted, plan, written, advance)
+            place.write(source, selection, plan, written, advance)
         if written.files_missing:
             _warn_of_missing_files(written)
     return written

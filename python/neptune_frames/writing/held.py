@@ -23,7 +23,7 @@ from neptune_frames.sources.archive.batch_layout import (
 from neptune_frames.sources.archive.grouping import Steps
 from neptune_frames.writing.batch import Batch
 from neptune_frames.writing.batch_files import attribute_rows
-from neptune_frames.writing.collecting import SeriesGroup
+from neptune_frames.writing.collecting import SeriesOfType
 from neptune_frames.writing.part_files import repeated_names
 from neptune_frames.writing.point_store import Codes
 
@@ -69,7 +69,7 @@ class HeldRuns:
         times = found["modification_time"].to_arrow().cast(TIMESTAMP)
         return KnownRuns(found["held"].fill_null(value=False).to_arrow(), times)
 
-    def last_steps(self, run_ids: pa.Array, names: pa.Array, group: SeriesGroup) -> Steps:
+    def last_steps(self, run_ids: pa.Array, names: pa.Array, group: SeriesOfType) -> Steps:
         """The last step of each series of a group, -inf where the archive has no point of it."""
         last = np.full(len(group.runs), -np.inf)
         files = [file for path in self.directories if (file := part_file(path, SERIES_DIRECTORY, 0)).is_file()]

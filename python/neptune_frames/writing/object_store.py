@@ -1,16 +1,14 @@
 """Exporting into an object store: batches are written to a local directory, and uploaded when they are complete.
 
-An object store cannot rename a directory, so there a batch is committed by its manifest: all other files are
-uploaded first, and the manifest is created last, only if there is none. What an interrupted export uploaded
-without a manifest is passed over by readers, and overwritten by the next export.
+How a batch appears there at once, though several exports may be at work: `neptune_frames.writing.publishing`.
 """
 
 from __future__ import annotations
 
 import shutil
 import tempfile
+import uuid
 from collections.abc import Iterable, Iterator
-from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -29,13 +27,12 @@ from neptune_frames.sources.archive.batch_layout import (
     check_format,
     committed_batches,
     format_document,
-    is_archive,
     project_directory,
     read_manifest,
 )
 from neptune_frames.sources.archive.object_path import ObjectPath
+from neptune_frames.writing import publishing
 
-_TRANSFERS = 8
 #: What a writer looks up in batches that are there.
 _LOOKED_UP = (RUNS_FILE, SERIES_DIRECTORY)
 
@@ -49,13 +46,16 @@ class Mirror:
 
     def __init__(self, archive: ObjectPath, path: Path) -> None:
         self._archive = archive
+        self._export = uuid.uuid4().hex
         self.path = path
 
     def prepare(self, projects: Iterable[str], *, update: bool) -> None:
         """Make sure that the store holds an archive, and bring what a writer looks up. Raises `ArchiveError`."""
-        if is_archive(self._archive):
+        # One look decides: another export may be making the archive right now.
+        found = {path.name for path in self._archive.iterdir()}
+        if FORMAT_FILE in found:
             check_format(self._archive)
-        elif any(True for _ in self._archive.iterdir()):
+        elif found:
             raise ArchiveError(
                 f"{self._archive} is not an archive in the layout neptune-frames, and not empty. Give a new place."
             )
@@ -65,6 +65,8 @@ class Mirror:
         transfers = []
         for project in projects:
             directory = project_directory(self.path, project)
+            publishing.complete_claimed(self._archive / directory.name)
+            publishing.remove_outdone(self._archive / directory.name)
             for number, batch in committed_batches(self._archive / directory.name):
                 local = batch_directory(directory, number)
                 if not (batch / MANIFEST).is_file():
@@ -72,27 +74,20 @@ class Mirror:
                 manifest = read_manifest(batch)
                 names = [entry.path for entry in manifest.files if entry.path.partition("/")[0] in wanted]
                 transfers += [(batch / name, local / name) for name in [*names, MANIFEST]]
-        with ThreadPoolExecutor(_TRANSFERS, thread_name_prefix="neptune-frames-download") as pool:
-            list(pool.map(_download, transfers))
+        publishing.side_by_side(_download, transfers)
 
     def commit(self, batch: Path) -> None:
         """Upload a batch that was written to the mirror, and drop what no writer looks up.
 
         Raises `ArchiveError` where the store has a batch of that number already: another export is writing.
         """
-        manifest = read_manifest(batch)
+        payloads = [
+            (file, path) for path in _payloads(batch) if (file := batch.parent / FILES_DIRECTORY / path).is_file()
+        ]
         remote = self._archive / batch.parent.name
-        transfers = [(batch / entry.path, remote / batch.name / entry.path) for entry in manifest.files]
-        payloads = [path for path in _payloads(batch) if (batch.parent / FILES_DIRECTORY / path).is_file()]
-        transfers += [(batch.parent / FILES_DIRECTORY / path, remote / FILES_DIRECTORY / path) for path in payloads]
-        with ThreadPoolExecutor(_TRANSFERS, thread_name_prefix="neptune-frames-upload") as pool:
-            list(pool.map(_upload, transfers))
-        if not (remote / batch.name / MANIFEST).create((batch / MANIFEST).read_bytes()):
-            raise ArchiveError(
-                f"{remote / batch.name} was written by another export meanwhile. Export again when that has ended."
-            )
-        for path in payloads:
-            (batch.parent / FILES_DIRECTORY / path).unlink()
+        publishing.commit(remote, read_manifest(batch).batch, batch, payloads, self._export)
+        for file, _ in payloads:
+            file.unlink()
         for kind in batch.iterdir():
             if kind.is_dir() and kind.name not in (SERIES_DIRECTORY, ATTRIBUTES_DIRECTORY):
                 shutil.rmtree(kind)
@@ -118,8 +113,3 @@ def _download(transfer: tuple[ObjectPath, Path]) -> None:
     source, target = transfer
     target.parent.mkdir(parents=True, exist_ok=True)
     source.download(target)
-
-
-def _upload(transfer: tuple[Path, ObjectPath]) -> None:
-    source, target = transfer
-    target.upload(source)

@@ -24,16 +24,16 @@ from neptune_frames.sources.archive.batch_layout import (
     read_manifest,
 )
 from neptune_frames.sources.base import Source
-from neptune_frames.writing.batch import Batch, Outline
-from neptune_frames.writing.batch_files import remove_leftovers, scratch_directory, write_batch
+from neptune_frames.writing.batch import Batch, Outline, scratch_directory
+from neptune_frames.writing.batch_files import remove_leftovers, write_batch
 from neptune_frames.writing.collecting import Collector
-from neptune_frames.writing.durable import write_durably
+from neptune_frames.writing.durable import write_durably, writing
 from neptune_frames.writing.held import HeldRuns
 from neptune_frames.writing.payload_names import OwnNaming
 from neptune_frames.writing.payloads import Payloads
 from neptune_frames.writing.pipeline import write_batches
+from neptune_frames.writing.selection import ExportPlan, ExportSelection, missing_parents
 from neptune_frames.writing.summary import Written
-from neptune_frames.writing.wanted import Plan, Wanted, missing_parents
 
 
 def prepare_archive(archive: Path) -> None:
@@ -63,27 +63,31 @@ class OwnProject:
     def remove_leftovers(self) -> None:
         remove_leftovers(self.directory)
 
-    def plan(self, found: pa.Table, wanted: Wanted, *, update: bool) -> Plan:
+    def plan(self, found: pa.Table, selection: ExportSelection, *, update: bool) -> ExportPlan:
         """Raises `ArchiveError` where the archive holds other attributes."""
         held = HeldRuns.read(self.directory)
-        self._check_selection(held, wanted)
+        self._check_selection(held, selection)
         known = held.known(found["run"].combine_chunks())
         new = found.filter(pc.invert(known.held))
         missing = sorted(set(missing_parents(found)).difference(held.runs["run"].to_list()))
         if not update:
-            return Plan(found, new, None, missing)
+            return ExportPlan(found, new, None, missing)
         same = pc.fill_null(pc.equal(known.modification_time, found["modification_time"].combine_chunks()), False)
-        return Plan(found, new, found.filter(pc.and_(known.held, pc.invert(same))), missing)
+        return ExportPlan(found, new, found.filter(pc.and_(known.held, pc.invert(same))), missing)
 
-    def write(self, source: Source, wanted: Wanted, plan: Plan, written: Written, advance: Counting) -> None:
-        self._write(source, wanted, plan.new, None, written, advance)
+    def write(
+        self, source: Source, selection: ExportSelection, plan: ExportPlan, written: Written, advance: Counting
+    ) -> None:
+        self._write(source, selection, plan.new, None, written, advance)
         if plan.changed is not None and plan.changed.num_rows:
-            self._write(source, wanted, plan.changed, HeldRuns.read(self.directory), written, advance)
+            with writing():
+                held = HeldRuns.read(self.directory)
+            self._write(source, selection, plan.changed, held, written, advance)
 
     def _write(
         self,
         source: Source,
-        wanted: Wanted,
+        selection: ExportSelection,
         runs: pa.Table,
         held: HeldRuns | None,
         written: Written,
@@ -96,10 +100,10 @@ class OwnProject:
 
         def payloads() -> Payloads:
             files = self.directory / FILES_DIRECTORY
-            return Payloads(source, self._project, files, OwnNaming(), bring=wanted.files)
+            return Payloads(source, self._project, files, OwnNaming(), bring=selection.files)
 
         def batch() -> Batch:
-            return Batch(self._project, scratch_directory(self.directory, next(places)), wanted.selection)
+            return Batch(self._project, scratch_directory(self.directory, next(places)), selection.recorded)
 
         def write(full: Batch) -> Written:
             changed = full if held is None else full.without(held.unchanged(full))
@@ -111,16 +115,16 @@ class OwnProject:
             full.close()
             return done
 
-        collector = Collector(source, wanted.selector, payloads, held, advance)
+        collector = Collector(source, selection.selector, payloads, held, advance)
         for done in write_batches(collector, runs, batch, write, before=before):
             written.add(done)
 
-    def _check_selection(self, held: HeldRuns, wanted: Wanted) -> None:
+    def _check_selection(self, held: HeldRuns, selection: ExportSelection) -> None:
         for manifest in held.manifests:
-            if manifest.selection != wanted.selection:
+            if manifest.selection != selection.recorded:
                 raise ArchiveError(
                     f"{self.directory} holds an export of other attributes: {_shown(manifest.selection)}, and not "
-                    f"{_shown(wanted.selection)}. Ask for the same attributes, or give another destination."
+                    f"{_shown(selection.recorded)}. Ask for the same attributes, or give another destination."
                 )
 
 

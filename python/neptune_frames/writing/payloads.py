@@ -9,10 +9,12 @@ import numpy as np
 import polars as pl
 import pyarrow as pa
 
+from neptune_frames.errors import ArchiveError
 from neptune_frames.schemas import FILE
 from neptune_frames.sources.archive.batch_layout import PAYLOADS
+from neptune_frames.sources.archive.object_path import sha256_of
 from neptune_frames.sources.base import FileRequest, Source
-from neptune_frames.writing.durable import sha256_of, sync_file
+from neptune_frames.writing.durable import sync_file, writing
 from neptune_frames.writing.payload_names import Naming, Owner
 from neptune_frames.writing.point_store import Codes
 
@@ -87,29 +89,35 @@ class Payloads:
         targets = wanted["target"].to_list()
         if self._bring:
             self._request(wanted)
-        paths = [self._directory / target for target in targets]
-        there = [self._bring and path.is_file() for path in paths]
-        for path, found in zip(paths, there, strict=True):
-            if found:
-                sync_file(path)
-        columns = [
-            targets,
-            [path.stat().st_size if found else None for path, found in zip(paths, there, strict=True)],
-            [sha256_of(path) if found else None for path, found in zip(paths, there, strict=True)],
-            wanted["run"].to_arrow(),
-        ]
-        return pa.table(columns, schema=schema)
+        with writing():
+            paths = [self._directory / target for target in targets]
+            brought = [path if self._bring and path.is_file() else None for path in paths]
+            for path in brought:
+                if path is not None:
+                    sync_file(path)
+            sizes = [None if path is None else path.stat().st_size for path in brought]
+            digests = [None if path is None else sha256_of(path) for path in brought]
+        return pa.table([targets, sizes, digests, wanted["run"].to_arrow()], schema=schema)
 
     def _request(self, wanted: pl.DataFrame) -> None:
+        """Raises `ArchiveError` where a file cannot be copied; the system does not always say on which side."""
         requests = []
-        for path, size, target in wanted.select("path", "size", "target").iter_rows():
-            place = self._directory / target
-            if size and place.is_file() and place.stat().st_size == size:
-                continue
-            place.parent.mkdir(parents=True, exist_ok=True)
-            requests.append(FileRequest(self._project, path, size, place))
-        if requests:
+        with writing():
+            for path, size, target in wanted.select("path", "size", "target").iter_rows():
+                place = self._directory / target
+                if size and place.is_file() and place.stat().st_size == size:
+                    continue
+                place.parent.mkdir(parents=True, exist_ok=True)
+                requests.append(FileRequest(self._project, path, size, place))
+        if not requests:
+            return
+        try:
             self._source.fetch_files(requests, progress=False)
+        except OSError as error:
+            raise ArchiveError(
+                f"A file of {self._project} could not be copied from the source to the archive: {error}. "
+                "What the archive shows is valid; export again to go on."
+            ) from error
 
     def _renamed(self, run: Codes, files: pa.Array, paths: pl.Series) -> pa.Array:
         found = pl.DataFrame(

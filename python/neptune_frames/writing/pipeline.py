@@ -10,6 +10,7 @@ import pyarrow as pa
 
 from neptune_frames.writing.batch import Batch, Outline
 from neptune_frames.writing.collecting import Collector
+from neptune_frames.writing.durable import writing
 
 Result = TypeVar("Result")
 
@@ -34,14 +35,19 @@ def write_batches(
         before: The batch before the first, to go by its size.
     """
     with ThreadPoolExecutor(1, thread_name_prefix="neptune-frames-writer") as writer:
-        writing: Future[Result] | None = None
+        under_way: Future[Result] | None = None
         while runs.num_rows:
             filling = batch()
             taken = collector.fill(filling, runs, before)
             before = filling.outline()
-            if writing is not None:
-                yield writing.result()
-            writing = writer.submit(write, filling)
+            if under_way is not None:
+                yield under_way.result()
+            under_way = writer.submit(_written, write, filling)
             runs = runs.slice(taken)
-        if writing is not None:
-            yield writing.result()
+        if under_way is not None:
+            yield under_way.result()
+
+
+def _written(write: Callable[[Batch], Result], batch: Batch) -> Result:
+    with writing():
+        return write(batch)

@@ -70,17 +70,13 @@ class PointStore:
     Args:
         series_type: A client type.
         scratch: Where the scratch file may grow; made when it is needed.
-        rename: Gives values the form in which they are stored (paths of payloads).
         memory_bytes: How much is kept in memory (default: MEMORY_BYTES).
     """
 
-    def __init__(
-        self, series_type: str, scratch: Path, *, rename: Rename | None = None, memory_bytes: int | None = None
-    ) -> None:
+    def __init__(self, series_type: str, scratch: Path, *, memory_bytes: int | None = None) -> None:
         self.series_type = series_type
         self.points = 0
         self._scratch = scratch
-        self._rename = rename
         self._memory_bytes = MEMORY_BYTES if memory_bytes is None else memory_bytes
         self._chunks: list[pa.Table] = []
         self._pieces: list[_Pieces] = []
@@ -88,10 +84,11 @@ class PointStore:
         self._open_bytes = 0
         self._mapped: list[mmap.mmap] = []
 
-    def add(self, batch: pa.RecordBatch, runs: Codes, attributes: Codes) -> int:
+    def add(self, batch: pa.RecordBatch, runs: Codes, attributes: Codes, rename: Rename | None = None) -> int:
         """Take a SERIES_POINTS batch; ``runs`` and ``attributes`` number its rows. Returns how many points it had.
 
-        Of a batch of object points, those of other types are left out.
+        Of a batch of object points, those of other types are left out; ``rename`` gives the values of the others
+        the form in which they are stored (paths of payloads).
         """
         lists = batch.column("points")
         lengths = pc.list_value_length(lists).to_numpy(zero_copy_only=False).astype(np.int64)
@@ -104,9 +101,9 @@ class PointStore:
                 lengths = _counts(value.is_valid(), lengths)
                 points = points.filter(value.is_valid())
                 value = points.field(_MEMBERS[self.series_type])
-            if self._rename is not None:
+            if rename is not None:
                 repeated = (np.repeat(runs, lengths), np.repeat(attributes, lengths))
-                value = self._rename(*repeated, points.field("step"), value)
+                value = rename(*repeated, points.field("step"), value)
             columns = [points.field("step"), points.field("timestamp"), value]
         held = lengths > 0
         if not held.any():

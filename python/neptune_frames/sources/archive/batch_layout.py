@@ -12,6 +12,7 @@ docs/archive-format.md is the description for people. In short::
         payloads.parquet                                 PAYLOADS: the files of this batch's file values
     ARCHIVE/project=<name>/files/                        payloads of files
     ARCHIVE/project=<name>/.batch=000001.staging/        a batch that is being written, or was left behind
+    ARCHIVE/project=<name>/.batch=000001.claim           object stores: which of several staged batches became it
 
 A batch appears by one rename and never changes. Of a run that is in several batches (``--update``), the
 latest has its attributes; its points are those of all its batches, and no point is in two of them.
@@ -51,6 +52,9 @@ FILES_DIRECTORY = "files"
 #: Directories of projects start with it.
 PROJECT_PREFIX = "project="
 _BATCH = re.compile(r"batch=([0-9]{6,})")
+_PART = re.compile(r"[^/]+/part-([0-9]{5,})\.parquet")
+_STAGING = re.compile(r"\.batch=([0-9]{6,})(\.[0-9a-f]+)?\.staging")
+_CLAIM = re.compile(r"\.batch=([0-9]{6,})\.claim")
 #: What common file systems take as one component, in bytes, less room for a prefix and an extension.
 _NAME_BYTES = 200
 
@@ -110,7 +114,7 @@ PAYLOADS = pa.schema(
     ]
 )
 """One row per payload, by path (below ``files/``, as the file values name it). Null: the source had no such
-file, or files were left out of the export."""
+file, or files were left out of the export. A path that several batches list is as the latest of them says."""
 
 
 def point_rows(series_type: str) -> pa.Schema:
@@ -186,7 +190,7 @@ def project_directory(archive: AnyLocation, project: str) -> AnyLocation:
     return archive / f"{PROJECT_PREFIX}{bounded_name(project)}"
 
 
-def project_directories(archive: Location) -> list[Location]:
+def own_project_directories(archive: Location) -> list[Location]:
     """The directories of all projects, by name."""
     found = [path for path in archive.iterdir() if path.name.startswith(PROJECT_PREFIX) and path.is_dir()]
     return sorted(found, key=str)
@@ -201,18 +205,44 @@ def batch_directory(project: AnyLocation, number: int) -> AnyLocation:
     return project / f"batch={number:06d}"
 
 
-def staging_directory(project: Path, number: int) -> Path:
-    """Where a batch grows until it is renamed to `batch_directory`."""
-    return project / f".batch={number:06d}.staging"
+def staging_directory(project: AnyLocation, number: int, export: str | None = None) -> AnyLocation:
+    """Where a batch grows until it is committed; in an object store, where each ``export`` has its own.
+
+    >>> staging_directory(Path("a"), 17, "c0ffee").as_posix()
+    'a/.batch=000017.c0ffee.staging'
+    """
+    return project / (f".batch={number:06d}.staging" if export is None else f".batch={number:06d}.{export}.staging")
 
 
-def is_staging(name: str) -> bool:
-    """Whether a directory of this name is a batch that was not committed."""
-    return name.startswith(".batch=") and name.endswith(".staging")
+def staged_number(name: str) -> int | None:
+    """The number of the batch that a directory of this name stages; None where it is no `staging_directory`.
+
+    >>> staged_number(".batch=000017.c0ffee.staging"), staged_number("batch=000017")
+    (17, None)
+    """
+    match = _STAGING.fullmatch(name)
+    return None if match is None else int(match[1])
+
+
+def claim_file(project: AnyLocation, number: int) -> AnyLocation:
+    """In an object store: the object that says which staged batch is the one of that number. It never changes."""
+    return project / f".batch={number:06d}.claim"
+
+
+def claimed_number(name: str) -> int | None:
+    """The number of the batch that a file of this name claims; None where it is no `claim_file`.
+
+    >>> claimed_number(claim_file(Path("a"), 17).name), claimed_number("batch=000017")
+    (17, None)
+    """
+    match = _CLAIM.fullmatch(name)
+    return None if match is None else int(match[1])
 
 
 @overload
 def committed_batches(project: Path) -> list[tuple[int, Path]]: ...
+@overload
+def committed_batches(project: ObjectPath) -> list[tuple[int, ObjectPath]]: ...
 @overload
 def committed_batches(project: Location) -> list[tuple[int, Location]]: ...
 def committed_batches(project: Location) -> Sequence[tuple[int, Location]]:
@@ -227,18 +257,28 @@ def committed_batches(project: Location) -> Sequence[tuple[int, Location]]:
     return sorted(((int(match[1]), path) for match, path in found if path.is_dir()), key=lambda one: one[0])
 
 
-def part_name(kind: str, number: int) -> str:
+def own_part_name(kind: str, number: int) -> str:
     """A part file below its batch: ``kind`` is a series type, `ATTRIBUTES_DIRECTORY` or `SERIES_DIRECTORY`.
 
-    >>> part_name("float_series", 3)
+    >>> own_part_name("float_series", 3)
     'float_series/part-00003.parquet'
     """
     return f"{kind}/part-{number:05d}.parquet"
 
 
+def own_part_number(path: str) -> int | None:
+    """The number in an `own_part_name`; None where the path is no such name.
+
+    >>> own_part_number("float_series/part-00003.parquet"), own_part_number("runs.parquet")
+    (3, None)
+    """
+    match = _PART.fullmatch(path)
+    return None if match is None else int(match[1])
+
+
 def part_file(batch: AnyLocation, kind: str, number: int) -> AnyLocation:
-    """`part_name` in the directory of a batch."""
-    return batch / part_name(kind, number)
+    """`own_part_name` in the directory of a batch."""
+    return batch / own_part_name(kind, number)
 
 
 def is_archive(directory: Location) -> bool:

@@ -17,7 +17,7 @@ import pyarrow as pa
 
 from neptune_frames.errors import DamagedFileError
 from neptune_frames.slices import offsets_of, ranges
-from neptune_frames.sources.archive.batch_layout import Manifest, part_name
+from neptune_frames.sources.archive.batch_layout import Manifest, own_part_name
 from neptune_frames.sources.archive.grouping import Grouped, Indices, group_rows
 from neptune_frames.sources.archive.object_path import Location
 from neptune_frames.sources.archive.parquet_files import Footer, ParquetFiles
@@ -48,7 +48,7 @@ def read_stretches(request: StretchRequest, find: FindBatch, files: ParquetFiles
         some = stored[start:stop]
         table, lengths = _read_file(batch, manifest, int(part[start]), some, request, files)
         if not _agree(some, lengths, table["step"].to_numpy()):
-            path = batch / part_name(request.attribute_type, int(part[start]))
+            path = batch / own_part_name(request.attribute_type, int(part[start]))
             raise DamagedFileError(str(path), "its points are not those that the table of series describes")
         table, lengths = _within(table, lengths, request.times)
         tables.append(table)
@@ -79,7 +79,7 @@ def _read_file(
     files: ParquetFiles,
 ) -> tuple[pa.Table, Indices]:
     """Rows of stretches in one file, ascending, and how many of each stretch were read."""
-    path = part_name(request.attribute_type, part)
+    path = own_part_name(request.attribute_type, part)
     entry = next((one for one in manifest.files if one.path == path), None)
     if entry is None:
         raise DamagedFileError(str(batch / path), "the manifest of its batch does not name it")

@@ -14,7 +14,7 @@ from neptune_frames.query.selection import SeriesOptions
 from neptune_frames.schemas import FILE, HISTOGRAM, OBJECT_POINT, TIMESTAMP, float_point, series_points_schema
 from neptune_frames.sources.archive.catalog import Catalog
 from neptune_frames.sources.archive.payloads import describe
-from neptune_frames.sources.archive.series import SeriesPoints
+from neptune_frames.sources.archive.series import StitchedSeries
 
 
 def point_type(attribute_type: str, options: SeriesOptions) -> pa.StructType:
@@ -24,14 +24,14 @@ def point_type(attribute_type: str, options: SeriesOptions) -> pa.StructType:
     return OBJECT_POINT
 
 
-def stored_columns(attribute_type: str, options: SeriesOptions) -> list[str]:
+def stored_columns(options: SeriesOptions) -> list[str]:
     """The columns that the points need beside the step."""
     timed = options.include_time or options.time_range != (None, None)
     return [*(["value"] if options.include_values else []), *(["timestamp"] if timed else [])]
 
 
 def points_batch(
-    points: SeriesPoints,
+    points: StitchedSeries,
     runs: npt.NDArray[np.int32],
     attributes: npt.NDArray[np.int32],
     structs: pa.StructArray,
@@ -43,7 +43,7 @@ def points_batch(
 
 
 def point_structs(
-    catalog: Catalog, points: SeriesPoints, attribute_type: str, options: SeriesOptions
+    catalog: Catalog, points: StitchedSeries, attribute_type: str, options: SeriesOptions
 ) -> pa.StructArray:
     """All points, in the order of the series, as `point_type`."""
     if attribute_type == FLOAT_SERIES:
@@ -51,7 +51,7 @@ def point_structs(
     return _object_points(catalog, points, attribute_type, options)
 
 
-def _float_points(points: SeriesPoints, options: SeriesOptions) -> pa.StructArray:
+def _float_points(points: StitchedSeries, options: SeriesOptions) -> pa.StructArray:
     columns: list[Any] = [points.steps]
     if options.include_values:
         values = points.column("value")
@@ -70,7 +70,7 @@ def _float_points(points: SeriesPoints, options: SeriesOptions) -> pa.StructArra
 
 
 def _object_points(
-    catalog: Catalog, points: SeriesPoints, attribute_type: str, options: SeriesOptions
+    catalog: Catalog, points: StitchedSeries, attribute_type: str, options: SeriesOptions
 ) -> pa.StructArray:
     """Columns that were not asked for hold nothing but null: sources give these points as they are stored."""
     count = len(points.steps)
@@ -92,6 +92,6 @@ def _object_points(
     return pa.StructArray.from_arrays(arrays, fields=list(OBJECT_POINT))
 
 
-def _times(points: SeriesPoints) -> pa.Array:
+def _times(points: StitchedSeries) -> pa.Array:
     times: pl.Series = points.column("timestamp")
     return times.to_arrow().cast(TIMESTAMP)

@@ -17,6 +17,7 @@ import tempfile
 import time
 import zlib
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from io import BytesIO
 from pathlib import Path
@@ -34,7 +35,9 @@ _FORMAT = b"neptune-frames archive catalog 4\n"
 _SEPARATORS = re.compile(r"[\\/]" if os.sep == "\\" else "/")
 _PREFIX = struct.Struct("<IQ")  # checksum of all that follows it, length of the header
 _SUFFIX = ".catalog"
-_ASIDE = ".aside"
+#: Names of the files that are ours: others in the directory are left alone.
+_CATALOG = re.compile(r".*-[0-9a-f]{16}\.catalog", re.DOTALL)
+_ASIDE_PREFIX, _ASIDE = "neptune-frames-", ".aside"
 
 #: Reading fewer bytes of part files than this again is not worth a file.
 LEAST_BYTES = 4 * 1024 * 1024
@@ -46,7 +49,15 @@ MOST_BYTES = 2 * 1024**3
 _SETTLED_NS = 1_000_000_000
 _ABANDONED_SECONDS = 3600.0
 #: What a damaged file can raise on its way through JSON and Arrow.
-_UNREADABLE = (OSError, ValueError, KeyError, TypeError, struct.error, pl.exceptions.PolarsError)
+_UNREADABLE = (
+    OSError,
+    ValueError,
+    KeyError,
+    TypeError,
+    struct.error,
+    pl.exceptions.PolarsError,
+    pl.exceptions.PanicException,
+)
 
 
 @dataclass(frozen=True)
@@ -76,9 +87,11 @@ def load(directory: Location) -> Kept | None:
         return None
     try:
         kept = _decoded(file.read_bytes(), directory)
-        os.utime(file)  # the least recently used files go first
     except _UNREADABLE:
         return None
+    # The least recently used files go first. A cache that can only be read is of use all the same.
+    with suppress(OSError):
+        os.utime(file)
     return kept
 
 
@@ -95,7 +108,7 @@ def store(directory: Location, kept: Kept, unsaved_bytes: int) -> bool:
         return False
     try:
         file.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-        descriptor, aside = tempfile.mkstemp(suffix=_ASIDE, dir=file.parent)
+        descriptor, aside = tempfile.mkstemp(prefix=_ASIDE_PREFIX, suffix=_ASIDE, dir=file.parent)
         try:
             with os.fdopen(descriptor, "wb") as target:
                 target.write(_encoded(directory, kept))
@@ -113,13 +126,14 @@ def _file_of(directory: Location) -> Path | None:
     cache = cache_directory()
     if cache is None:
         return None
-    resolved = _identity(directory)
-    # The digest is that of the whole path; the readable part is for whoever looks into the cache.
-    return cache / f"{_SEPARATORS.split(resolved)[-1][:100]}{encoded_name(resolved)[-17:]}{_SUFFIX}"
+    resolved = directory.resolve() if isinstance(directory, Path) else directory
+    # The digest is that of the identity; the readable part is for whoever looks into the cache.
+    return cache / f"{resolved.name[:100]}{encoded_name(_identity(directory))[-17:]}{_SUFFIX}"
 
 
 def _identity(directory: Location) -> str:
-    return str(directory.resolve() if isinstance(directory, Path) else directory)
+    """What tells a project directory from all others."""
+    return str(directory.resolve()) if isinstance(directory, Path) else directory.identity
 
 
 def _encoded(directory: Location, kept: Kept) -> bytes:
@@ -197,16 +211,20 @@ def _make_room(newest: Path) -> None:
     """Remove the least recently used files beyond `MOST_BYTES`, and what writers that died left behind."""
     found = []
     for path in newest.parent.iterdir():
-        try:
+        # Other processes remove files too, and some may be another user's.
+        with suppress(OSError):
             status = path.stat()
-        except OSError:
-            continue
-        if path.suffix == _SUFFIX:
-            found.append((path == newest, status.st_mtime, status.st_size, path))
-        elif path.suffix == _ASIDE and time.time() - status.st_mtime > _ABANDONED_SECONDS:
-            path.unlink(missing_ok=True)
+            if _CATALOG.fullmatch(path.name):
+                found.append((path == newest, status.st_mtime, status.st_size, path))
+            elif _is_aside(path.name) and time.time() - status.st_mtime > _ABANDONED_SECONDS:
+                path.unlink()
     total = 0
     for _, _, size, path in sorted(found, reverse=True):
         total += size
         if total > MOST_BYTES and path != newest:
-            path.unlink(missing_ok=True)
+            with suppress(OSError):
+                path.unlink()
+
+
+def _is_aside(name: str) -> bool:
+    return name.startswith(_ASIDE_PREFIX) and name.endswith(_ASIDE)

@@ -40,7 +40,7 @@ def find_projects(data: Location, files: Path | None) -> list[FoundProject]:
             f"There is no archive at {data}: it holds no {batch_layout.FORMAT_FILE}. Archives in the exporter's layout "
             "are read from local directories only; `neptune-frames convert` brings one into an object store."
         )
-    exported = layout.project_directories(data, files)
+    exported = layout.exporter_project_directories(data, files)
     found = [
         FoundProject(directory.data, partial(ExporterStore, directory))
         for directory in exported
@@ -67,4 +67,4 @@ def payload_root(files: str | os.PathLike[str] | None) -> Path | None:
 
 def _in_batches(archive: Location) -> list[FoundProject]:
     batch_layout.check_format(archive)
-    return [FoundProject(place, partial(BatchStore, place)) for place in batch_layout.project_directories(archive)]
+    return [FoundProject(place, partial(BatchStore, place)) for place in batch_layout.own_project_directories(archive)]

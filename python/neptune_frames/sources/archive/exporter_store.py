@@ -15,6 +15,7 @@ from neptune_frames.sources.archive.freshness import WatchedDirectory
 from neptune_frames.sources.archive.grouping import group_rows
 from neptune_frames.sources.archive.inventory import Inventory, read_inventory, repeated_codes
 from neptune_frames.sources.archive.layout import (
+    NEPTUNE2_COLUMNS,
     VALUE_COLUMNS,
     FileState,
     Listing,
@@ -31,6 +32,8 @@ from neptune_frames.sources.archive.store import StorageFacts, StoredPoints, Str
 _DENSE_LOOKUP = 1 << 24
 #: Where so many of the points are wanted, comparing all names costs more than reading the others.
 _NEARLY_ALL = 0.8
+#: Types whose values name payloads.
+_FILE_TYPES = [kind for kind, column in {**VALUE_COLUMNS, **NEPTUNE2_COLUMNS}.items() if column == "file_value"]
 
 
 class ExporterStore:
@@ -94,6 +97,12 @@ class ExporterStore:
         numbers = _series_numbers(frame, series, inventory)
         grouped = group_rows(numbers, steps_of(frame["step"]), series.height)
         return StoredPoints(series, grouped, frame.select(request.columns))
+
+    def named_payloads(self, part: str) -> pl.DataFrame:
+        """The payloads that the rows of a part name, each once: ``path`` and ``attribute_type``."""
+        path = pl.col("file_value").struct.field("path").alias("path")
+        rows = read_rows([part], ["attribute_type", path], pl.col("attribute_type").is_in(_FILE_TYPES))
+        return rows.drop_nulls("path").unique(maintain_order=True)
 
     def facts(self) -> StorageFacts:
         parts = self.look().parts

@@ -55,7 +55,8 @@ PARAMETER_COLUMNS: dict[str, str] = {
     "file": "file_value",
 }
 #: Types of neptune2 exports that become files, see `neptune_frames.sources.archive.neptune2`.
-NEPTUNE2_COLUMNS: dict[str, str] = {"file_set": "file_value", "artifact": "file_value"}
+FILE_SET = "file_set"
+NEPTUNE2_COLUMNS: dict[str, str] = {FILE_SET: "file_value", "artifact": "file_value"}
 OBJECT_SERIES_COLUMNS: dict[str, str] = {
     "string_series": "string_value",
     "histogram_series": "histogram_value",
@@ -82,10 +83,10 @@ def encoded_name(identifier: str) -> str:
     return f"{cleaned}-{hashlib.blake2b(identifier.encode(), digest_size=8).hexdigest()}"
 
 
-def part_name(run_id: str, number: int) -> str:
+def exporter_part_name(run_id: str, number: int) -> str:
     """The file name of one part of a run.
 
-    >>> part_name("a", 0)
+    >>> exporter_part_name("a", 0)
     'a-40f89e395b66422f_part_0.parquet'
     """
     return f"{encoded_name(run_id)}_part_{number}.parquet"
@@ -126,7 +127,7 @@ class Listing:
     interrupted: tuple[str, ...]
 
 
-def project_directories(data: Path, files: Path | None) -> list[ProjectDirectory]:
+def exporter_project_directories(data: Path, files: Path | None) -> list[ProjectDirectory]:
     """The project directories below ``data``, sorted by name.
 
     ``data`` is an archive root with a ``data`` directory in it, a directory of such archives or of
@@ -141,7 +142,7 @@ def project_directories(data: Path, files: Path | None) -> list[ProjectDirectory
         return [
             found
             for parts, payloads in roots
-            for found in project_directories(data / parts, files if files is not None else data / payloads)
+            for found in exporter_project_directories(data / parts, files if files is not None else data / payloads)
         ]
     if _holds_parts(data):
         resolved = data.resolve()
@@ -151,7 +152,7 @@ def project_directories(data: Path, files: Path | None) -> list[ProjectDirectory
     found = []
     for name in _subdirectories(data):
         if _roots_in(data / name):
-            found += project_directories(data / name, None if files is None else files / name)
+            found += exporter_project_directories(data / name, None if files is None else files / name)
         else:
             found.append(ProjectDirectory(data / name, payloads / name))
             found += _registries(data / name, payloads / name)

@@ -16,7 +16,7 @@ from pathlib import Path
 import polars as pl
 
 from neptune_frames.sources.archive.inventory import Inventory, merge
-from neptune_frames.sources.archive.layout import NEPTUNE2_COLUMNS
+from neptune_frames.sources.archive.layout import FILE_SET, NEPTUNE2_COLUMNS
 from neptune_frames.sources.archive.payloads import locate_directory
 
 
@@ -27,7 +27,7 @@ def without_neptune2_types(inventory: Inventory, payloads: Path) -> Inventory:
         return inventory
     rows = pl.concat(list(found.values()))
     rows = rows.with_columns(attribute=inventory.attributes.gather(rows["attribute"]))
-    artifacts = rows.tail(rows.height - found["file_set"].height) if "file_set" in found else rows
+    artifacts = rows.tail(rows.height - found[FILE_SET].height) if FILE_SET in found else rows
     files = pl.concat([_files_of_sets(rows.head(rows.height - artifacts.height), payloads), artifacts])
     names = files["attribute"].unique().sort()
     table = files.with_columns(attribute=names.search_sorted(files["attribute"]).cast(pl.Int32))

@@ -6,8 +6,10 @@ PosixPath('/data/archive')
 
 from __future__ import annotations
 
+import hashlib
 import io
 import os
+import tempfile
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from datetime import timedelta
@@ -33,6 +35,8 @@ _CREDENTIALS = {
 }
 #: A request that fails for the moment is made again, at growing intervals.
 _RETRIES = {"max_retries": 6, "retry_timeout": timedelta(seconds=60)}
+#: The largest object that S3 copies in one request. Larger ones pass through this machine.
+_COPIED_BYTES = 5 * 1024**3
 #: A reader asks for this much at a time where it was not told what will be wanted.
 _READ_BYTES = 1024 * 1024
 
@@ -70,6 +74,13 @@ class ObjectPath:
         return str(self).rpartition("/")[2]
 
     @property
+    def identity(self) -> str:
+        """What tells the place from all others: buckets of one name may be at several endpoints."""
+        endpoint = os.environ.get("AWS_ENDPOINT_URL", "") if self._root.lower().startswith("s3:") else ""
+        # A digest, since an address may hold credentials.
+        return f"{self}#{hashlib.blake2b(endpoint.encode(), digest_size=8).hexdigest()}" if endpoint else str(self)
+
+    @property
     def parent(self) -> ObjectPath:
         """The place above; the root of the store is its own parent."""
         return ObjectPath(self._store, self._root, self.key.rpartition("/")[0])
@@ -82,6 +93,18 @@ class ObjectPath:
             listed = obstore.list_with_delimiter(self._store, self.key or None)
         found = [ObjectPath(self._store, self._root, key, listed=True) for key in listed["common_prefixes"]]
         return iter([*found, *(ObjectPath(self._store, self._root, one["path"]) for one in listed["objects"])])
+
+    def files_below(self) -> list[ObjectPath]:
+        """All objects below this place, however deep."""
+        import obstore
+
+        with self._explained():
+            found = [one["path"] for page in obstore.list(self._store, self.key or None) for one in page]
+        return [ObjectPath(self._store, self._root, key) for key in found]
+
+    def relative_to(self, place: ObjectPath) -> str:
+        """The name of this place below another one, with ``/``."""
+        return self.key.removeprefix(f"{place.key}/" if place.key else "")
 
     def is_dir(self) -> bool:
         import obstore
@@ -157,6 +180,19 @@ class ObjectPath:
         with self._explained():
             obstore.put(self._store, self.key, file)
 
+    def copy_to(self, target: ObjectPath) -> None:
+        """Copy the object to another place in its store, by the store itself unless it is too large for that."""
+        import obstore
+
+        if self.size() <= _COPIED_BYTES:
+            with self._explained():
+                obstore.copy(self._store, self.key, target.key)
+            return
+        with tempfile.TemporaryDirectory(prefix="neptune-frames-copy-") as directory:
+            file = Path(directory) / "copy"
+            self.download(file)
+            target.upload(file)
+
     def stream(self) -> Iterator[bytes]:
         """The object's content, some megabytes at a time."""
         import obstore
@@ -216,6 +252,7 @@ def open_location(place: str | os.PathLike[str]) -> Location:
             "expected. Tokens belong in NEPTUNE_API_TOKEN."
         )
     if not is_url(text):
+        _check_not_collapsed(text)
         return Path(text).expanduser()
     url = urlsplit(text)
     if url.scheme.lower() not in SCHEMES:
@@ -228,6 +265,15 @@ def open_location(place: str | os.PathLike[str]) -> Location:
         )
     root = text.rstrip("/")
     return ObjectPath(_store_of(root, url.scheme.lower()), root)
+
+
+def _check_not_collapsed(path: str) -> None:
+    """Raises `ArchiveError` for what `pathlib` makes of a URL: a directory of that name is never meant."""
+    scheme, separator, rest = path.partition(":/")
+    if separator and scheme.lower() in SCHEMES:
+        raise ArchiveError(
+            f"{path} is a URL that has lost a slash, as in a pathlib.Path. Give the URL as text: {scheme}://{rest}."
+        )
 
 
 def _store_of(url: str, scheme: str) -> ObjectStore:
@@ -245,6 +291,24 @@ def _store_of(url: str, scheme: str) -> ObjectStore:
         raise ArchiveError(
             f"{url} cannot be used as an archive ({type(error).__name__}). Check the URL and {_CREDENTIALS[scheme]}."
         ) from None
+
+
+def size_of(file: Location) -> int:
+    """The bytes of a file."""
+    return file.size() if isinstance(file, ObjectPath) else file.stat().st_size
+
+
+def sha256_of(file: Location) -> str:
+    """The SHA-256 of a file's content."""
+    digest = hashlib.sha256()
+    if isinstance(file, ObjectPath):
+        for piece in file.stream():
+            digest.update(piece)
+        return digest.hexdigest()
+    with file.open("rb") as opened:
+        while piece := opened.read(_READ_BYTES):
+            digest.update(piece)
+    return digest.hexdigest()
 
 
 class RangedReader(io.RawIOBase):

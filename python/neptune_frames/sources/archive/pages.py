@@ -12,7 +12,7 @@ import pyarrow as pa
 from neptune_frames.schemas import series_points_schema
 from neptune_frames.slices import offsets_of, ranges
 from neptune_frames.sources.archive.grouping import Indices, Steps, bisect_slices
-from neptune_frames.sources.archive.series import SeriesPoints
+from neptune_frames.sources.archive.series import StitchedSeries
 from neptune_frames.sources.base import SeriesKeys
 
 
@@ -40,7 +40,7 @@ class PageBuilder:
 
     def add(
         self,
-        points: SeriesPoints,
+        points: StitchedSeries,
         runs: npt.NDArray[np.int32],
         attributes: npt.NDArray[np.int32],
         structs: pa.StructArray,

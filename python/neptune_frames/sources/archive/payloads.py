@@ -6,13 +6,9 @@ directory is ever looked at, neither by ``..`` nor through a symbolic link.
 
 from __future__ import annotations
 
-import hashlib
 import mimetypes
 import os
 import shutil
-import tempfile
-import threading
-import weakref
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -22,7 +18,7 @@ import pyarrow as pa
 
 from neptune_frames.progress import progress_bar
 from neptune_frames.schemas import FILE
-from neptune_frames.sources.archive.object_path import Location, ObjectPath
+from neptune_frames.sources.archive.object_path import Location, ObjectPath, size_of
 
 #: Payloads in an object store that are fetched side by side.
 _DOWNLOADS = 8
@@ -81,7 +77,7 @@ def describe(root: Location, paths: pl.Series) -> pa.Array:
     facts = pl.DataFrame(
         {
             "path": distinct,
-            "size": pl.Series([0 if found is None else _size(found) for found in located], dtype=pl.Int64),
+            "size": pl.Series([0 if found is None else size_of(found) for found in located], dtype=pl.Int64),
             "type": pl.Series([mime_type(path) for path in distinct], dtype=pl.String),
         }
     )
@@ -90,10 +86,6 @@ def describe(root: Location, paths: pl.Series) -> pa.Array:
         described[name].to_arrow().cast(field.type) for name, field in zip(described.columns, FILE, strict=True)
     ]
     return pa.StructArray.from_arrays(children, fields=list(FILE), mask=pa.array(paths.is_null()))
-
-
-def _size(payload: Location) -> int:
-    return payload.size() if isinstance(payload, ObjectPath) else payload.stat().st_size
 
 
 def mime_type(path: str) -> str:
@@ -112,7 +104,7 @@ def copy_out(sources: Sequence[Location | None], targets: Sequence[Path], *, pro
 
         def copy(pair: tuple[Location | None, Path]) -> bool:
             source, target = pair
-            copied = source is not None and _copy(source, target)
+            copied = source is not None and copy_payload(source, target)
             bar.advance(1)
             return copied
 
@@ -123,7 +115,8 @@ def copy_out(sources: Sequence[Location | None], targets: Sequence[Path], *, pro
             return list(pool.map(copy, pairs))
 
 
-def _copy(source: Location, target: Path) -> bool:
+def copy_payload(source: Location, target: Path) -> bool:
+    """Copy one payload, written aside and renamed; False where it is missing."""
     target.parent.mkdir(parents=True, exist_ok=True)
     aside = target.with_name(f".{target.name[:200]}.{os.getpid()}.part")
     try:
@@ -137,20 +130,3 @@ def _copy(source: Location, target: Path) -> bool:
     finally:
         aside.unlink(missing_ok=True)
     return True
-
-
-class LocalCopies:
-    """Copies of payloads in an object store, each made once, in a directory that goes with this object."""
-
-    def __init__(self) -> None:
-        self._directory: Path | None = None
-        self._lock = threading.Lock()
-
-    def of(self, payload: ObjectPath) -> Path | None:
-        """The copy of a payload, None where there is no such payload."""
-        with self._lock:
-            if self._directory is None:
-                self._directory = Path(tempfile.mkdtemp(prefix="neptune-frames-"))
-                weakref.finalize(self, shutil.rmtree, self._directory, ignore_errors=True)
-            copy = self._directory / hashlib.blake2b(str(payload).encode(), digest_size=16).hexdigest()
-            return copy if copy.exists() or _copy(payload, copy) else None

@@ -44,7 +44,7 @@ class SeriesRequest:
 
 
 @dataclass(frozen=True)
-class SeriesPoints:
+class StitchedSeries:
     """Points of several series: series ``i`` is (``target[i]``, ``attribute[i]``), its points are
     ``steps[offsets[i]:offsets[i + 1]]`` and ``rows.take(...)`` of any column that was read."""
 
@@ -65,7 +65,7 @@ class SeriesPoints:
             return pl.Series(name, stored.to_numpy()[self.order])
         return stored[self.order]
 
-    def split(self, points: int) -> Iterator[SeriesPoints]:
+    def split(self, points: int) -> Iterator[StitchedSeries]:
         """The same series in pieces of at most about ``points`` points (one series is never cut)."""
         cuts = np.flatnonzero(np.diff(self.offsets[:-1] // points)) + 1
         bounds = [0, *cuts.tolist(), len(self.target)]
@@ -74,7 +74,7 @@ class SeriesPoints:
             return
         for first, last in pairwise(bounds):
             start, stop = int(self.offsets[first]), int(self.offsets[last])
-            yield SeriesPoints(
+            yield StitchedSeries(
                 self.target[first:last],
                 self.attribute[first:last],
                 self.offsets[first : last + 1] - start,
@@ -161,7 +161,7 @@ def _keys(first: pl.Series, second: pl.Series) -> Indices:
     return keys
 
 
-def read_series(request: SeriesRequest, columns: Sequence[str]) -> Iterator[SeriesPoints]:
+def read_series(request: SeriesRequest, columns: Sequence[str]) -> Iterator[StitchedSeries]:
     """The points of the series asked for, a bounded number at a time; series without points are left out.
 
     ``columns`` are those wanted beside the step: ``value``, ``timestamp``.
@@ -189,7 +189,7 @@ def steps_between(options: SeriesOptions) -> StepRange:
     return (-np.inf if low is None else float(low), np.inf if high is None else float(high))
 
 
-def _read(request: SeriesRequest, wanted: pl.DataFrame, columns: Sequence[str]) -> SeriesPoints:
+def _read(request: SeriesRequest, wanted: pl.DataFrame, columns: Sequence[str]) -> StitchedSeries:
     low, high = steps_between(request.options)
     high = min(high, float(wanted["limit"].max()))  # type: ignore[arg-type]
     catalog = request.catalog
@@ -211,7 +211,7 @@ def _holds_once(wanted: pl.DataFrame) -> bool:
     return bool((first[order][1:] > last[order][:-1])[again].all())
 
 
-def _at_times(points: SeriesPoints, request: SeriesRequest) -> SeriesPoints:
+def _at_times(points: StitchedSeries, request: SeriesRequest) -> StitchedSeries:
     """The points whose times are needed."""
     times = request.options.time_range
     if times == ANY_TIME or not len(points.steps):
@@ -222,7 +222,7 @@ def _at_times(points: SeriesPoints, request: SeriesRequest) -> SeriesPoints:
     lengths: Indices = np.diff(offsets_of(needed.astype(np.int8))[points.offsets])
     filled = lengths > 0
     rows = np.flatnonzero(needed)
-    return SeriesPoints(
+    return StitchedSeries(
         points.target[filled],
         points.attribute[filled],
         offsets_of(lengths[filled]),
@@ -232,7 +232,7 @@ def _at_times(points: SeriesPoints, request: SeriesRequest) -> SeriesPoints:
     )
 
 
-def _stitched(wanted: pl.DataFrame, stored: StoredPoints, options: SeriesOptions) -> SeriesPoints:
+def _stitched(wanted: pl.DataFrame, stored: StoredPoints, options: SeriesOptions) -> StitchedSeries:
     """Series put together from stretches; where two hold one step, the run nearest to the asked one wins."""
     grouped, frame = stored.grouped, stored.frame
     parts = _without_repetition(wanted)
@@ -245,7 +245,7 @@ def _stitched(wanted: pl.DataFrame, stored: StoredPoints, options: SeriesOptions
     if new.all() and options.tail_limit is None and _is_whole(grouped, source, starts, stops):
         # Nothing is inherited and nothing is cut: the groups are the series.
         filled = stops > starts
-        return SeriesPoints(
+        return StitchedSeries(
             target[filled], attribute[filled], offsets_of((stops - starts)[filled]), grouped.steps, frame, grouped.order
         )
     series = np.cumsum(new) - 1
@@ -267,7 +267,7 @@ def _stitched(wanted: pl.DataFrame, stored: StoredPoints, options: SeriesOptions
     order = rows if grouped.order is None else grouped.order[rows]
     whole = not frame.width or (len(order) == frame.height and bool((order == np.arange(len(order))).all()))
     first = np.flatnonzero(new)[filled]
-    return SeriesPoints(
+    return StitchedSeries(
         target[first], attribute[first], offsets_of(lengths[filled]), steps, frame, None if whole else order
     )
 

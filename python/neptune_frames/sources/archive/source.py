@@ -6,7 +6,6 @@ import os
 import threading
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -22,11 +21,12 @@ from neptune_frames.sources.archive.catalog import Catalog
 from neptune_frames.sources.archive.discovery import payload_root
 from neptune_frames.sources.archive.identity import project_uuid
 from neptune_frames.sources.archive.layout import OBJECT_SERIES_COLUMNS
+from neptune_frames.sources.archive.local_copies import LocalCopies, PayloadFile
 from neptune_frames.sources.archive.lookup import RunLookup, find_runs, projects_named
 from neptune_frames.sources.archive.object_path import Location, ObjectPath, open_location
 from neptune_frames.sources.archive.pages import PageBuilder
 from neptune_frames.sources.archive.projects import Projects
-from neptune_frames.sources.archive.series import SeriesPoints, SeriesRequest, read_series
+from neptune_frames.sources.archive.series import SeriesRequest, StitchedSeries, read_series
 from neptune_frames.sources.archive.values import CatalogColumns, attribute_values, values_batch
 from neptune_frames.sources.base import FileRequest, SearchAnswer, SeriesKeys
 from neptune_frames.sources.definitions import sorted_definitions
@@ -67,7 +67,7 @@ class ArchiveSource:
         self._projects = Projects(place, payload_root(files))
         self._columns: dict[str, CatalogColumns] = {}
         self._lock = threading.Lock()
-        self._copies = payloads.LocalCopies()
+        self._copies = LocalCopies()
 
     def projects(self) -> pa.Table:
         """All projects by name: columns ``project``, ``directory`` (of the part files) and ``uuid``."""
@@ -212,13 +212,15 @@ class ArchiveSource:
         found = [payloads.locate(roots[file.project], file.path) if file.project in roots else None for file in files]
         return payloads.copy_out(found, [file.target for file in files], progress=progress)
 
-    def payload(self, project: str, path: str) -> Path | None:
+    def payload(self, project: str, path: str) -> PayloadFile | None:
         """The payload of a file attribute on disk; None where it is missing or would lie outside the root.
 
-        Of an archive in an object store it is a copy, which lasts as long as the source.
+        Of an archive in an object store it is a copy, which stays there until what is returned is closed.
         """
         found = payloads.locate(self._projects.catalog(project).payloads, path)
-        return found if found is None or isinstance(found, Path) else self._copies.of(found)
+        if isinstance(found, ObjectPath):
+            return self._copies.of(found)
+        return None if found is None else PayloadFile(found)
 
     def close(self) -> None:
         """Forget what was read; the source stays usable."""
@@ -258,14 +260,14 @@ class ArchiveSource:
 
     def _series(
         self, keys: SeriesKeys, options: SeriesOptions, attribute_type: str
-    ) -> Iterator[tuple[Catalog, SeriesPoints, npt.NDArray[np.int32], npt.NDArray[np.int32]]]:
+    ) -> Iterator[tuple[Catalog, StitchedSeries, npt.NDArray[np.int32], npt.NDArray[np.int32]]]:
         """Points of the series, with the positions of run and attribute in the keys."""
         for catalog, rows, numbers in self._located(keys.runs):
             for codes in _without_repetition(catalog.attribute_codes(keys.attributes)):
                 position = np.zeros(len(catalog.attributes) + 1, dtype=np.int32)
                 position[codes] = np.arange(len(codes))
                 request = SeriesRequest(catalog, attribute_type, numbers, codes, options, _pairs(keys, rows, codes))
-                for points in read_series(request, batches.stored_columns(attribute_type, options)):
+                for points in read_series(request, batches.stored_columns(options)):
                     yield catalog, points, rows[points.target].astype(np.int32), position[points.attribute]
 
     def _points(self, keys: SeriesKeys, options: SeriesOptions, attribute_type: str) -> Iterator[pa.RecordBatch]:

@@ -55,17 +55,17 @@ FOUND_RUNS = pa.schema(
 
 
 @dataclass(frozen=True)
-class Wanted:
-    """Which runs and attributes. ``selection`` is what the archive remembers of it, so that it is not mixed."""
+class ExportSelection:
+    """Which runs and attributes. ``recorded`` is what manifests say of it, so that selections are not mixed."""
 
     containers: Containers
     selector: AttributeSelector
     files: bool
-    selection: dict[str, str]
+    recorded: dict[str, str]
 
 
 @dataclass(frozen=True)
-class Plan:
+class ExportPlan:
     """The runs found (FOUND_RUNS): all, those to write, and those to bring up to date (None: no update).
 
     ``missing`` are parents of forks that are neither among the runs found nor in the archive.
@@ -83,26 +83,26 @@ class Plan:
         return int(self.found.num_rows - self.new.num_rows - changed)
 
 
-def wanted(
+def export_selection(
     *,
     runs: str | list[str] | Filter | None = None,
     experiments: str | list[str] | Filter | None = None,
     attributes: str | list[str] | BaseAttributeFilter | None = None,
     types: Sequence[str] | None = None,
     files: bool = True,
-) -> Wanted:
+) -> ExportSelection:
     """What a user asked for, checked. Raises ValueError and the errors of the selectors."""
     if runs is not None and experiments is not None:
         raise ValueError("Give runs or experiments (or neither, for every run), but not both.")
     kind = ContainerKind.RUN if experiments is None else ContainerKind.EXPERIMENT
     containers = Containers.of(runs if experiments is None else experiments, kind, kind.plural)
     chosen = resolve_attributes(attributes, _checked_types(types), "attributes")
-    selection = {"files": "yes" if files else "no"}
+    recorded = {"files": "yes" if files else "no"}
     if attributes is not None or types is not None:
-        selection["attributes"] = repr(replace(chosen, plain_names=None).alternatives)
-    everything = not selection.get("attributes")
+        recorded["attributes"] = repr(replace(chosen, plain_names=None).alternatives)
+    everything = not recorded.get("attributes")
     selector = chosen if everything else with_system_attributes(chosen)
-    return Wanted(containers, selector, files, selection)
+    return ExportSelection(containers, selector, files, recorded)
 
 
 def with_system_attributes(selector: AttributeSelector) -> AttributeSelector:
