@@ -8,15 +8,26 @@ from __future__ import annotations
 
 import argparse
 import sys
-from collections.abc import Callable, Sequence
+import warnings
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from importlib import import_module
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, TextIO
 
-from neptune_frames.errors import NeptuneError
+from neptune_frames.errors import NeptuneError, without_tokens
 
 _EPILOG = """\
 `neptune-frames COMMAND --help` explains a command, with examples.
 """
+
+#: What messages of the library call an argument, and what it is on the command line.
+SPELLINGS = (
+    ("Pass project='workspace/name'", "Give --project workspace/name"),
+    ("Call set_api_token(), set NEPTUNE_API_TOKEN", "Give --source, set NEPTUNE_API_TOKEN"),
+    (" or pass it to set_api_token()", ""),
+    ("update=True needs the layout", "--update needs --layout"),
+    ("types: expected", "--type: expected"),
+)
 
 
 class Command(NamedTuple):
@@ -83,16 +94,57 @@ COMMANDS = (
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Run one command; returns the exit status. Errors of the library are one line on stderr, not a trace."""
+    """Run one command; returns the exit status. Errors and warnings are a line each on stderr, without a trace."""
     parsed = make_parser().parse_args(arguments)
     run: Callable[[argparse.Namespace], int] = parsed.run
     try:
-        return run(parsed)
+        with _plain_warnings():
+            return run(parsed)
     except NeptuneError as error:
-        print(f"neptune-frames: {error}", file=sys.stderr)
+        _tell(f"neptune-frames: {_as_typed(str(error))}")
+        return 1
+    except OSError as error:
+        place = "" if error.filename is None else f": {error.filename}"
+        _tell(f"neptune-frames: {without_tokens(f'{error.strerror or error}{place}')}")
         return 1
     except KeyboardInterrupt:
         return 130
+
+
+@contextmanager
+def _plain_warnings() -> Iterator[None]:
+    """Warnings as one line each: which line of Python code they are about does not help here."""
+
+    def show(
+        message: Warning | str,
+        category: type[Warning],
+        filename: str,
+        lineno: int,
+        file: TextIO | None = None,
+        line: str | None = None,
+    ) -> None:
+        _tell(f"warning: {_as_typed(str(message))}")
+
+    with warnings.catch_warnings():
+        warnings.showwarning = show
+        yield
+
+
+def _tell(text: str) -> None:
+    """A line on stderr, above a progress bar if one is drawn there."""
+    if "tqdm" in sys.modules:
+        from tqdm import tqdm
+
+        tqdm.write(text, file=sys.stderr)
+    else:
+        print(text, file=sys.stderr)
+
+
+def _as_typed(message: str) -> str:
+    """A message of the library, with arguments as they are spelled on the command line."""
+    for of_python, typed in SPELLINGS:
+        message = message.replace(of_python, typed)
+    return without_tokens(message)
 
 
 def make_parser() -> argparse.ArgumentParser:
@@ -102,10 +154,24 @@ def make_parser() -> argparse.ArgumentParser:
         epilog=_EPILOG,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
+    parser.add_argument("--version", action=_ShowVersion, help="print the version and exit")
     commands = parser.add_subparsers(title="commands", metavar="COMMAND", required=True, parser_class=_CommandParser)
     for command in COMMANDS:
         commands.add_parser(command.name, help=command.summary, command=command)
     return parser
+
+
+class _ShowVersion(argparse.Action):
+    """Looks the version up only when it is asked for: that takes longer than the rest of the command line."""
+
+    def __init__(self, option_strings: Sequence[str], dest: str, help: str | None = None) -> None:
+        super().__init__(option_strings, dest=argparse.SUPPRESS, default=argparse.SUPPRESS, nargs=0, help=help)
+
+    def __call__(self, parser: argparse.ArgumentParser, *_: Any) -> None:
+        from neptune_frames.installation import library_version
+
+        print(f"{parser.prog} {library_version()}")
+        parser.exit()
 
 
 class _CommandParser(argparse.ArgumentParser):

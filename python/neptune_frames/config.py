@@ -13,6 +13,7 @@ from typing import Any, Generic, TypeVar
 from neptune_frames.errors import InvalidSettingError
 
 T = TypeVar("T")
+Number = TypeVar("Number", int, float)
 
 
 @dataclass(frozen=True)
@@ -44,25 +45,40 @@ class Setting(Generic[T]):
         return self.default
 
 
+def _whole_number(text: str) -> int:
+    value = _number(text, int)
+    if value is None:
+        raise ValueError("it must be a whole number")
+    return value
+
+
 def _positive_int(text: str) -> int:
-    value = int(text)
-    if value < 1:
-        raise ValueError("it must be a positive integer")
+    value = _number(text, int)
+    if value is None or value < 1:
+        raise ValueError("it must be a whole number, 1 or more")
     return value
 
 
 def _seconds(text: str) -> float:
-    value = float(text)
-    if not value >= 0:
+    value = _number(text, float)
+    if value is None or not value >= 0:
         raise ValueError("it must be a number of seconds, 0 or more")
     return value
 
 
 def _timeout(text: str) -> float:
-    value = float(text)
-    if not 0 < value < UNLIMITED:
+    value = _number(text, float)
+    if value is None or not 0 < value < UNLIMITED:
         raise ValueError("it must be a number of seconds, more than 0")
     return value
+
+
+def _number(text: str, kind: Callable[[str], Number]) -> Number | None:
+    """A number, None for what is none."""
+    try:
+        return kind(text)
+    except ValueError:
+        return None
 
 
 def _flag(text: str) -> bool:
@@ -158,7 +174,7 @@ LONGEST_FIELD_NAME = Setting(
 LARGE_TABLE = Setting(
     "NEPTUNE_WARN_AT_DATAFRAME_SIZE",
     1_000_000,
-    int,
+    _whole_number,
     "cells from which neptune_fetcher warns of a large table (0: never)",
 )
 FILES_BATCH_SIZE = Setting("NEPTUNE_QUERY_FILES_BATCH_SIZE", 200, _positive_int, "files signed in one request")
@@ -168,7 +184,10 @@ FILES_TIMEOUT = Setting(
 METADATA = Setting("NEPTUNE_QUERY_METADATA", "", str, "text or JSON sent along with each request")
 PROGRESS_BAR = Setting("NEPTUNE_PROGRESS_BAR", True, _flag, "progress bars on a terminal")
 SERVER_SECRET = Setting(
-    "NEPTUNE_FRAMES_SECRET", None, str, "secret of a server of ours, for `neptune-frames serve` and `token`"
+    "NEPTUNE_FRAMES_SECRET",
+    None,
+    str,
+    "secret of a server started with `neptune-frames serve`, for that command and `token`",
 )
 CACHE_DIR = Setting(
     "NEPTUNE_FRAMES_CACHE", None, str, "directory of catalogs of large archives (default: the user's cache), or `off`"

@@ -51,7 +51,7 @@ class NeptuneError(Exception):
 
     def __init__(self, message: str, **kwargs: Any) -> None:
         text = message.format(**kwargs) if kwargs else message
-        super().__init__(_TOKEN.sub("(a token)", text) if isinstance(text, str) else text)
+        super().__init__(without_tokens(text) if isinstance(text, str) else text)
 
     def __reduce__(self) -> tuple[Any, ...]:
         # Rebuild without calling __init__, whose parameters differ from class to class.
@@ -304,6 +304,11 @@ class NeptuneWarning(Warning):
 
     def __init__(self, message: str = "", **kwargs: Any) -> None:
         super().__init__(message.format(**kwargs) if kwargs else message)
+
+
+def without_tokens(text: str) -> str:
+    """A text in which no token is shown."""
+    return _TOKEN.sub("(a token)", text)
 
 
 def _quoted(names: Iterable[str]) -> str:

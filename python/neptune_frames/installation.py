@@ -1,10 +1,22 @@
-"""Whether a package of the same name as one of our drop-ins is installed too."""
+"""What is installed: our version, and whether a package of the same name as one of our drop-ins is there too."""
 
 from __future__ import annotations
 
 import sys
 import warnings
+from functools import cache
 from pathlib import Path
+
+
+@cache
+def library_version() -> str:
+    """The installed version of this package; "unknown" where it is used without being installed."""
+    from importlib.metadata import PackageNotFoundError, version
+
+    try:
+        return version("neptune-frames")
+    except PackageNotFoundError:
+        return "unknown"
 
 
 def warn_of_official_distribution(distribution: str) -> None:

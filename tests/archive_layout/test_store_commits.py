@@ -234,7 +234,7 @@ def test_every_command_takes_a_url(
     monkeypatch.chdir(tmp_path)
     there = set(tmp_path.iterdir())
     assert main(["export", URL, "--project", PROJECT, "--source", str(exports[0])]) == 0
-    assert f"Exported to {URL} (neptune-frames)" in capsys.readouterr().out
+    assert f"Written to {URL} (neptune-frames)" in capsys.readouterr().out
     assert holds(exports[0])
     assert main(["info", URL]) == 0
     assert main(["verify", URL, "--against", URL]) == 0

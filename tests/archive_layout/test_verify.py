@@ -25,6 +25,7 @@ from archive_layout_small import (
 )
 from neptune_frames.archives.checking import check_archive
 from neptune_frames.archives.comparing import compare
+from neptune_frames.archives.info import archive_info
 from neptune_frames.cli import main
 from neptune_frames.errors import ArchiveError, DamagedFileError
 from neptune_frames.query.attributes import KNOWN_TYPES
@@ -200,7 +201,7 @@ def test_an_export_is_checked(made: tuple[Path, Path], tmp_path: Path, capsys: p
     shown = capsys.readouterr().out
     assert all(f"{file} is damaged" in shown for file in (first, second))
     assert "leftover of an unfinished export" in shown
-    assert shown.endswith("3 problems\n")
+    assert "exported: 3 problems found in 1 project" in shown
 
 
 def test_last_points_are_read_from_the_end(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -435,3 +436,61 @@ def test_a_file_that_an_update_replaced(tmp_path: Path) -> None:
     assert compare(ArchiveSource(ours), ArchiveSource(exported), payloads=True).is_equal
     next((ours / project_directory(ours, PROJECT) / "files").rglob("*.bin")).write_bytes(b"lost")
     assert len(check_archive(ours).problems) == 1
+
+
+@pytest.mark.parametrize("command", ["verify", "info", "info --json", "convert"])
+def test_a_directory_without_an_archive_is_not_taken_for_one(
+    command: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "docs" / "pictures").mkdir(parents=True)
+    (tmp_path / "docs" / "pictures" / "loss.svg").write_text("<svg/>")
+    (tmp_path / "docs" / "empty").mkdir()
+    more = [str(tmp_path / "target")] if command == "convert" else []
+    for place in ("docs", "docs/empty"):
+        name, *options = command.split()
+        assert main([name, str(tmp_path / place), *options, *more]) == 1
+        shown = capsys.readouterr()
+        assert "no project was found in it" in shown.err
+        assert shown.out == ""
+
+
+def test_directories_that_are_none_of_an_export_are_no_projects(made: tuple[Path, Path], tmp_path: Path) -> None:
+    shutil.copytree(made[0], tmp_path / "exported")
+    (tmp_path / "exported" / "data" / "pictures").mkdir()
+    assert check_archive(tmp_path / "exported").projects == 1
+
+
+@pytest.mark.filterwarnings("default::neptune_frames.errors.NeptuneWarning")
+def test_what_has_problems_is_compared_all_the_same(
+    made: tuple[Path, Path], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    shutil.copytree(made[0], tmp_path / "exported")
+    part = next(tmp_path.glob("exported/data/*/*.parquet"))
+    part.with_name("other-0_part_0.parquet.tmp").write_bytes(b"")
+    assert main(["verify", str(tmp_path / "exported"), "--against", str(made[1])]) == 1
+    shown = capsys.readouterr()
+    assert "1 problem found in 1 project" in shown.out
+    assert shown.out.rstrip().endswith("456 points: equal")
+    assert shown.err.startswith("warning: ")
+
+
+def test_the_other_side_is_looked_for_first(ours: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["verify", str(ours), "--against", str(tmp_path / "nowhere")]) == 1
+    shown = capsys.readouterr()
+    assert (shown.out, "nowhere" in shown.err) == ("", True)
+
+
+@pytest.mark.filterwarnings("default::neptune_frames.errors.NeptuneWarning")
+def test_info_counts_files_that_are_there(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    for number in (1, 2):
+        write_small_run(tmp_path / "exported", number, points=3)
+    next((tmp_path / "exported" / "files").rglob("run-2/model.bin")).unlink()
+    assert main(["convert", str(tmp_path / "exported"), str(tmp_path / "kept"), "--no-progress"]) == 0
+    shown = capsys.readouterr()
+    assert "files       1 (1 missing in the source)" in shown.out
+    assert shown.err.startswith("warning: ws/proj: 1 file could not be found in the source")
+    counts = [
+        (one.payloads, one.payload_bytes) for name in ("exported", "kept") for one in archive_info(tmp_path / name)
+    ]
+    assert counts[0] == counts[1]
+    assert counts[0][0] == 1

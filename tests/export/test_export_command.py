@@ -22,7 +22,7 @@ def test_it_exports_and_says_what_it_did(exporter: Path, tmp_path: Path, capsys:
     kept = str(tmp_path / "kept")
     assert main(["export", kept, "--project", PROJECT, "--source", str(exporter)]) == 0
     printed = capsys.readouterr().out
-    assert f"Exported to {kept} (neptune-frames)" in printed
+    assert f"Written to {kept} (neptune-frames)" in printed
     assert "runs        4\n" in printed
     assert main(["export", kept, "--project", PROJECT, "--source", str(exporter), "--update"]) == 0
     assert "runs        0 (4 were there already)" in capsys.readouterr().out
@@ -50,8 +50,8 @@ def test_the_layout_of_the_exporter_can_be_chosen(exporter: Path, tmp_path: Path
 @pytest.mark.parametrize(
     ("more", "message"),
     [
-        (["--layout", "neptune-exporter", "--update"], "update=True needs the layout neptune-frames"),
-        (["--type", "floats"], "types: expected some of"),
+        (["--layout", "neptune-exporter", "--update"], "--update needs --layout neptune-frames"),
+        (["--type", "floats"], "--type: expected some of"),
         (["--runs", "("], "not a valid regular expression|missing"),
         (["--project", "no/such"], "does not exist"),
     ],
@@ -88,3 +88,82 @@ def test_a_summary_adds_up_and_shows_itself() -> None:
     assert "time        2.0 s (5 points/s)" in repr(summary)
     assert "1.5 MB" in str(summary)
     assert "&lt;c&gt;" in summary._repr_html_()
+
+
+def test_a_destination_that_is_a_file_is_refused(
+    exporter: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "file").write_text("")
+    for layout in ("neptune-frames", "neptune-exporter"):
+        for place in ("file", "file/below"):
+            arguments = ["--project", PROJECT, "--source", str(exporter), "--layout", layout]
+            assert main(["export", str(tmp_path / place), *arguments]) == 1
+            error = capsys.readouterr().err
+            assert f"cannot be written to: {tmp_path / 'file'} is a file. Give a directory" in error
+            assert "valid" not in error
+
+
+@pytest.mark.parametrize(
+    ("choice", "warning"),
+    [
+        (["--runs", "zzz"], "no run matches"),
+        (["--experiments", "zzz"], "no experiment matches"),
+        (["--attributes", "^zzz$"], "none of the attributes asked for was found"),
+        (["--attributes", "lr", "--type", "bool"], "none of the attributes asked for was found"),
+    ],
+)
+@pytest.mark.parametrize("layout", ["neptune-frames", "neptune-exporter"])
+@pytest.mark.filterwarnings("default::neptune_frames.errors.NeptuneWarning")
+def test_a_choice_that_nothing_meets_is_told(
+    choice: list[str],
+    warning: str,
+    layout: str,
+    exporter: Path,
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    arguments = ["export", str(tmp_path / "kept"), "--project", PROJECT, "--source", str(exporter), "--layout", layout]
+    assert main([*arguments, *choice, "--quiet"]) == 0
+    error = capsys.readouterr().err
+    assert error.startswith(f"warning: {PROJECT}: {warning}")
+    assert len(error.splitlines()) == 1
+
+
+@pytest.mark.parametrize(
+    "choice", [["--attributes", "lr"], ["--attributes", "sys/name"], ["--type", "string"], ["--type", "float_series"]]
+)
+def test_a_choice_that_something_meets_is_not(choice: list[str], exporter: Path, tmp_path: Path) -> None:
+    arguments = ["export", str(tmp_path / "kept"), "--project", PROJECT, "--source", str(exporter), "--quiet"]
+    assert main([*arguments, *choice]) == 0
+
+
+@pytest.mark.parametrize(
+    ("first", "then", "differing"),
+    [
+        (["--type", "float"], ["--type", "int"], "another selection: other attributes or types."),
+        ([], ["--type", "int"], "all attributes, with the content of files, and not chosen attributes, with"),
+        ([], ["--no-files"], "all attributes, with the content of files, and not all attributes, without the content"),
+    ],
+)
+def test_another_selection_is_refused_in_words(
+    first: list[str],
+    then: list[str],
+    differing: str,
+    exporter: Path,
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    arguments = ["export", str(tmp_path / "kept"), "--project", PROJECT, "--source", str(exporter), "--quiet"]
+    assert main([*arguments, *first]) == 0
+    assert main([*arguments, *then]) == 1
+    error = capsys.readouterr().err
+    assert differing in error
+    assert "AttributeAlternative" not in error
+
+
+def test_wrong_arguments_of_convert_are_one_line(
+    exporter: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    arguments = ["convert", str(exporter), str(tmp_path / "kept"), "--update", "--layout", "neptune-exporter"]
+    assert main(arguments) == 1
+    assert capsys.readouterr().err.startswith("neptune-frames: --update needs --layout neptune-frames")

@@ -227,9 +227,9 @@ def test_another_selection_of_attributes_is_refused(exporter: Path, tmp_path: Pa
     kept = tmp_path / "kept"
     nf.export(kept, project=PROJECT, runs=["run-000"], attributes="loss", source=exporter)
     expected = tree(kept)
-    with pytest.raises(ArchiveError, match="other attributes"):
+    with pytest.raises(ArchiveError, match="other attributes or types"):
         nf.export(kept, project=PROJECT, attributes="acc", source=exporter)
-    with pytest.raises(ArchiveError, match="other attributes"):
+    with pytest.raises(ArchiveError, match="with the content of files, and not chosen attributes, without"):
         nf.export(kept, project=PROJECT, attributes="loss", files=False, source=exporter)
     assert tree(kept) == expected
     assert nf.export(kept, project=PROJECT, runs="run-00[0-2]", attributes="loss", source=exporter).runs == 2

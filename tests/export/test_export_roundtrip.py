@@ -252,7 +252,7 @@ def test_experiments_select_their_newest_runs(tmp_path: Path) -> None:
 def test_a_fork_without_its_parent_is_told(tmp_path: Path) -> None:
     source = write_project(tmp_path / "exporter", range(4))
     for layout in LAYOUTS:
-        with pytest.warns(NeptuneWarning, match=r"'run-001'.*export them too"):
+        with pytest.warns(NeptuneWarning, match=r"1 run, such as 'run-001'.*export these runs too"):
             nf.export(tmp_path / layout, project=PROJECT, runs=["run-002"], source=source, layout=layout)
         with warnings.catch_warnings():
             warnings.simplefilter("error")

@@ -181,3 +181,30 @@ def test_server_in_a_thread_ends_with_its_context(data_directory: Path) -> None:
         assert httpx.get(server.url, trust_env=False).status_code == 200
     with pytest.raises(httpx.ConnectError):
         httpx.get(server.url, trust_env=False)
+
+
+def test_a_host_that_is_not_known_is_named_first(data_directory: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    for more in ([], ["--secret", "s"]):
+        assert cli.main(["serve", str(data_directory), "--host", "nosuchhost.invalid", *more]) == 1
+        error = capsys.readouterr().err
+        assert "The host 'nosuchhost.invalid' is not known." in error
+        assert "--host" in error
+        assert "--port" not in error
+
+
+def test_an_address_of_another_machine_is_refused(data_directory: Path) -> None:
+    with pytest.raises(NeptuneUserError, match=r"192\.0\.2\.1:8600 cannot be used: .*Give an address .* --host"):
+        serve(ServeOptions(data_directory, host="192.0.2.1", token="s"))
+
+
+def test_a_port_that_is_none_is_told_in_one_sentence(data_directory: Path) -> None:
+    with pytest.raises(NeptuneUserError, match=r"0-65535\. Choose another port"):
+        serve(ServeOptions(data_directory, port=70000))
+
+
+def test_a_file_is_no_archive(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (tmp_path / "README.md").write_text("")
+    assert cli.main(["serve", str(tmp_path / "README.md")]) == 1
+    assert "README.md is a file, not a directory." in capsys.readouterr().err
+    assert cli.main(["serve", str(tmp_path / "nowhere")]) == 1
+    assert "nowhere does not exist." in capsys.readouterr().err

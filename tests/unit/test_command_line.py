@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+import re
 import subprocess
 import sys
+import warnings
+from importlib.metadata import version
+from pathlib import Path
 
 import pytest
 
 from neptune_frames import cli
+from neptune_frames.errors import NeptuneWarning
 
 
 def help_of(capsys: pytest.CaptureFixture[str], *arguments: str) -> str:
@@ -50,3 +55,49 @@ def test_a_word_that_is_no_command_is_refused(capsys: pytest.CaptureFixture[str]
         cli.main(["exprot"])
     assert stopped.value.code == 2
     assert "export" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("command", [["-m", "neptune_frames"], ["-m", "neptune_frames.cli"]])
+def test_version(command: list[str]) -> None:
+    done = subprocess.run([sys.executable, *command, "--version"], capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stdout) == (0, f"neptune-frames {version('neptune-frames')}\n")
+
+
+def test_warnings_and_errors_are_a_line_each(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def run(archive: str) -> list[object]:
+        warnings.warn("Two files are left out.", NeptuneWarning, stacklevel=1)
+        raise PermissionError(13, "Permission denied", "archive/data")
+
+    monkeypatch.setattr("neptune_frames.archives.info.archive_info", run)
+    with warnings.catch_warnings():
+        warnings.simplefilter("always")
+        assert cli.main(["info", "archive"]) == 1
+    shown = capsys.readouterr().err.splitlines()
+    assert shown == ["warning: Two files are left out.", "neptune-frames: Permission denied: archive/data"]
+
+
+def test_a_warning_does_not_break_a_progress_bar(capsys: pytest.CaptureFixture[str]) -> None:
+    from tqdm import tqdm
+
+    with tqdm(total=2, file=sys.stderr, mininterval=0) as bar:
+        bar.update(1)
+        cli._tell("warning: mind")
+    assert re.search(r"(^|[\r\n])\s*warning: mind\n", capsys.readouterr().err)
+
+
+def test_messages_name_options(capsys: pytest.CaptureFixture[str]) -> None:
+    assert cli.main(["export", "kept"]) == 1
+    assert cli.main(["export", "kept", "--project", "a/b"]) == 1
+    first, second = capsys.readouterr().err.splitlines()
+    assert "Give --project workspace/name, or set the environment variable NEPTUNE_PROJECT." in first
+    assert "Give --source, set NEPTUNE_API_TOKEN" in second
+
+
+def test_every_spelling_is_one_of_a_message() -> None:
+    package = Path(cli.__file__).parent
+    texts = [path.read_text() for path in package.rglob("*.py") if path.name != "cli.py"]
+    unbroken = [re.sub(r'"\s*\n\s*f?"', "", text) for text in texts]
+    for of_python, _ in cli.SPELLINGS:
+        assert any(of_python in text for text in unbroken), of_python

@@ -46,3 +46,9 @@ def test_targets_of_make_are_proposed_in_a_clone_only(
 
 def test_the_clone_is_this_one() -> None:
     assert (tour._CLONE / "pyproject.toml").is_file()
+
+
+def test_an_output_that_is_a_file_is_refused(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (tmp_path / "out").touch()
+    assert main(["demo", "--output", str(tmp_path / "out")]) == 1
+    assert f"{tmp_path / 'out'} is a file. Give a directory" in capsys.readouterr().err

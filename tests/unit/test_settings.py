@@ -47,3 +47,10 @@ def test_a_timeout_that_waits_for_nothing_or_for_ever_is_refused(
 def test_transfers_have_the_timeout_of_requests_unless_they_have_their_own() -> None:
     assert Connections()._open("http").timeout.read == 60.0
     assert Connections(timeout=5.0)._open("http").timeout.read == 5.0
+
+
+@pytest.mark.parametrize("setting", [one for one in config.SETTINGS if isinstance(one.default, (int, float))])
+def test_what_is_no_number_is_told_in_words(setting: config.Setting[object], monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv(setting.name, "many")
+    with pytest.raises(InvalidSettingError, match=rf"{setting.name}='many' cannot be used: it must be (a|true)"):
+        setting.get()

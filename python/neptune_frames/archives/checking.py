@@ -33,7 +33,7 @@ from neptune_frames.sources.archive.batch_layout import (
     point_rows,
     read_manifest,
 )
-from neptune_frames.sources.archive.discovery import find_projects, payload_root
+from neptune_frames.sources.archive.discovery import find_projects, nothing_at, payload_root
 from neptune_frames.sources.archive.exporter_store import ExporterStore
 from neptune_frames.sources.archive.layout import FILE_SET
 from neptune_frames.sources.archive.object_path import Location, open_location, sha256_of, size_of
@@ -77,17 +77,28 @@ def check_archive(
         files: Where payloads of the exporter's layout lie, if not beside the data.
         checksums: Whether files are read to compare their SHA-256. Rows are checked in any case.
 
-    Raises `ArchiveError` only where there is no archive at all, or no directory of payloads where one was named.
+    Raises `ArchiveError` only where there is no archive at all (also where a directory holds no project), or no
+    directory of payloads where one was named.
     """
     report = CheckReport()
     for found in find_projects(open_location(archive), payload_root(files)):
-        report.projects += 1
         store = found.open()
-        if isinstance(store, ExporterStore):
+        if not isinstance(store, ExporterStore):
+            _check_batches(found.place, report, checksums=checksums)
+        elif _holds_an_export(store):
             _check_parts(store, report, has_payloads=files is not None or store.payloads.is_dir())
         else:
-            _check_batches(found.place, report, checksums=checksums)
+            continue
+        report.projects += 1
+    if not report.projects:
+        raise nothing_at(archive)
     return report
+
+
+def _holds_an_export(store: ExporterStore) -> bool:
+    """Whether a directory is one of a project: any directory might be, until there are files of an export in it."""
+    listing = store.look()
+    return bool(listing.parts or listing.interrupted)
 
 
 def _check_parts(store: ExporterStore, report: CheckReport, *, has_payloads: bool) -> None:

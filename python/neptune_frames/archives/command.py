@@ -9,20 +9,23 @@ from dataclasses import asdict
 from datetime import datetime
 from typing import TYPE_CHECKING
 
-from neptune_frames.writing.layouts import DEFAULT_LAYOUT, LAYOUTS
+from neptune_frames.counted import counted
+from neptune_frames.writing.command_options import add_layout, add_output, add_update, wrong_arguments_told
 
 if TYPE_CHECKING:
+    from neptune_frames.archives.checking import CheckReport
     from neptune_frames.archives.info import ProjectInfo
     from neptune_frames.sources.base import Source
 
 _ARCHIVE = "directory or URL (s3://, gs://, az://) of the archive"
+_FILES = "directory of the attached files of {}, if it is not `files` beside the data"
 
 INFO_HELP = """\
-Print what an archive holds: projects, runs, attributes, series, points, bytes and the span of time.
+Print what an archive holds: projects, runs, attributes, series, points, bytes, and the span of time.
 
-ARCHIVE is in the layout neptune-frames or as neptune-exporter writes it; a directory of several archives gives
-the projects of all of them. Figures come from manifests, tables and the footers of files; points are not read
-(but the first look at an archive in the exporter's layout makes its catalog, which reads every file).
+ARCHIVE may be in either layout (neptune-frames, or that of neptune-exporter); of a directory of several archives,
+the projects of all of them are listed. No points are read, with one exception: the first look at an archive in the
+layout of neptune-exporter reads every file, to make a catalog of it.
 """
 
 INFO_EXAMPLES = """\
@@ -32,33 +35,33 @@ examples:
 """
 
 VERIFY_HELP = """\
-Read an archive from end to end and report everything that is not as it was written. The exit status is 1 if there
-are problems.
+Read an archive from end to end and report everything that is not as it was written. The exit status is 0 only if
+there is an archive with at least one project, no problem was found in it, and (with --against) no difference.
 
-Of the layout neptune-frames: every file that a manifest names is there, with its size, SHA-256, number of rows
-and columns; rows are in order; every stretch of points is where the table of series says, with that step range
-and those statistics; no point is in two batches; payloads are there. Of the exporter's layout, which has no
-checksums: every part can be read and understood, no export was left unfinished, and the files that rows name are
-there (if the project has a directory of files at all, or --files names one).
+In the layout neptune-frames, this is checked: every file that a manifest names is there, with its size, SHA-256
+checksum, number of rows, and columns; rows are in order; all points are where the table of series says, with the
+steps and statistics given there; no point is stored twice; attached files are there. The layout of neptune-exporter
+has no checksums. There, every file can be read and understood, no export was left unfinished, and attached files are
+there (if the project has a directory of them at all, or --files names one).
 
-With --against, runs, values and points are compared with another source, one by one. The report names what only
-one side has and what differs. Statistics of series follow from their points and are not compared.
+With --against, runs, values and points are compared with those of another archive or a server, one by one. The report
+names what is on one side only, and what differs. Statistics of series follow from their points and are not compared.
 """
 
 VERIFY_EXAMPLES = """\
 examples:
   neptune-frames verify archive
   neptune-frames verify archive --against exports           the export that it was converted from
-  neptune-frames verify archive --against server --subset   the server of NEPTUNE_API_TOKEN; the archive holds
-                                                            chosen runs or attributes
+  neptune-frames verify archive --against server --subset   the server of NEPTUNE_API_TOKEN, where the archive holds
+                                                            only some of its runs or attributes
 """
 
 CONVERT_HELP = """\
-Write the runs of SOURCE_DIR, an archive as neptune-exporter writes it, to DEST, in the layout neptune-frames:
-smaller, sorted, and several times faster to read. SOURCE_DIR is not changed.
+Write the runs of an archive to another archive, by default in the layout neptune-frames, which is smaller than that
+of neptune-exporter, sorted, and several times faster to read. SOURCE_DIR is not changed.
 
-Runs are converted batch by batch, in bounded memory. You can interrupt it at any time: DEST is always valid, and
-the same command continues where it stopped.
+Runs are converted in batches, in bounded memory. You can interrupt it at any time: DEST is always valid, and the
+same command continues where the last one stopped.
 """
 
 CONVERT_EXAMPLES = """\
@@ -68,7 +71,7 @@ examples:
   neptune-frames convert exports archive --project team/vision --update
                                                     one project, with what is new since the last time
   neptune-frames convert archive back --layout neptune-exporter
-                                                    for the loaders of the public exporter
+                                                    for the loaders of neptune-exporter
 """
 
 
@@ -85,8 +88,6 @@ def run_info(arguments: argparse.Namespace) -> int:
     if arguments.json:
         print(json.dumps([asdict(project) for project in projects], default=datetime.isoformat, indent=1))
         return 0
-    if not projects:
-        print(f"{arguments.archive} holds no project.")
     print("\n\n".join("\n".join(_described(project)) for project in projects))
     return 0
 
@@ -97,63 +98,76 @@ def configure_verify(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--against",
         metavar="SOURCE",
-        help="compare with this source: the directory or URL of an archive, or the word server",
+        help="compare with this source: the directory or URL of an archive, an API token, or the word server for the "
+        "server of NEPTUNE_API_TOKEN",
     )
     parser.add_argument("--subset", action="store_true", help="with --against: ignore what only SOURCE has")
-    parser.add_argument("--payloads", action="store_true", help="with --against: compare the content of files too")
-    parser.add_argument("--no-checksums", action="store_true", help="do not compare checksums, only rows")
-    parser.add_argument("--files", metavar="FILES_DIR", help="file payloads of ARCHIVE, if not beside the data")
+    parser.add_argument(
+        "--payloads", action="store_true", help="with --against: also compare what is in attached files"
+    )
+    parser.add_argument("--no-checksums", action="store_true", help="do not compute checksums; check all else")
+    parser.add_argument("--files", metavar="FILES_DIR", help=_FILES.format("ARCHIVE"))
 
 
 def run_verify(arguments: argparse.Namespace) -> int:
     from neptune_frames.archives.checking import check_archive
 
+    # Opened first: a wrong name should not show after an hour of checking.
+    other = None if arguments.against is None else _source(arguments.against)
     report = check_archive(arguments.archive, arguments.files, checksums=not arguments.no_checksums)
     for problem in report.problems:
         print(problem)
-    print(
-        f"{arguments.archive}: {_plural(report.projects, 'project')}, {_plural(report.files, 'file')}, "
-        f"{report.rows:,} rows, {_plural(report.payloads, 'payload')}"
-        + (f" ({report.payloads_never_there:,} more named without payload)" if report.payloads_never_there else "")
-        + ": "
-        + ("whole" if report.is_whole else _plural(len(report.problems), "problem"))
+    print(f"{arguments.archive}: {_checked(report)}")
+    is_equal = other is None or _compare(arguments, other)
+    return 0 if report.is_whole and is_equal else 1
+
+
+def _checked(report: CheckReport) -> str:
+    """What was checked, and how many problems there are."""
+    found = counted(len(report.problems), "problem") if report.problems else "no problems"
+    checked = [
+        counted(report.projects, "project"),
+        counted(report.files, "Parquet file"),
+        counted(report.rows, "row"),
+        counted(report.payloads, "attached file"),
+    ]
+    never_there = (
+        f" (and {report.payloads_never_there:,} named but never stored)" if report.payloads_never_there else ""
     )
-    if arguments.against is None or not report.is_whole:
-        return 0 if report.is_whole else 1
-    return _compare(arguments)
+    return f"{found} found in {', '.join(checked)}{never_there}"
 
 
-def _compare(arguments: argparse.Namespace) -> int:
+def _compare(arguments: argparse.Namespace, other: Source) -> bool:
+    """Whether the other source says the same; prints what was compared, and what differs."""
     from neptune_frames.archives.comparing import compare
     from neptune_frames.sources.archive import ArchiveSource
+    from neptune_frames.sources.token_text import looks_like_token
 
     found = compare(
-        ArchiveSource(arguments.archive, arguments.files),
-        _source(arguments.against),
-        subset=arguments.subset,
-        payloads=arguments.payloads,
+        ArchiveSource(arguments.archive, arguments.files), other, subset=arguments.subset, payloads=arguments.payloads
     )
     for line in found.shown:
         print(line)
+    compared = [counted(found.runs, "run"), f"{found.values:,} values and series", counted(found.points, "point")]
+    name = "the server of the token" if looks_like_token(arguments.against) else arguments.against
     print(
-        f"compared with {arguments.against}: {_plural(found.runs, 'run')}, {_plural(found.values, 'value')}, "
-        f"{_plural(found.points, 'point')}: "
+        f"compared with {name}: {', '.join(compared)}: "
         + ("equal" if found.is_equal else ", ".join(f"{count:,} {kind}" for kind, count in found.counts.items()))
     )
-    return 0 if found.is_equal else 1
+    return found.is_equal
 
 
 def _source(name: str) -> Source:
     """The source that an archive is compared with."""
     from neptune_frames import config
-    from neptune_frames.errors import NeptuneApiTokenNotProvided
-    from neptune_frames.sources.choose import open_archive, open_server
+    from neptune_frames.errors import NeptuneUserError
+    from neptune_frames.sources.choose import open_server, open_source
 
     if name != "server":
-        return open_archive(name)
+        return open_source(name)
     token = config.API_TOKEN.get()
     if token is None:
-        raise NeptuneApiTokenNotProvided
+        raise NeptuneUserError("There is no API token for --against server. Put one into NEPTUNE_API_TOKEN.")
     return open_server(token)
 
 
@@ -164,45 +178,42 @@ def configure_convert(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--project", action="append", metavar="WORKSPACE/NAME", help="only this project; may be repeated (default: all)"
     )
-    parser.add_argument("--files", metavar="FILES_DIR", help="file payloads of SOURCE_DIR, if not beside the data")
-    parser.add_argument("--update", action="store_true", help="also add what is new in runs that DEST already has")
-    parser.add_argument(
-        "--layout",
-        choices=LAYOUTS,
-        default=DEFAULT_LAYOUT,
-        help="layout of DEST (default: %(default)s)",
-    )
-    parser.add_argument("--no-progress", action="store_true", help="show no progress bar")
+    parser.add_argument("--files", metavar="FILES_DIR", help=_FILES.format("SOURCE_DIR"))
+    add_update(parser, "DEST")
+    add_layout(parser, "DEST")
+    add_output(parser)
 
 
 def run_convert(arguments: argparse.Namespace) -> int:
     from neptune_frames.archives.converting import convert
 
-    summary = convert(
-        arguments.source,
-        arguments.destination,
-        projects=arguments.project,
-        files=arguments.files,
-        layout=arguments.layout,
-        update=arguments.update,
-        progress_bar=not arguments.no_progress,
-    )
-    print(summary)
+    with wrong_arguments_told():
+        summary = convert(
+            arguments.source,
+            arguments.destination,
+            projects=arguments.project,
+            files=arguments.files,
+            layout=arguments.layout,
+            update=arguments.update,
+            progress_bar=arguments.progress and not arguments.quiet,
+        )
+    if not arguments.quiet:
+        print(summary)
     return 0
 
 
 def _described(project: ProjectInfo) -> Iterator[str]:
     yield f"{project.project} ({project.layout})"
     points = sum(project.points.values())
-    parts = _plural(project.parts, "batch" if project.layout == "neptune-frames" else "part")
+    parts = counted(project.parts, "batch" if project.layout == "neptune-frames" else "part")
     by_type = ", ".join(f"{count:,} {kind}" for kind, count in project.points.items())
     rows = [
-        ("runs", f"{project.runs:,} ({_plural(project.experiments, 'experiment')})"),
-        ("attributes", f"{project.attributes:,} ({project.values:,} values of runs)"),
+        ("runs", f"{project.runs:,} ({counted(project.experiments, 'experiment')})"),
+        ("attributes", f"{project.attributes:,} ({counted(project.values, 'value')} in all runs)"),
         ("series", f"{project.series:,}"),
         ("points", f"{points:,}" + (f" ({by_type})" if by_type else "")),
-        ("files", f"{project.payloads:,} ({project.payload_bytes:,} bytes)"),
-        ("parquet", f"{project.bytes:,} bytes in {parts}"),
+        ("files", f"{project.payloads:,} ({counted(project.payload_bytes, 'byte')})"),
+        ("parquet", f"{counted(project.bytes, 'byte')} in {parts}"),
         ("from", _shown(project.first_time)),
         ("to", _shown(project.last_time)),
         ("place", project.place),
@@ -213,13 +224,3 @@ def _described(project: ProjectInfo) -> Iterator[str]:
 
 def _shown(time: datetime | None) -> str:
     return "no times" if time is None else time.strftime("%Y-%m-%d %H:%M:%S UTC")
-
-
-def _plural(count: int, what: str) -> str:
-    """A number with its noun.
-
-    >>> _plural(1, "batch"), _plural(2, "batch"), _plural(1000, "run")
-    ('1 batch', '2 batches', '1,000 runs')
-    """
-    ending = "" if count == 1 else "es" if what.endswith("ch") else "s"
-    return f"{count:,} {what}{ending}"

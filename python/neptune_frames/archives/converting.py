@@ -6,8 +6,8 @@ import os
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-from neptune_frames.errors import ArchiveError
 from neptune_frames.sources.archive import ArchiveSource
+from neptune_frames.sources.archive.discovery import nothing_at
 from neptune_frames.writing.exporting import export
 from neptune_frames.writing.layouts import DEFAULT_LAYOUT, Layout
 
@@ -45,5 +45,5 @@ def convert(
     source = ArchiveSource(os.fspath(archive), files)
     chosen = source.projects()["project"].to_pylist() if projects is None else list(projects)
     if not chosen:
-        raise ArchiveError(f"There is no project in {os.fspath(archive)}, so there is nothing to convert.")
+        raise nothing_at(archive)
     return export(destination, project=chosen, source=source, layout=layout, update=update, progress_bar=progress_bar)

@@ -10,6 +10,7 @@ from datetime import datetime
 from neptune_frames.schemas import SERIES_TYPES
 from neptune_frames.sources.archive import ArchiveSource
 from neptune_frames.sources.archive.catalog import Catalog
+from neptune_frames.sources.archive.discovery import nothing_at
 
 
 @dataclass(frozen=True)
@@ -41,13 +42,16 @@ def archive_info(archive: str | os.PathLike[str]) -> list[ProjectInfo]:
     """The projects of an archive in any layout, by name.
 
     Points are counted from tables that the archive keeps (or, of the exporter's layout, from the catalog,
-    which the first look makes by reading every file). Raises `ArchiveError`.
+    which the first look makes by reading every file). Raises `ArchiveError`, also where there is no project.
 
     >>> import os
     >>> [(one.project, one.runs, one.points) for one in archive_info(os.environ["NEPTUNE_ARCHIVE"])]
     [('team/vision', ..., {'float_series': ...})]
     """
-    return [_project_info(catalog) for catalog in ArchiveSource(os.fspath(archive)).catalogs()]
+    catalogs = ArchiveSource(os.fspath(archive)).catalogs()
+    if not catalogs:
+        raise nothing_at(archive)
+    return [_project_info(catalog) for catalog in catalogs]
 
 
 def _project_info(catalog: Catalog) -> ProjectInfo:

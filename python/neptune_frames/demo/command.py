@@ -34,7 +34,9 @@ def run_demo(arguments: argparse.Namespace) -> int:
     for package in _NEEDED:
         _require(package)
     from neptune_frames.demo.tour import give_tour
+    from neptune_frames.writing.durable import check_directory
 
+    check_directory(arguments.output)
     give_tour(arguments.output)
     return 0
 

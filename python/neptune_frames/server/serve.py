@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import ipaddress
 import shlex
 import socket
@@ -48,9 +49,11 @@ def serve(options: ServeOptions) -> None:
     Raises `MissingDependencyError` without the extra ``server`` and `NeptuneUserError` for a data
     directory that is not there, an address in use, or an open bind without a token.
     """
+    check_host(options.host)
     check_bind(options.host, options.token)
     if not options.data.is_dir():
-        raise NeptuneUserError(f"There is nothing at {options.data}. Give the directory or URL of an archive.")
+        found = "is a file, not a directory" if options.data.exists() else "does not exist"
+        raise NeptuneUserError(f"{options.data} {found}. Give the directory or URL of an archive.")
     uvicorn = _require_uvicorn()
     app = _make_app(options)
     listening = listen(options.host, options.port)
@@ -99,13 +102,24 @@ def run_in_thread(options: ServeOptions, **state_options: Any) -> Iterator[Runni
         listening.close()
 
 
+def check_host(host: str) -> None:
+    """Refuse a host that is not known, before anything is said about who could reach it."""
+    try:
+        socket.getaddrinfo(host, None)
+    except (OSError, UnicodeError):
+        raise NeptuneUserError(
+            f"The host {host!r} is not known. Give an address or a name of this machine with --host, such as "
+            f"{DEFAULT_HOST}."
+        ) from None
+
+
 def check_bind(host: str, token: str | None) -> None:
     """Refuse to offer data to the network under the public secret."""
     if token is None and not is_loopback(host):
         raise NeptuneUserError(
-            f"Binding {host} would let everyone on the network read the data. Give a secret, in "
-            f"{config.SERVER_SECRET.name} or with --secret SECRET (--token SECRET is the same), or stay on this "
-            "machine with --host 127.0.0.1."
+            f"Listening on {host} would let everyone on the network read the data. Set a secret in "
+            f"{config.SERVER_SECRET.name} or with --secret SECRET (--token SECRET is the same), or serve this machine "
+            "only, with --host 127.0.0.1."
         )
     check_secret(token)
 
@@ -140,9 +154,13 @@ def listen(host: str, port: int) -> socket.socket:
         listening.bind((host, port))
     except (OSError, OverflowError) as error:
         listening.close()
-        raise NeptuneUserError(
-            f"{host}:{port} cannot be used: {error}. Choose another port with --port (0 takes a free one)."
-        ) from None
+        reason = str(getattr(error, "strerror", None) or error).rstrip(".")
+        remedy = (
+            "Give an address of this machine with --host."
+            if getattr(error, "errno", None) == errno.EADDRNOTAVAIL
+            else "Choose another port with --port (0 takes a free one)."
+        )
+        raise NeptuneUserError(f"{host}:{port} cannot be used: {reason}. {remedy}") from None
     listening.listen(128)
     return listening
 
@@ -159,7 +177,7 @@ def greeting(url: str, options: ServeOptions, projects: Sequence[str]) -> str:
     note = (
         ""
         if options.token is None
-        else f"\n  (SECRET is that of this server; {config.SERVER_SECRET.name} spares it, there as here)"
+        else f"\n  (replace SECRET by the secret of this server, or set {config.SERVER_SECRET.name} there too)"
     )
     shown = "\n".join(f"  {name}" for name in projects[:_PROJECTS_SHOWN])
     more = f"\n  ... and {len(projects) - _PROJECTS_SHOWN} more" if len(projects) > _PROJECTS_SHOWN else ""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import argparse
 
-from neptune_frames.writing.layouts import DEFAULT_LAYOUT, LAYOUTS
+from neptune_frames.writing.command_options import add_layout, add_output, add_update, wrong_arguments_told
 
 EXPORT_HELP = """\
 Write runs to an archive of Parquet files: attribute values, series, files.
@@ -49,40 +49,37 @@ def configure_export(parser: argparse.ArgumentParser) -> None:
         "--project",
         metavar="WORKSPACE/NAME",
         action="append",
-        help="project; may be repeated (default: NEPTUNE_PROJECT)",
+        help="project to export; may be repeated (default: NEPTUNE_PROJECT)",
     )
     chosen = parser.add_mutually_exclusive_group()
     chosen.add_argument("--runs", metavar="REGEX", action="append", help="only these runs, by run id")
     chosen.add_argument(
-        "--experiments", metavar="REGEX", action="append", help="only the newest run of each of these experiments"
+        "--experiments", metavar="REGEX", action="append", help="only the head run of each of these experiments"
     )
-    parser.add_argument("--attributes", metavar="REGEX", action="append", help="only these attributes")
+    parser.add_argument(
+        "--attributes", metavar="REGEX", action="append", help="only these attributes (and those that identify a run)"
+    )
     parser.add_argument(
         "--type", metavar="TYPE", action="append", dest="types", help="only attributes of this type; may be repeated"
     )
+    add_layout(parser, "DESTINATION")
     parser.add_argument(
-        "--layout",
-        choices=LAYOUTS,
-        default=DEFAULT_LAYOUT,
-        help="how the archive is laid out (default: %(default)s)",
+        "--no-files", action="store_false", dest="files", help="leave out the content of attached files"
     )
-    parser.add_argument("--no-files", action="store_false", dest="files", help="do not download files")
-    parser.add_argument(
-        "--update", action="store_true", help="also add what is new in runs that the archive already has"
-    )
+    add_update(parser, "DESTINATION")
     parser.add_argument(
         "--source",
-        metavar="ARCHIVE",
-        help="an archive to export from (default: NEPTUNE_ARCHIVE, else the server of NEPTUNE_API_TOKEN)",
+        metavar="SOURCE",
+        help="what to export from: the directory or URL of an archive, or an API token (default: NEPTUNE_ARCHIVE, else "
+        "the server of NEPTUNE_API_TOKEN)",
     )
-    parser.add_argument("--quiet", action="store_true", help="no progress bar and no summary")
+    add_output(parser)
 
 
 def run_export(arguments: argparse.Namespace) -> int:
-    from neptune_frames.errors import NeptuneUserError
     from neptune_frames.writing.exporting import export
 
-    try:
+    with wrong_arguments_told():
         summary = export(
             arguments.destination,
             project=arguments.project,
@@ -93,11 +90,9 @@ def run_export(arguments: argparse.Namespace) -> int:
             layout=arguments.layout,
             files=arguments.files,
             update=arguments.update,
-            progress_bar=not arguments.quiet,
+            progress_bar=arguments.progress and not arguments.quiet,
             source=arguments.source,
         )
-    except ValueError as error:
-        raise NeptuneUserError(str(error)) from error
     if not arguments.quiet:
         print(summary)
     return 0

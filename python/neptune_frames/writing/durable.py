@@ -26,6 +26,13 @@ def writing() -> Iterator[None]:
         raise WriteFailed(str(error)) from error
 
 
+def check_directory(place: Path) -> None:
+    """Raise `ArchiveError` where no directory can be made, since there is a file of that name or of one above it."""
+    nearest = next((one for one in (place, *place.parents) if one.exists()), None)
+    if nearest is not None and not nearest.is_dir():
+        raise ArchiveError(f"{place} cannot be written to: {nearest} is a file. Give a directory, new or existing.")
+
+
 class HashingFile:
     """A file that is written from start to end, and its SHA-256."""
 

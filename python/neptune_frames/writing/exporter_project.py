@@ -82,12 +82,15 @@ class ExporterProject:
         def batch() -> Batch:
             return Batch(self._project, scratch_directory(self.directory, next(places)), selection.recorded)
 
+        def write(full: Batch) -> Written:
+            return self._write_batch(full, selection)
+
         collector = Collector(source, selection.selector, payloads, None, advance)
-        for done in write_batches(collector, plan.new, batch, self._write_batch, before=None):
+        for done in write_batches(collector, plan.new, batch, write, before=None):
             written.add(done)
         remove_scratch(self.directory)
 
-    def _write_batch(self, batch: Batch) -> Written:
+    def _write_batch(self, batch: Batch, selection: ExportSelection) -> Written:
         names = batch.names.take(pc.sort_indices(batch.names))
         ranks = batch.ranks
         series = {
@@ -116,6 +119,7 @@ class ExporterProject:
             files=batch.files_brought,
             files_missing=batch.files_missing,
             bytes=sum(path.stat().st_size for path in paths) + (pc.sum(batch.payloads["bytes"]).as_py() or 0),
+            selection_met=selection.is_met(batch),
         )
         batch.close()
         return done

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Protocol
 
 import pyarrow as pa
 
+from neptune_frames.counted import counted
 from neptune_frames.errors import ArchiveError, NeptuneWarning
 from neptune_frames.progress import Counting, counting_bar
 from neptune_frames.query.arguments import resolve_project
@@ -20,7 +21,7 @@ from neptune_frames.sources.choose import open_source
 from neptune_frames.sources.public_call import public_call
 from neptune_frames.warnings import warn
 from neptune_frames.writing import exporter_project, own_layout
-from neptune_frames.writing.durable import WriteFailed, only_writer, sync_directory, writing
+from neptune_frames.writing.durable import WriteFailed, check_directory, only_writer, sync_directory, writing
 from neptune_frames.writing.layouts import DEFAULT_LAYOUT, LAYOUTS, Layout
 from neptune_frames.writing.object_store import mirrored
 from neptune_frames.writing.selection import ExportPlan, ExportSelection, export_selection, find_runs
@@ -158,6 +159,7 @@ def _places(
 
 
 def _prepare(archive: Path, layout: Layout, projects: Sequence[str]) -> list[ProjectArchive]:
+    check_directory(archive)
     if layout == "neptune-frames":
         own_layout.prepare_archive(archive)
         return [own_layout.OwnProject(archive, project) for project in projects]
@@ -175,28 +177,35 @@ def _export_project(
             held.enter_context(only_writer(place.directory))
             place.remove_leftovers()
         found = find_runs(source, project, selection.containers)
+        if selection.containers.filter is not None and not found.num_rows:
+            warn(f"{project}: no {selection.containers.kind.value} matches, so none is exported.", NeptuneWarning)
         with writing():
             plan = place.plan(found, selection, update=update)
         if selection.containers.filter is not None and plan.missing:
             warn(
-                f"{project}: {len(plan.missing)} runs that others were forked from are not exported, such as "
-                f"{plan.missing[0]!r}. What is inherited from them will be missing; export them too.",
+                f"{project}: parents of forks are not exported: {counted(len(plan.missing), 'run')}, such as "
+                f"{plan.missing[0]!r}. Points inherited from there will be missing; export these runs too.",
                 NeptuneWarning,
             )
         written = Written(project, kept=plan.kept)
         with counting_bar(plan.found.num_rows, "runs", "points", enabled=progress, title=project) as advance:
             advance(plan.kept, 0)
             place.write(source, selection, plan, written, advance)
+        if written.runs and not written.selection_met:
+            warn(
+                f"{project}: none of the attributes asked for was found, so only those that identify a run were "
+                "written. Check attributes and types.",
+                NeptuneWarning,
+            )
         if written.files_missing:
             _warn_of_missing_files(written)
     return written
 
 
 def _warn_of_missing_files(written: Written) -> None:
-    missing = "1 file is" if written.files_missing == 1 else f"{written.files_missing:,} files are"
     warn(
-        f"{written.project}: {missing} missing in the source, so the archive has the name and not the content. "
-        "If payloads of an archive lie elsewhere, say where (--files, NEPTUNE_ARCHIVE_FILES), and write to a new "
-        "directory.",
+        f"{written.project}: {counted(written.files_missing, 'file')} could not be found in the source, so the archive "
+        "has the name and not the content. If attached files of an archive are elsewhere, say where (--files, "
+        "NEPTUNE_ARCHIVE_FILES), and write to a new directory.",
         NeptuneWarning,
     )

@@ -111,7 +111,7 @@ class OwnProject:
             if changed.runs.num_rows:
                 manifest = write_batch(self.directory, next(numbers), changed)
                 self._committed(batch_directory(self.directory, manifest.batch))
-                done.add(_written(manifest, changed))
+                done.add(_written(manifest, changed, selection))
             full.close()
             return done
 
@@ -122,9 +122,11 @@ class OwnProject:
     def _check_selection(self, held: HeldRuns, selection: ExportSelection) -> None:
         for manifest in held.manifests:
             if manifest.selection != selection.recorded:
+                there, asked = _shown(manifest.selection), _shown(selection.recorded)
+                differing = f"{there}, and not {asked}" if there != asked else "other attributes or types"
                 raise ArchiveError(
-                    f"{self.directory} holds an export of other attributes: {_shown(manifest.selection)}, and not "
-                    f"{_shown(selection.recorded)}. Ask for the same attributes, or give another destination."
+                    f"{self.directory} holds an export of another selection: {differing}. Ask for the same selection, "
+                    "or give another destination."
                 )
 
 
@@ -133,7 +135,7 @@ def _outline(batch: Path) -> Outline:
     return Outline(manifest.runs, manifest.attributes, manifest.point_count)
 
 
-def _written(manifest: Manifest, batch: Batch) -> Written:
+def _written(manifest: Manifest, batch: Batch, selection: ExportSelection) -> Written:
     return Written(
         manifest.project,
         runs=manifest.runs,
@@ -143,8 +145,11 @@ def _written(manifest: Manifest, batch: Batch) -> Written:
         files=batch.files_brought,
         files_missing=batch.files_missing,
         bytes=sum(entry.bytes for entry in manifest.files) + manifest.payload_bytes,
+        selection_met=selection.is_met(batch),
     )
 
 
 def _shown(selection: dict[str, str]) -> str:
-    return ", ".join(f"{name} {value}" for name, value in sorted(selection.items()))
+    """A selection in words. Manifests hold the choice of attributes in a form that is no reading for people."""
+    attributes = "chosen attributes" if "attributes" in selection else "all attributes"
+    return f"{attributes}, {'with' if selection.get('files') != 'no' else 'without'} the content of files"

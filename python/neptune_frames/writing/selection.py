@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
+import numpy as np
 import polars as pl
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -14,9 +15,10 @@ from neptune_frames.frames.questions import Containers, run_query
 from neptune_frames.query.arguments import resolve_attributes
 from neptune_frames.query.attributes import KNOWN_TYPES
 from neptune_frames.query.selection import AttributeAlternative, AttributeSelector, ContainerKind
+from neptune_frames.query.selectors import match_names
 from neptune_frames.schemas import RUNS, VALUE_TYPES
 from neptune_frames.sources.archive.batch_layout import RUN_ROWS
-from neptune_frames.writing.batch import RUN_COLUMNS
+from neptune_frames.writing.batch import RUN_COLUMNS, Batch
 
 if TYPE_CHECKING:
     from neptune_frames.query.attribute_filters import BaseAttributeFilter
@@ -62,6 +64,18 @@ class ExportSelection:
     selector: AttributeSelector
     files: bool
     recorded: dict[str, str]
+    #: The attributes asked for, without those that always come along; None for all.
+    chosen: AttributeSelector | None = None
+
+    def is_met(self, batch: Batch) -> bool:
+        """Whether a batch holds any attribute that was asked for, beside those that always come along."""
+        if self.chosen is None or not pc.all(pc.is_in(batch.names, value_set=pa.array(ALWAYS))).as_py():
+            return True
+        for kind in batch.values:
+            names = batch.names.take(pa.array(np.unique(batch.values_of(kind)[1])))
+            if match_names(self.chosen, names, pa.repeat(kind, len(names))).any():
+                return True
+        return False
 
 
 @dataclass(frozen=True)
@@ -100,9 +114,9 @@ def export_selection(
     recorded = {"files": "yes" if files else "no"}
     if attributes is not None or types is not None:
         recorded["attributes"] = repr(replace(chosen, plain_names=None).alternatives)
-    everything = not recorded.get("attributes")
-    selector = chosen if everything else with_system_attributes(chosen)
-    return ExportSelection(containers, selector, files, recorded)
+    if not recorded.get("attributes"):
+        return ExportSelection(containers, chosen, files, recorded)
+    return ExportSelection(containers, with_system_attributes(chosen), files, recorded, chosen)
 
 
 def with_system_attributes(selector: AttributeSelector) -> AttributeSelector:

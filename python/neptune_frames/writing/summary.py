@@ -26,11 +26,14 @@ class Written:
     files: int = 0
     files_missing: int = 0
     bytes: int = 0
+    #: Whether any attribute was found that was asked for: those that identify a run always are.
+    selection_met: bool = False
 
     def add(self, more: Written) -> None:
         """Count what was written now as well."""
         for name in ("runs", "kept", "attributes", "series", "files", "files_missing", "bytes"):
             setattr(self, name, getattr(self, name) + getattr(more, name))
+        self.selection_met |= more.selection_met
         for kind, count in more.points.items():
             self.points[kind] = self.points.get(kind, 0) + count
 
@@ -39,7 +42,8 @@ class Written:
 class ExportSummary:
     """What an export wrote: totals, and the same by project.
 
-    ``bytes`` are those of all files written, payloads included; ``kept`` runs were complete already.
+    ``attributes`` counts the values of attributes that are no series, over all runs; ``bytes`` are those of all files
+    written, payloads included; ``kept`` runs were complete already.
     """
 
     destination: Location
@@ -86,14 +90,17 @@ class ExportSummary:
 
     def __str__(self) -> str:
         lines = [f"{name:<11} {value}" for name, value in self._rows()]
-        return "\n".join([f"Exported to {self.destination} ({self.layout})", *lines])
+        return "\n".join([self._title(), *lines])
 
     def __repr__(self) -> str:
         return str(self)
 
     def _repr_html_(self) -> str:
         rows = "".join(f"<tr><th>{escape(name)}</th><td>{escape(value)}</td></tr>" for name, value in self._rows())
-        return f"<table><caption>Exported to {escape(str(self.destination))}</caption>{rows}</table>"
+        return f"<table><caption>{escape(self._title())}</caption>{rows}</table>"
+
+    def _title(self) -> str:
+        return f"Written to {self.destination} ({self.layout})"
 
     def _rows(self) -> list[tuple[str, str]]:
         rate = f" ({self.points / self.seconds:,.0f} points/s)" if self.points and self.seconds else ""
@@ -102,7 +109,7 @@ class ExportSummary:
         return [
             ("projects", ", ".join(each.project for each in self.projects)),
             ("runs", f"{self.runs:,}{kept}"),
-            ("attributes", f"{self.attributes:,}"),
+            ("values", f"{self.attributes:,} (without series)"),
             ("series", f"{self.series:,}"),
             ("points", f"{self.points:,}"),
             ("files", f"{self.files:,}{missing}"),

@@ -3,14 +3,21 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
 import numpy as np
 import polars as pl
 
 from neptune_frames.sources.archive.batch_inventory import read_batches
-from neptune_frames.sources.archive.batch_layout import FILES_DIRECTORY, FORMAT, Manifest, read_manifest
+from neptune_frames.sources.archive.batch_layout import (
+    FILES_DIRECTORY,
+    FORMAT,
+    PAYLOADS_FILE,
+    FileEntry,
+    Manifest,
+    read_manifest,
+)
 from neptune_frames.sources.archive.batch_listing import WatchedBatches
 from neptune_frames.sources.archive.batch_points import read_stretches
 from neptune_frames.sources.archive.inventory import Inventory
@@ -81,17 +88,23 @@ class BatchStore:
         parts = self.look().parts
         entries = [(self._batch(part), entry) for part in parts for entry in self._manifest(part).files]
         points = [(batch, entry) for batch, entry in entries if entry.path.partition("/")[0] in SERIES_COLUMNS]
-        manifests = [self._manifest(part) for part in parts]
+        payloads = self._stored_payloads([one for one in entries if one[1].path == PAYLOADS_FILE])
         return StorageFacts(
             FORMAT,
             len(parts),
             sum(entry.bytes for _, entry in entries),
-            sum(manifest.payloads for manifest in manifests),
-            sum(manifest.payload_bytes for manifest in manifests),
+            payloads.height,
+            int(payloads["bytes"].sum()),
             *joined_span(
                 [time_span(self._files.footer(batch / entry.path, entry).metadata) for batch, entry in points]
             ),
         )
+
+    def _stored_payloads(self, tables: Sequence[tuple[Location, FileEntry]]) -> pl.DataFrame:
+        """The payloads that are there, as the latest batch that lists each of them describes it."""
+        listed = [pl.DataFrame(self._files.read(batch / one.path, one, ["path", "bytes"])) for batch, one in tables]
+        listed.append(pl.DataFrame(schema={"path": pl.String, "bytes": pl.Int64}))
+        return pl.concat(listed, how="vertical_relaxed").unique("path", keep="last").drop_nulls("bytes")
 
     def _batch(self, part: str) -> Location:
         """The directory of a batch, which listings name by its full path."""

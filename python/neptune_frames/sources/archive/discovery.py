@@ -52,6 +52,14 @@ def find_projects(data: Location, files: Path | None) -> list[FoundProject]:
     return found
 
 
+def nothing_at(place: object) -> ArchiveError:
+    """The error of whoever looks after an archive and finds no project: most likely it is the wrong place."""
+    return ArchiveError(
+        f"There is no archive at {str(place)!r}: no project was found in it. Give the directory that an export was "
+        "written to."
+    )
+
+
 def payload_root(files: str | os.PathLike[str] | None) -> Path | None:
     """The directory of payloads that someone named. Raises `ArchiveError` where it is not there."""
     if files is None:

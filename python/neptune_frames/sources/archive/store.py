@@ -50,8 +50,9 @@ class StoredPoints:
 
 @dataclass(frozen=True)
 class StorageFacts:
-    """How a project is stored. ``parts`` are part files, or batches; ``first_time`` and ``last_time`` the earliest
-    and latest time of a point, as far as the statistics of files say."""
+    """How a project is stored. ``parts`` are part files, or batches; ``payloads`` the files stored beside them, those
+    left out that are named and not there; ``first_time`` and ``last_time`` the earliest and latest time of a point,
+    as far as the statistics of files say."""
 
     layout: str
     parts: int

@@ -5,13 +5,12 @@ from __future__ import annotations
 import platform
 import threading
 from collections.abc import Mapping
-from functools import cache
-from importlib.metadata import PackageNotFoundError, version
 
 import httpx
 
 from neptune_frames import config
 from neptune_frames.errors import MissingDependencyError, NeptuneUserError
+from neptune_frames.installation import library_version
 from neptune_frames.sources.remote.large_reads import read_large_pieces
 from neptune_frames.sources.remote.proxies import proxy_mounts
 
@@ -92,11 +91,3 @@ class Connections:
 def user_agent() -> str:
     system = platform.system() or "unknown"
     return f"neptune-frames/{library_version()} (python={platform.python_version()}; os={system})"
-
-
-@cache
-def library_version() -> str:
-    try:
-        return version("neptune-frames")
-    except PackageNotFoundError:
-        return "unknown"

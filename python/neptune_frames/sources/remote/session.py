@@ -11,10 +11,11 @@ from typing import Any, TypeVar
 import httpx
 
 from neptune_frames import config
+from neptune_frames.installation import library_version
 from neptune_frames.sources.public_call import PublicCall, current_call
 from neptune_frames.sources.remote.bodies import BodyBudget, expected_size, read_body, read_error
 from neptune_frames.sources.remote.concurrency import cancellable_sleep, check_cancelled, compute, run_attended
-from neptune_frames.sources.remote.connections import Connections, library_version
+from neptune_frames.sources.remote.connections import Connections
 from neptune_frames.sources.remote.credentials import ApiToken
 from neptune_frames.sources.remote.responses import answer_to, check, may_refuse_accept
 from neptune_frames.sources.remote.retries import RetryPolicy
