@@ -17,6 +17,7 @@
        ├─ AttributeTypeInferenceError
        ├─ ConflictingAttributeTypes
        ├─ NeptuneUnexpectedResponseError
+       │  └─ NotNeptuneServerError            something else answers at the address
        ├─ NeptuneRetryError
        ├─ NeptuneFileDownloadError
        ├─ WireDecodingError                   (also ValueError) bytes that are not the message they claim
@@ -35,6 +36,8 @@ import copyreg
 import re
 from collections.abc import Iterable, Sequence
 from typing import Any
+
+from neptune_frames.counted import counted
 
 _CONTENT_SHOWN = 1000
 _NAMES_SHOWN = 10
@@ -153,12 +156,28 @@ class ConflictingAttributeTypes(NeptuneError):
 
 
 class NeptuneUnexpectedResponseError(NeptuneError):
-    """The server answered with a status that is neither a success nor worth a retry."""
+    """The server answered with a status that is neither a success nor worth a retry. ``url`` is what was asked."""
 
-    def __init__(self, status_code: int | None, content: bytes | str | None) -> None:
+    def __init__(self, status_code: int | None, content: bytes | str | None, *, url: str | None = None) -> None:
         self.status_code = None if status_code is None else int(status_code)
         self.content = content
-        super().__init__(f"The server answered unexpectedly: HTTP status {self.status_code}: {_shown(content)}")
+        self.url = url
+        asked = "" if url is None else f" a request to {_without_credentials(url)}"
+        super().__init__(
+            f"The server answered{asked} unexpectedly: HTTP status {self.status_code}: {_extract(content)}"
+        )
+
+
+class NotNeptuneServerError(NeptuneUnexpectedResponseError):
+    """What answers at ``url``, the address in the API token, is no Neptune server."""
+
+    def __init__(self, status_code: int, content: bytes | str | None, *, url: str) -> None:
+        super().__init__(status_code, content, url=url)
+        text = (
+            f"{_without_credentials(url)} does not answer as a Neptune server: HTTP status {self.status_code}: "
+            f"{_extract(content)}. Check the address in the API token, and proxies."
+        )
+        self.args = (without_tokens(text),)
 
 
 class ProjectNotFoundError(NeptuneProjectInaccessible, NeptuneUnexpectedResponseError):
@@ -213,9 +232,9 @@ class NeptuneRetryError(NeptuneError):
         self.url = url
         at = f" to {url}" if url else ""
         if last_status_code is not None:
-            last = f"HTTP status {self.last_status_code}: {_shown(last_content)}"
+            last = f"HTTP status {self.last_status_code}: {_extract(last_content)}"
         else:
-            last = "no answer" if last_error is None else f"no answer ({_told(last_error)})"
+            last = "no answer" if last_error is None else f"no answer ({network_failure_told(last_error)})"
         super().__init__(
             f"A request{at} failed after {retries} retries within {time:.2f} seconds; last: {last}. The limits are "
             "NEPTUNE_QUERY_RETRY_SOFT_TIMEOUT and NEPTUNE_QUERY_RETRY_HARD_TIMEOUT (seconds)."
@@ -232,7 +251,9 @@ class NeptuneFileDownloadError(NeptuneError):
         self.details = details
         self.last_status_code = None if last_status_code is None else int(last_status_code)
         self.last_content = last_content
-        last = "" if last_status_code is None else f" Last: HTTP status {self.last_status_code}: {_shown(last_content)}"
+        last = (
+            "" if last_status_code is None else f" Last: HTTP status {self.last_status_code}: {_extract(last_content)}"
+        )
         super().__init__(f"A file could not be downloaded: {details}.{last}")
 
 
@@ -315,18 +336,25 @@ def _quoted(names: Iterable[str]) -> str:
     return ", ".join(repr(name) for name in names)
 
 
-def _told(error: BaseException) -> str:
+def network_failure_told(error: BaseException) -> str:
     """A network error in one line; addresses in it may hold passwords, those of proxies for example."""
-    text = re.sub(r"//[^/@\s]*@", "//***@", " ".join(str(error).split()))[:_CONTENT_SHOWN]
+    text = _without_credentials(" ".join(str(error).split()))[:_CONTENT_SHOWN]
     return f"{type(error).__name__}: {text}" if text else type(error).__name__
 
 
-def _shown(content: bytes | str | None) -> str:
-    if content is None:
+def _without_credentials(text: str) -> str:
+    return re.sub(r"//[^/@\s]*@", "//***@", text)
+
+
+def _extract(content: bytes | str | None) -> str:
+    """The beginning of a body that is text or JSON; what a page or binary content is, in words."""
+    if not content:
         return "(no content)"
     if isinstance(content, bytes):
         try:
             content = content.decode()
         except UnicodeDecodeError:
-            content = repr(content)
+            return f"({counted(len(content), 'byte')} that are no text)"
+    if content.lstrip().startswith("<"):
+        return "(a page of HTML or XML)"
     return content[:_CONTENT_SHOWN]

@@ -11,7 +11,12 @@ import httpx
 import pyarrow as pa
 import pytest
 
-from neptune_frames.errors import MismatchedAnswerError, WireDecodingError
+from neptune_frames.errors import (
+    MismatchedAnswerError,
+    NeptuneUnexpectedResponseError,
+    NotNeptuneServerError,
+    WireDecodingError,
+)
 from neptune_frames.query.selection import (
     AttributeAlternative,
     AttributeSelector,
@@ -129,7 +134,34 @@ def test_what_does_not_fit_its_request_is_not_called_undecodable(
 def test_half_a_token_is_not_told(server: Any) -> None:
     server.on(EXCHANGE, httpx.Response(200, json={"accessToken": "SECRET", "refreshToken": "SECRET"}))
     with pytest.raises(
-        WireDecodingError, match=rf"The answer to {EXCHANGE} could not be decoded: .*not a JWT"
+        WireDecodingError, match=rf"The answer to \S+{EXCHANGE} could not be decoded: .*not a JWT"
     ) as caught:
         definitions(server.source())
     assert "SECRET" not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("status", "body", "shown"),
+    [
+        (404, b"<!DOCTYPE html><html>Nothing here</html>", r"\(a page of HTML or XML\)"),
+        (405, b"Method Not Allowed", "Method Not Allowed"),
+        (404, b"\xff\xfe\x00", r"\(3 bytes that are no text\)"),
+        (403, b'{"detail": "not here"}', '{"detail": "not here"}'),
+        (302, b"", r"\(no content\)"),
+    ],
+)
+def test_what_is_no_neptune_server_is_called_so(server: Any, status: int, body: bytes, shown: str) -> None:
+    server.on(EXCHANGE, httpx.Response(status, content=body))
+    with pytest.raises(
+        NotNeptuneServerError, match=rf"^http://stub.invalid does not answer .* status {status}: {shown}\. Check"
+    ):
+        definitions(server.source())
+
+
+def test_what_a_neptune_server_refuses_is_shown_with_its_address(server: Any) -> None:
+    server.on(EXCHANGE, httpx.Response(400, json={"errorType": "BAD", "message": "no"}))
+    with pytest.raises(
+        NeptuneUnexpectedResponseError, match=rf"request to http://stub.invalid{EXCHANGE} .* status 400: "
+    ) as caught:
+        definitions(server.source())
+    assert not isinstance(caught.value, NotNeptuneServerError)

@@ -14,7 +14,7 @@ from typing import Any
 
 import pytest
 
-from neptune_frames.errors import NeptuneRetryError
+from neptune_frames.errors import NeptuneRetryError, NeptuneUserError
 from neptune_frames.query.selection import AttributeAlternative, AttributeSelector
 from neptune_frames.sources.remote import RemoteSource, RetryPolicy
 
@@ -205,3 +205,23 @@ def test_proxies_are_used(loopback):
             ask(source)
         thread.join(5)
     assert seen[0].startswith(b"GET http://neptune.invalid/api/backend/v1/authorization/oauth-token ")
+
+
+def test_https_to_a_server_that_speaks_plain_http_is_an_error_at_once():
+    with socket.create_server(("127.0.0.1", 0)) as listening:
+        asked = []
+
+        def refuse() -> None:
+            while True:
+                connection, _ = listening.accept()
+                with connection:
+                    asked.append(connection.recv(10_000))
+                    connection.sendall(b"HTTP/1.1 400 Bad Request\r\nContent-Length: 0\r\n\r\n")
+
+        threading.Thread(target=refuse, daemon=True).start()
+        address = f"https://127.0.0.1:{listening.getsockname()[1]}"
+        token = base64.b64encode(json.dumps({"api_url": address}).encode()).decode()
+        source = RemoteSource(token, retry_policy=RetryPolicy(sleep=lambda seconds: None))
+        with pytest.raises(NeptuneUserError, match=rf"No secure connection to {address}.* http:// rather than"):
+            ask(source)
+        assert len(asked) == 1

@@ -8,6 +8,7 @@ import gzip
 import json
 import logging
 import pickle
+import ssl
 import threading
 import time
 import traceback
@@ -25,12 +26,14 @@ from neptune_frames.errors import (
     NeptuneProjectInaccessible,
     NeptuneRetryError,
     NeptuneUnexpectedResponseError,
+    NeptuneUserError,
     WireDecodingError,
 )
 from neptune_frames.query.selection import AttributeAlternative, AttributeSelector
 from neptune_frames.schemas import RUNS
 from neptune_frames.sources.public_call import public_call
 from neptune_frames.sources.remote import bodies
+from neptune_frames.warnings import HttpOtherWarning
 from neptune_frames.wire.media_types import ACCEPT_ANY_FORMAT
 
 EXCHANGE = "/api/backend/v1/authorization/oauth-token"
@@ -422,3 +425,30 @@ def test_an_error_of_one_request_is_raised_without_waiting_for_the_others(server
             server.source().definitions(["a/b"], runs, EVERYTHING)
     finally:
         release.set()
+
+
+def test_the_warning_of_another_try_says_why_and_for_how_long(server, monkeypatch):
+    monkeypatch.setattr("neptune_frames.warnings._last_shown", {})
+    refused = httpx.ConnectError("[Errno 111] Connection refused")
+    server.on(DEFINITIONS, refused, found)
+    told = rf"{DEFINITIONS} failed \(ConnectError: \[Errno 111\] Connection refused\) and will be"
+    limit = r"for up to 30 minutes \(NEPTUNE_QUERY_RETRY_SOFT_TIMEOUT, in seconds, changes that\)"
+    with pytest.warns(HttpOtherWarning, match=rf"{told} tried again, {limit}\."):
+        ask(server.source())
+    monkeypatch.setattr("neptune_frames.warnings._last_shown", {})
+    monkeypatch.setenv("NEPTUNE_QUERY_RETRY_SOFT_TIMEOUT", "")
+    monkeypatch.setenv("NEPTUNE_QUERY_RETRY_HARD_TIMEOUT", "90")
+    server.on(DEFINITIONS, refused, found)
+    with pytest.warns(HttpOtherWarning, match=r"up to 90 seconds \(NEPTUNE_QUERY_RETRY_HARD_TIMEOUT"):
+        ask(server.source())
+
+
+def test_a_certificate_that_is_not_accepted_is_an_error_at_once(server):
+    failure = ssl.SSLCertVerificationError("certificate verify failed")
+    failure.verify_message = "self-signed certificate"
+    error = httpx.ConnectError("[SSL: CERTIFICATE_VERIFY_FAILED]")
+    error.__cause__ = failure
+    server.on(EXCHANGE, error)
+    with pytest.raises(NeptuneUserError, match=r"stub.* cannot be verified: self-signed certificate\. .*SSL_CERT_FILE"):
+        ask(server.source())
+    assert server.paths() == [EXCHANGE]

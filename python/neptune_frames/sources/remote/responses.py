@@ -23,8 +23,15 @@ class RetryableAnswer(Exception):
         self.retry_after = retry_after
 
 
-def check(status_code: int, headers: Mapping[str, str], content: bytes, *, project: str | None = None) -> None:
-    """Raise for everything but a 2xx status. ``content`` is needed for other statuses only.
+def check(
+    status_code: int,
+    headers: Mapping[str, str],
+    content: bytes,
+    *,
+    project: str | None = None,
+    url: str | None = None,
+) -> None:
+    """Raise for everything but a 2xx status. ``content`` is needed for other statuses only, ``url`` for the message.
 
     Raises:
         RetryableAnswer: 408, 429, 5xx and other codes above them.
@@ -37,7 +44,7 @@ def check(status_code: int, headers: Mapping[str, str], content: bytes, *, proje
         raise RetryableAnswer(status_code, content, retry_after(headers.get("Retry-After")))
     if _error_type(content) == _ACCESS_DENIED:
         raise NeptuneProjectInaccessible(project)
-    raise NeptuneUnexpectedResponseError(status_code, content)
+    raise NeptuneUnexpectedResponseError(status_code, content, url=url)
 
 
 @contextmanager
@@ -87,6 +94,11 @@ def _seconds_until(date: str, now: float) -> float:
         return max(0.0, email.utils.parsedate_to_datetime(date).timestamp() - now)
     except (ValueError, TypeError, OverflowError):
         return float("nan")
+
+
+def is_neptune_error(content: bytes) -> bool:
+    """Whether a body is one in which Neptune servers say what is wrong."""
+    return _error_type(content) is not None
 
 
 def _error_type(content: bytes) -> object:

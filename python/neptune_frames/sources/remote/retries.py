@@ -12,8 +12,10 @@ import httpx
 import tenacity
 
 from neptune_frames import config
-from neptune_frames.errors import NeptuneRetryError
+from neptune_frames.counted import counted
+from neptune_frames.errors import NeptuneRetryError, NeptuneUserError, network_failure_told
 from neptune_frames.sources.remote.responses import RetryableAnswer
+from neptune_frames.sources.remote.tls import lasting_tls_failure, tls_failure_told
 from neptune_frames.warnings import Http5xxWarning, Http429Warning, Http503Warning, HttpOtherWarning, warn
 
 T = TypeVar("T")
@@ -29,7 +31,9 @@ def is_transient(error: BaseException) -> bool:
     """Whether another try may succeed."""
     if isinstance(error, RetryableAnswer):
         return True
-    return isinstance(error, httpx.TransportError) and not isinstance(error, _OUR_MISTAKES)
+    if not isinstance(error, httpx.TransportError) or isinstance(error, _OUR_MISTAKES):
+        return False
+    return not (isinstance(error, httpx.ConnectError) and lasting_tls_failure(error))
 
 
 @dataclass(frozen=True)
@@ -59,8 +63,9 @@ class RetryPolicy:
 
         Raises:
             NeptuneRetryError: The limits were reached; its cause is the last failure.
+            NeptuneUserError: TLS cannot be spoken with the server, or its certificate is not accepted.
         """
-        course = _Course(self, url)
+        course = _Course(self, url, tries)
         retrying = tenacity.Retrying(
             retry=tenacity.retry_if_exception(is_transient),
             wait=course.wait,
@@ -69,15 +74,22 @@ class RetryPolicy:
             before_sleep=course.warn,
             retry_error_callback=course.give_up,
         )
-        return retrying(attempt)
+        try:
+            return retrying(attempt)
+        except httpx.ConnectError as error:
+            failure = lasting_tls_failure(error)
+            if failure is None:
+                raise
+            raise NeptuneUserError(tls_failure_told(failure, url)) from error
 
 
 class _Course:
     """The tries of one request. A wait the server asks for extends the soft limit and resets the backoff."""
 
-    def __init__(self, policy: RetryPolicy, url: str) -> None:
+    def __init__(self, policy: RetryPolicy, url: str, tries: int | None) -> None:
         self._policy = policy
         self._url = url
+        self._tries = tries
         self._started = policy.clock()
         soft = config.RETRY_SOFT_TIMEOUT.get() if policy.soft_timeout is None else policy.soft_timeout
         hard = config.RETRY_HARD_TIMEOUT.get() if policy.hard_timeout is None else policy.hard_timeout
@@ -105,8 +117,11 @@ class _Course:
 
     def warn(self, state: tenacity.RetryCallState) -> None:
         error = _failure(state)
-        reason = type(error).__name__ if isinstance(error, httpx.TransportError) else str(error)
-        warn(f"A request to {self._url} will be tried again ({reason}).", _category(error))
+        reason = network_failure_told(error) if isinstance(error, httpx.TransportError) else str(error)
+        warn(
+            f"A request to {self._url} failed ({reason}) and will be tried again, {self._limits_told()}.",
+            _category(error),
+        )
 
     def give_up(self, state: tenacity.RetryCallState) -> NoReturn:
         error = _failure(state)
@@ -120,9 +135,31 @@ class _Course:
             last_error=error,
         ) from error
 
+    def _limits_told(self) -> str:
+        """How long there will be tries, and what changes that."""
+        if self._tries is not None:
+            return f"{self._tries} times at most"
+        hard_comes_first = self._hard_limit < self._soft_limit
+        limit = self._hard_limit if hard_comes_first else self._soft_limit
+        setting = config.RETRY_HARD_TIMEOUT if hard_comes_first else config.RETRY_SOFT_TIMEOUT
+        lasting = "without a limit" if limit == config.UNLIMITED else f"for up to {_duration(limit)}"
+        return f"{lasting} ({setting.name}, in seconds, changes that)"
+
     def _time_left(self) -> float:
         elapsed = self._policy.clock() - self._started
         return min(self._soft_limit, self._hard_limit) - elapsed
+
+
+def _duration(seconds: float) -> str:
+    """Seconds in words.
+
+    >>> _duration(1800), _duration(90), _duration(0.5)
+    ('30 minutes', '90 seconds', '0.5 seconds')
+    """
+    minutes, rest = divmod(seconds, 60)
+    if minutes and not rest:
+        return counted(int(minutes), "minute")
+    return f"{seconds:g} seconds"
 
 
 def _failure(state: tenacity.RetryCallState) -> BaseException | None:

@@ -117,7 +117,7 @@ class Session:
                     refusal = read_error(response)
                     if accept != ACCEPT_LEGACY and may_refuse_accept(response.status_code, refusal):
                         raise _AcceptRefused
-                    check(response.status_code, response.headers, refusal, project=project)
+                    check(response.status_code, response.headers, refusal, project=project, url=url)
                 with self._bodies.reserve(expected_size(response)) as room:
                     body = read_body(response, room.cover, check_cancelled)
                     return compute(partial(decode, body, _media_type(response, answers)), side_by_side=side_by_side)

@@ -22,10 +22,11 @@ from neptune_frames.errors import (
     NeptuneFailedToFetchClientConfig,
     NeptuneInvalidCredentialsError,
     NeptuneUnexpectedResponseError,
+    NotNeptuneServerError,
     WireDecodingError,
 )
 from neptune_frames.sources.remote.credentials import ApiToken
-from neptune_frames.sources.remote.responses import RetryableAnswer, answer_to, check
+from neptune_frames.sources.remote.responses import RetryableAnswer, answer_to, check, is_neptune_error
 from neptune_frames.wire.requests import AccessTokens as RefreshedTokens
 from neptune_frames.wire.requests import ClientConfig, ExchangedTokens, OpenIdConfiguration, decode_message
 
@@ -69,8 +70,13 @@ def exchange(api_token: ApiToken) -> Flow:
     )
     if response.status_code == 401:
         raise NeptuneInvalidCredentialsError
-    check(response.status_code, response.headers, response.content)
-    with answer_to(_EXCHANGE_PATH):
+    try:
+        check(response.status_code, response.headers, response.content, url=api_token.api_url + _EXCHANGE_PATH)
+    except NeptuneUnexpectedResponseError as error:
+        if is_neptune_error(response.content):
+            raise
+        raise NotNeptuneServerError(response.status_code, response.content, url=api_token.api_url) from error
+    with answer_to(api_token.api_url + _EXCHANGE_PATH):
         tokens = decode_message(response.content, ExchangedTokens)
         return AccessToken.from_texts(tokens.access_token, tokens.refresh_token)
 
