@@ -236,8 +236,9 @@ class NeptuneRetryError(NeptuneError):
         else:
             last = "no answer" if last_error is None else f"no answer ({network_failure_told(last_error)})"
         super().__init__(
-            f"A request{at} failed after {retries} retries within {time:.2f} seconds; last: {last}. The limits are "
-            "NEPTUNE_QUERY_RETRY_SOFT_TIMEOUT and NEPTUNE_QUERY_RETRY_HARD_TIMEOUT (seconds)."
+            f"A request{at} failed after {counted(retries, 'retry')} within {time:.2f} seconds; "
+            f"last: {last.rstrip('.')}. The limits are NEPTUNE_QUERY_RETRY_SOFT_TIMEOUT and "
+            "NEPTUNE_QUERY_RETRY_HARD_TIMEOUT (seconds)."
         )
 
 
@@ -305,7 +306,9 @@ class DamagedFileError(ArchiveError):
     def __init__(self, path: str, reason: str) -> None:
         self.path = path
         self.reason = reason
-        super().__init__(f"{path} is damaged: {reason}. Restore the file, or move it away to read the rest.")
+        super().__init__(
+            f"{path} is damaged: {reason.rstrip('.')}. Restore the file, or move it away to read the rest."
+        )
 
 
 class ForkedProcessError(ArchiveError):
@@ -354,7 +357,7 @@ def _extract(content: bytes | str | None) -> str:
         try:
             content = content.decode()
         except UnicodeDecodeError:
-            return f"({counted(len(content), 'byte')} that are no text)"
+            return f"(no text, but {counted(len(content), 'byte')})"
     if content.lstrip().startswith("<"):
         return "(a page of HTML or XML)"
     return content[:_CONTENT_SHOWN]

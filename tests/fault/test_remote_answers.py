@@ -145,7 +145,7 @@ def test_half_a_token_is_not_told(server: Any) -> None:
     [
         (404, b"<!DOCTYPE html><html>Nothing here</html>", r"\(a page of HTML or XML\)"),
         (405, b"Method Not Allowed", "Method Not Allowed"),
-        (404, b"\xff\xfe\x00", r"\(3 bytes that are no text\)"),
+        (404, b"\xff\xfe\x00", r"\(no text, but 3 bytes\)"),
         (403, b'{"detail": "not here"}', '{"detail": "not here"}'),
         (302, b"", r"\(no content\)"),
     ],

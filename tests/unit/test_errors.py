@@ -6,7 +6,13 @@ import pickle
 
 import pytest
 
-from neptune_frames.errors import NeptuneRetryError, NeptuneUnexpectedResponseError, NeptuneUserError, QuerySyntaxError
+from neptune_frames.errors import (
+    DamagedFileError,
+    NeptuneRetryError,
+    NeptuneUnexpectedResponseError,
+    NeptuneUserError,
+    QuerySyntaxError,
+)
 from neptune_frames.query.filters import Filter
 
 
@@ -32,3 +38,14 @@ def test_refused_query_keeps_its_parts_when_pickled() -> None:
     error = QuerySyntaxError("No {operator} here", query="a ~ b", position=2)
     copy = pickle.loads(pickle.dumps(error))
     assert (str(copy), copy.query, copy.position) == ("No {operator} here (at character 3)", "a ~ b", 2)
+
+
+def test_sentences_end_once() -> None:
+    assert "not a parquet file. Restore" in str(DamagedFileError("a.parquet", "not a parquet file."))
+    told = str(NeptuneRetryError(1, 1.5, 503, b"busy."))
+    assert "failed after 1 retry within 1.50 seconds; last: HTTP status 503: busy. The limits" in told
+
+
+def test_pages_and_binary_content_are_not_shown() -> None:
+    for content, shown in ((b"<html>x</html>", "(a page of HTML or XML)"), (b"\xff", "(no text, but 1 byte)")):
+        assert str(NeptuneUnexpectedResponseError(404, content)).endswith(f"HTTP status 404: {shown}")

@@ -133,7 +133,7 @@ def test_runs_of_one_name_in_several_projects_are_told_apart_by_the_index() -> N
 
 def test_a_series_without_a_step_or_a_name_has_no_place() -> None:
     frame = pl.DataFrame({"run": "r", "attribute": ["a", None], "step": [None, 1.0], "value": 1.0})
-    with pytest.raises(ValueError, match="1 rows of the long frame have no step"):
+    with pytest.raises(ValueError, match="the long frame has no step in 1 row"):
         nf.pivot(frame).collect()
     with pytest.raises(ValueError, match=r"not known before it was collected: \[None\]"):
         nf.pivot(frame.filter(attribute.is_null())).collect()

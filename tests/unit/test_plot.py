@@ -69,9 +69,9 @@ def test_what_cannot_be_drawn_is_a_gap_and_said() -> None:
     frame = line([1.0, NAN, INF, -1.0, -INF, 0.0, 2.0, 3.0])
     linear, log = spec(frame), spec(frame, log=True)
     assert [row["y"] for row in drawn(linear)] == [1.0, None, None, -1.0, None, 0.0, 2.0, 3.0]
-    assert linear["title"]["subtitle"] == ["all 8 points drawn", "2 values are infinite: gaps"]
+    assert linear["title"]["subtitle"] == ["all 8 points drawn", "gaps: 2 values (infinite)"]
     assert [row["y"] for row in drawn(log)] == [1.0, *[None] * 5, 2.0, 3.0]
-    assert log["title"]["subtitle"][1:] == ["2 values are infinite: gaps", "2 values are not above 0: gaps"]
+    assert log["title"]["subtitle"][1:] == ["gaps: 2 values (infinite)", "gaps: 2 values (not above 0)"]
     assert lines_of(log)["encoding"]["y"]["scale"]["type"] == "log"
     assert lines_of(linear)["mark"]["invalid"] == "break-paths-show-path-domains"
 

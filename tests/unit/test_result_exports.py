@@ -132,3 +132,14 @@ def test_results_without_a_row(archive: Path, kind: str) -> None:
     for read in (pa.table, pl.DataFrame):
         assert len(read(empty)) == 0
     assert len(empty.to_pandas()) == 0
+
+
+def test_one_of_something_is_in_the_singular(archive: Path) -> None:
+    where = {"source": archive, "project": PROJECT, "runs": [f"{EVIL}1"]}
+    table = nf.fetch_table(**where, attributes=["config/lr"])
+    assert repr(table).startswith("RunTable: 1 run x 1 attribute;")
+    points = nf.fetch_metrics(**where, attributes=[EVIL], tail_limit=1)
+    assert repr(points).startswith("MetricsResult: 1 point;")
+    plan = nf.explain(nf.scan_metrics(**where, attributes=[EVIL]).head(1))
+    assert "1 points" not in plan
+    assert "first point" in plan

@@ -11,6 +11,7 @@ from pathlib import Path
 from textwrap import indent
 
 from neptune_fetcher.util import NeptuneWarning
+from neptune_frames.counted import counted
 from neptune_frames.demo.archive import PROJECT, write_archive
 from neptune_frames.demo.picture import draw_curves
 from neptune_frames.server.testing import serve_in_thread
@@ -65,7 +66,8 @@ def give_tour(output: Path) -> None:
     )
     runs = write_archive(output)
     fork = next(run.run_id for run in runs if run.parent)
-    print(f"{len(runs)} runs, {sum(len(steps) for run in runs for steps in run.steps.values()):,} points.\n")
+    points = sum(len(steps) for run in runs for steps in run.steps.values())
+    print(f"{counted(len(runs), 'run')}, {counted(points, 'point')}.\n")
     with serve_in_thread(output) as server:
         _show_faces(f"from the server at {server.url}", {"NEPTUNE_API_TOKEN": server.api_token}, fork)
     _show_faces(f"from the files in {output}", {"NEPTUNE_ARCHIVE": str(output)}, fork)

@@ -18,6 +18,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from neptune_frames.counted import counted
 from neptune_frames.frames.pandas_values import empty_index, import_pandas, name_index, string_index
 from neptune_frames.frames.questions import find_runs
 from neptune_frames.frames.table_exports import Exports
@@ -119,7 +120,7 @@ class BucketedMetrics(Exports):
         return import_pandas().DataFrame(cells.T, index=index, columns=self._columns(), copy=False)
 
     def _contents(self) -> str:
-        return f"{self.buckets.num_rows:,} buckets of {len(self.keys):,} series"
+        return f"{counted(self.buckets.num_rows, 'bucket')} of {len(self.keys):,} series"
 
     @property
     def _labels(self) -> pa.ChunkedArray:

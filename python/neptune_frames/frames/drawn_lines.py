@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 import polars as pl
 
+from neptune_frames.counted import counted
 from neptune_frames.frames.drawn_points import POINTS_PER_RANGE, thin
 from neptune_frames.frames.long_frame import ATTRIBUTE, LABELS, VALUE, as_lazy
 
@@ -92,7 +93,9 @@ class Lines:
         if log:
             undrawable["not above 0"] = value.is_finite() & (value <= 0)
         counts = self.points.select(**{name: condition.sum() for name, condition in undrawable.items()})
-        notes = [f"{count:,} values are {name}: gaps" for name, count in counts.row(0, named=True).items() if count]
+        notes = [
+            f"gaps: {counted(count, 'value')} ({name})" for name, count in counts.row(0, named=True).items() if count
+        ]
         if not notes:
             return self, notes
         drawable = pl.when(~pl.any_horizontal(*undrawable.values())).then(value).otherwise(float("nan"))
@@ -223,7 +226,7 @@ def _distinct(points: pl.DataFrame, names: list[str]) -> pl.DataFrame:
 
 
 def _too_many(lines: pl.DataFrame, max_lines: int, *, is_whole: bool) -> str:
-    counts = ", ".join(f"{lines[name].n_unique():,} {name}s" for name in (*LABELS, ATTRIBUTE) if name in lines.columns)
+    counts = ", ".join(counted(lines[name].n_unique(), name) for name in (*LABELS, ATTRIBUTE) if name in lines.columns)
     count, more = (f"{lines.height:,}", f"max_lines={lines.height}")
     if not is_whole:
         count, more = f"at least {count}", "a greater max_lines"

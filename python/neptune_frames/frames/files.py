@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pyarrow as pa
 
+from neptune_frames.counted import counted
 from neptune_frames.errors import NeptuneUserError, NeptuneWarning
 from neptune_frames.frames.files_paths import target_paths
 from neptune_frames.frames.pandas_values import (
@@ -146,7 +147,8 @@ def _warn_of_overwriting(files: Sequence[File], targets: Sequence[Path]) -> None
     ]
     if differing:
         warn(
-            f"{len(differing)} files that differ from those to download are overwritten, such as {differing[0]}.",
+            "Files that differ from those to download are overwritten: "
+            f"{counted(len(differing), 'file')}, such as {differing[0]}.",
             NeptuneWarning,
         )
 

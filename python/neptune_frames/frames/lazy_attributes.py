@@ -108,7 +108,7 @@ def _plan(source: Source, question: AttributesQuestion, request: ScanRequest) ->
     asked = replace(question, containers=containers, attributes=attributes)
     return ScanPlan(
         partial(_frames, source, asked, narrowing, request),
-        pushed=(*of_runs, *of_names, *narrowing.describe(), *of_types, *request.described_limit("values")),
+        pushed=(*of_runs, *of_names, *narrowing.describe(), *of_types, *request.described_limit("value")),
         residual=pushdown.residual,
     )
 

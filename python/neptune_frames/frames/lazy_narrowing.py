@@ -121,7 +121,7 @@ def _narrowed_options(
     if options.include_time and not time:
         described.append("no timestamps")
     narrower = replace(options, step_range=(start, end), include_time=time, time_range=times, head_limit=request.limit)
-    return narrower, [*described, *request.described_limit("points")]
+    return narrower, [*described, *request.described_limit("point")]
 
 
 def _instant(milliseconds: int | None) -> str:

@@ -54,7 +54,7 @@ def _plan(source: Source, question: RunsQuestion, request: ScanRequest) -> ScanP
     containers, of_runs = narrowed_containers(question.containers, pushdown)
     return ScanPlan(
         partial(_frames, source, replace(question, containers=containers), request.limit),
-        pushed=(*of_runs, *request.described_limit("runs")),
+        pushed=(*of_runs, *request.described_limit("run")),
         residual=pushdown.residual,
     )
 

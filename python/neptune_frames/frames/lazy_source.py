@@ -23,6 +23,7 @@ import polars as pl
 from polars.io.plugins import register_io_source
 from polars.lazyframe.resolver import FilterExpr, LazyFrameResolver
 
+from neptune_frames.counted import counted
 from neptune_frames.frames.lazy_predicates import is_never_true
 from neptune_frames.query.rendering import shortened
 from neptune_frames.sources.waiting import attend
@@ -59,9 +60,11 @@ class ScanRequest:
         """Whether the query needs a column."""
         return self.projection is None or column in self.projection
 
-    def described_limit(self, rows: str) -> list[str]:
-        """What a plan says of the row limit."""
-        return [] if self.limit is None else [f"the first {self.limit} {rows}"]
+    def described_limit(self, row: str) -> list[str]:
+        """What a plan says of the row limit; ``row`` is what a row stands for."""
+        if self.limit is None:
+            return []
+        return [f"the first {row}" if self.limit == 1 else f"the first {counted(self.limit, row)}"]
 
 
 @dataclass(frozen=True)

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 import polars as pl
 import pyarrow as pa
 
+from neptune_frames.counted import counted
 from neptune_frames.errors import ConflictingAttributeTypes
 from neptune_frames.frames.lazy_narrowing import described_search, label_operand
 from neptune_frames.frames.lazy_predicates import PushdownRules, analyse
@@ -112,11 +113,11 @@ def _plan(table: _Table, request: ScanRequest) -> ScanPlan:
     needed = columns
     if request.projection is not None:
         needed = {name: columns[name] for name in request.projection if name in columns}
-    of_columns = [f"{len(needed)} of {len(columns)} attributes"] if len(needed) < len(columns) else []
+    of_columns = [f"{len(needed):,} of {counted(len(columns), 'attribute')}"] if len(needed) < len(columns) else []
     query = replace(query, filter=conjunction(query.filter, pushdown.run_filter), limit=request.limit)
     return ScanPlan(
         partial(_frames, replace(table, query=query, columns=needed)),
-        pushed=(*described_search(pushdown.run_filter), *of_columns, *request.described_limit("runs")),
+        pushed=(*described_search(pushdown.run_filter), *of_columns, *request.described_limit("run")),
         residual=pushdown.residual,
     )
 

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import pyarrow as pa
 
+from neptune_frames.counted import counted
 from neptune_frames.frames.metrics_points import read_points
 from neptune_frames.frames.table_exports import Exports
 from neptune_frames.schemas import STEP, float_point
@@ -99,7 +100,7 @@ class MetricsResult(Exports):
             lambda request: ScanPlan(lambda: (layout.frame(block, request.projection) for block in self._blocks)),
             schema=layout.schema(self._options),
             name="METRICS",
-            detail=f"{len(self):,} points in memory",
+            detail=f"{counted(len(self), 'point')} in memory",
         )
 
     def to_arrow(self) -> pa.Table:
@@ -179,7 +180,7 @@ class MetricsResult(Exports):
         return pa.RecordBatchReader.from_batches(schema, self._record_batches()).__arrow_c_stream__(requested_schema)
 
     def _contents(self) -> str:
-        return f"{len(self):,} points"
+        return counted(len(self), "point")
 
     def _shown(self) -> pl.DataFrame:
         return self.long().head(_PREVIEW_ROWS).collect(engine="in-memory")

@@ -9,6 +9,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from neptune_frames.counted import counted
 from neptune_frames.frames import values_objects
 from neptune_frames.frames.metrics_pandas import row_index, two_levels
 from neptune_frames.frames.metrics_points import PointBlock
@@ -118,7 +119,7 @@ class ObjectSeries(Exports):
         return frame_of_blocks(blocks, index, columns)
 
     def _contents(self) -> str:
-        return f"{len(self.flat):,} points"
+        return counted(len(self.flat), "point")
 
     @property
     def _labels(self) -> pa.Array:

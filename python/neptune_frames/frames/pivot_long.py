@@ -14,6 +14,7 @@ import numpy as np
 import polars as pl
 import pyarrow as pa
 
+from neptune_frames.counted import counted
 from neptune_frames.frames.lazy_explain import asked_of_sources
 from neptune_frames.frames.lazy_predicates import conditions_on
 from neptune_frames.frames.lazy_source import ScanPlan, ScanRequest, scan_frames
@@ -102,7 +103,7 @@ def pivot(
         names = as_names(attributes, "attributes")
     columns = dict(zip(_column_names(names, keys), names, strict=True))
     wide = _Wide(long, tuple(keys), tuple(chosen), columns, chosen_by_name=attributes is not None)
-    return scan_frames(wide.plan, schema=wide.schema, name="PIVOT", detail=f"{len(names):,} attributes")
+    return scan_frames(wide.plan, schema=wide.schema, name="PIVOT", detail=counted(len(names), "attribute"))
 
 
 def attribute_names(long: LongFrame, pattern: str | None = None) -> list[str]:
@@ -184,7 +185,9 @@ class _Wide:
 
     def _check(self, points: pl.DataFrame) -> None:
         if points[STEP.name].null_count():
-            raise ValueError(f"nf.pivot: {points[STEP.name].null_count():,} rows of the long frame have no step.")
+            raise ValueError(
+                f"nf.pivot: the long frame has no step in {counted(points[STEP.name].null_count(), 'row')}."
+            )
         if points[_COLUMN].null_count():
             unknown = points.filter(pl.col(_COLUMN).is_null())[ATTRIBUTE].unique().head(3).to_list()
             raise ValueError(

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import polars as pl
 
+from neptune_frames.counted import counted
 from neptune_frames.errors import MissingDependencyError
 from neptune_frames.frames.drawn_lines import Lines, X, Y
 from neptune_frames.frames.long_frame import ATTRIBUTE, VALUE
@@ -114,7 +115,7 @@ def _import_altair() -> ModuleType:
 
 def _drawn(drawn: int, total: int, x: str, ranges: int | None) -> str:
     if ranges is None:
-        return f"all {total:,} points drawn"
+        return "the point drawn" if total == 1 else f"all {total:,} points drawn"
     return f"{drawn:,} of {total:,} points drawn: first, last, lowest and highest of each of {ranges:,} ranges of {x}"
 
 
@@ -143,7 +144,7 @@ def _chart(altair: ModuleType, lines: Lines, title: str | None, subtitle: list[s
 def _listed(attributes: list[str]) -> str:
     """The attributes in a title: by name where they are few."""
     text = ", ".join(attributes)
-    return text if len(text) <= _LONGEST_TITLE else f"{len(attributes):,} attributes"
+    return text if len(text) <= _LONGEST_TITLE else counted(len(attributes), "attribute")
 
 
 def _encodings(altair: ModuleType, lines: Lines, colors: pl.Series, attribute: str | None, log: bool) -> dict[str, Any]:

@@ -19,6 +19,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from neptune_frames import config
+from neptune_frames.counted import counted
 from neptune_frames.errors import ConflictingAttributeTypes
 from neptune_frames.frames import values_objects
 from neptune_frames.frames.pandas_values import (
@@ -223,7 +224,7 @@ class RunTable(Exports):
 
     def _contents(self) -> str:
         attributes = sum(len(grid.attributes) for grid in self.grids)
-        return f"{self.runs.num_rows:,} {self.kind.plural} x {attributes:,} attributes"
+        return f"{counted(self.runs.num_rows, self.kind.value)} x {counted(attributes, 'attribute')}"
 
     def _shown(self) -> pl.DataFrame:
         try:
