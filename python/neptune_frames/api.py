@@ -24,17 +24,16 @@ if TYPE_CHECKING:
     from os import PathLike
     from pathlib import Path
 
-    import pandas as pd
-
     from neptune_frames.frames.buckets import BucketedMetrics
+    from neptune_frames.frames.chosen_files import AnyFiles
     from neptune_frames.frames.chosen_runs import Runs
+    from neptune_frames.frames.files import DownloadedFiles
     from neptune_frames.frames.metrics import MetricsResult
     from neptune_frames.frames.object_series import ObjectSeries
     from neptune_frames.frames.table import RunTable
     from neptune_frames.query.attribute_filters import BaseAttributeFilter
     from neptune_frames.query.selection import StepRange
     from neptune_frames.sources.base import Source
-    from neptune_frames.types import File
 
     Attributes = str | Iterable[str] | BaseAttributeFilter | None
     AnySource = Source | str | PathLike[str] | None
@@ -437,40 +436,44 @@ def fetch_table(
 @public_call("download_files")
 def download_files(
     *,
-    files: File | Iterable[File] | pd.Series[Any] | pd.DataFrame,
+    files: AnyFiles,
     destination: str | Path | None = None,
     source: AnySource = None,
-) -> pd.DataFrame:
+) -> DownloadedFiles:
     """Download files that a table or a file series names.
 
     Args:
-        files: `File` objects, alone, in any iterable or in a pandas frame or series (cells that are not files are
-            skipped). All must belong to experiments, or all to runs.
+        files: The result of `fetch_table` or `fetch_series`; a Polars frame, lazy or not, or an Arrow table with the
+            columns of these, of `scan_table` or of `scan_series`; or `File` values: one, several in any iterable, or
+            those among the cells of a pandas frame or series. All must belong to experiments, or all to runs.
         destination: Directory, created if it does not exist; None is the current one.
         source: What to read: the result of `open_source`, or its argument (the directory or URL of an archive, or an
             API token). None takes the source that the environment names.
 
     Returns:
-        A pandas frame of local paths: a row per experiment (or run) and step, a column per attribute, as
-        `neptune_query.download_files` returns it. The cell of a file that the source does not have is missing.
+        The paths of the files. ``.collect()`` has a row per file: ``project``, ``experiment`` or ``run``, ``attribute``,
+        ``step`` and the absolute local ``path``, null where the source does not have the file. ``.to_pandas()`` is the
+        frame of `neptune_query.download_files`: a row per label and step, a column per attribute.
 
     Raises:
-        ValueError: ``files`` is none of the above, or two files would share a cell of the frame.
+        ValueError: There is no file in ``files`` but something else, a frame does not say whose files it holds, or two
+            files have one label, attribute and step.
+        TypeError: ``files`` is none of the above.
         NeptuneUserError: Some files belong to experiments and some to runs.
         NotADirectoryError: The destination is a file.
         PermissionError: The destination cannot be written to.
         NeptuneFileDownloadError: A file cannot be downloaded.
 
     Example:
-        >>> files = nf.fetch_table(runs=["run-1"], attributes=["plots/roc"]).to_pandas()
-        >>> nf.download_files(files=files, destination="downloads")["plots/roc"].item()
+        >>> table = nf.fetch_table(runs=["run-1"], attributes=["plots/roc"])
+        >>> nf.download_files(files=table, destination="downloads").collect()["path"].item()
         '.../downloads/run-1/plots/roc.txt'
     """
     from neptune_frames.frames import files as file_frames
+    from neptune_frames.frames.chosen_files import chosen_files, common_kind
 
-    chosen = file_frames.collect_files(files)
-    kind = ContainerKind.RUN if chosen and chosen[0].run_id else ContainerKind.EXPERIMENT
-    file_frames.check_kind(chosen, kind)
+    chosen = chosen_files(files)
+    kind = common_kind(chosen)
     directory = file_frames.prepare_destination(destination)
     return file_frames.download_files(open_source(source), chosen, directory, kind)
 

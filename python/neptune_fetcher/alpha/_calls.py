@@ -146,7 +146,7 @@ def download_files(
     found = [replace(file, mime_type="") for file in files.collect_files(table.to_pandas())]
     if not found:
         return pandas.DataFrame(index=empty_index(kind.value))
-    return files.download_files(source, found, directory, kind).droplevel("step")
+    return files.download_files(source, found, directory, kind).to_pandas().droplevel("step")
 
 
 @dataclass(frozen=True)

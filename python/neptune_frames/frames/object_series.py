@@ -39,6 +39,7 @@ if TYPE_CHECKING:
     from neptune_frames.frames.questions import MetricsQuestion
     from neptune_frames.query.selection import ContainerKind
     from neptune_frames.sources.base import SeriesKeys, Source
+    from neptune_frames.types import File
 
 
 def fetch_object_series(source: Source, question: MetricsQuestion) -> ObjectSeries:
@@ -116,6 +117,13 @@ class ObjectSeries(Exports):
             blocks.append((instants.array.reshape(places.shape), np.arange(1, 2 * len(places), 2)))
             columns = two_levels(columns, ["value", "absolute_time"])
         return frame_of_blocks(blocks, index, columns)
+
+    def _held_files(self) -> list[File]:
+        if not self.flat.holds("file"):
+            return []
+        found = self.flat.column("file").is_valid().to_numpy(zero_copy_only=False)
+        files: list[File] = self._files(self.flat, found).tolist()
+        return files
 
     def _contents(self) -> str:
         return f"{len(self.flat):,} points"

@@ -194,7 +194,9 @@ class _Wide:
     def _check_projects(self, points: pl.DataFrame) -> None:
         label, projects = self.long.label, pl.col(PROJECT)
         found = points.lazy().select(label, PROJECT).unique()
-        shared = found.group_by(label).agg(projects.sort()).filter(projects.list.len() > 1).sort(label).head(1).collect()
+        shared = (
+            found.group_by(label).agg(projects.sort()).filter(projects.list.len() > 1).sort(label).head(1).collect()
+        )
         if shared.height:
             name, homes = shared.row(0)
             raise ValueError(

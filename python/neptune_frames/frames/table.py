@@ -50,6 +50,7 @@ if TYPE_CHECKING:
     from neptune_frames.query.attributes import Attribute
     from neptune_frames.query.selection import AttributeSelector, ContainerKind
     from neptune_frames.sources.base import SearchAnswer, Source
+    from neptune_frames.types import File
 
 
 @dataclass(frozen=True)
@@ -220,6 +221,13 @@ class RunTable(Exports):
         position[order] = np.arange(len(names))
         columns = name_index([names[place] for place in order], "attribute")
         return frame_of_blocks(self.pandas_blocks(position), self._pandas_index(), columns)
+
+    def _held_files(self) -> list[File]:
+        held: list[File] = []
+        for grid in self.grids:
+            if grid.type in ("file", "file_series"):
+                held.extend(self._files(grid)[grid.places[grid.places != MISSING]].tolist())
+        return held
 
     def _contents(self) -> str:
         attributes = sum(len(grid.attributes) for grid in self.grids)

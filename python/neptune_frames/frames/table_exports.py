@@ -9,6 +9,8 @@ if TYPE_CHECKING:
     import polars as pl
     import pyarrow as pa
 
+    from neptune_frames.types import File
+
 
 class ArrowStream(Protocol):
     """What gives its rows as an Arrow stream: every result, pyarrow tables, pandas frames, running queries."""
@@ -61,6 +63,10 @@ class Exports:
     def __arrow_c_stream__(self, requested_schema: object | None = None) -> Any:
         """The same as an Arrow stream, for pyarrow, Polars, DuckDB, pandas and others."""
         return self.to_arrow().__arrow_c_stream__(requested_schema)
+
+    def _held_files(self) -> list[File]:
+        """The files in it, for `neptune_frames.download_files`."""
+        return []
 
     def _contents(self) -> str:
         """How much there is of what."""
