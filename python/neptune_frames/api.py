@@ -8,7 +8,7 @@ when a query is collected.
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from neptune_frames.frames import questions
 from neptune_frames.frames.chosen_runs import chosen_runs, runs_of
@@ -451,9 +451,10 @@ def download_files(
             API token). None takes the source that the environment names.
 
     Returns:
-        The paths of the files. ``.collect()`` has a row per file: ``project``, ``experiment`` or ``run``, ``attribute``,
-        ``step`` and the absolute local ``path``, null where the source does not have the file. ``.to_pandas()`` is the
-        frame of `neptune_query.download_files`: a row per label and step, a column per attribute.
+        The paths of the files. ``.collect()`` has a row per file: ``project``, ``experiment`` or ``run``,
+        ``attribute``, ``step`` and the absolute local ``path``, null where the source does not have the file.
+        ``.to_pandas()`` is the frame of `neptune_query.download_files`: a row per label and step, a column per
+        attribute.
 
     Raises:
         ValueError: There is no file in ``files`` but something else, a frame does not say whose files it holds, or two

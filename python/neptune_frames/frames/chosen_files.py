@@ -35,8 +35,8 @@ if TYPE_CHECKING:
     )
 
 _ACCEPTED = (
-    "File values (one or several, also in a pandas frame or series), what fetch_table() or fetch_series() returned, or a "
-    "Polars frame (lazy or not) or Arrow table with the columns of scan_table() or scan_series()"
+    "File values (one or several, also in a pandas frame or series), what fetch_table() or fetch_series() returned, or "
+    "a Polars frame (lazy or not) or Arrow table with the columns of scan_table() or scan_series()"
 )
 _FIELDS = frozenset(field.name for field in FILE)
 
@@ -57,8 +57,8 @@ def chosen_files(files: AnyFiles) -> list[File]:
     if polars is not None and isinstance(files, polars.Series):
         if files.dtype != polars.Object and files.len():
             raise ValueError(
-                "files: a Polars series of files does not say whose they are. Pass the frame that it is a column of, with "
-                "the columns project and experiment or run."
+                "files: a Polars series of files does not say whose they are. Pass the frame that it is a column of, "
+                "with the columns project and experiment or run."
             )
         return _values(files)
     if polars is not None and isinstance(files, (polars.LazyFrame, polars.DataFrame)):

@@ -112,8 +112,8 @@ def _of_pandas(frame: pd.DataFrame, function: str) -> pl.DataFrame:
     """A pandas frame with what is in its index, such as the label and step of `neptune_query.fetch_metrics`."""
     if frame.columns.nlevels > 1:
         raise ValueError(
-            f"{function} takes a frame with one level of column names; this one has {frame.columns.nlevels}. Of a frame "
-            'with times or previews, pass the values: frame.xs("value", axis="columns", level=1).'
+            f"{function} takes a frame with one level of column names; this one has {frame.columns.nlevels}. Of a "
+            'frame with times or previews, pass the values: frame.xs("value", axis="columns", level=1).'
         )
     named = [name for name in frame.index.names if name is not None]
     return pl.DataFrame(frame.reset_index(named) if named else frame)
