@@ -86,7 +86,8 @@ def _sort_key(source: Source, project: str, layout: TableLayout) -> SortKey:
         if not found:
             warn(
                 f"Could not find sorting column type for field '{attribute}': no run has it as a string, number, "
-                "boolean or time. The rows are not sorted by it. To sort by the last value of a series, sort the frame itself."
+                "boolean or time. The rows are not sorted by it. To sort by the last value of a series, sort the "
+                "frame itself."
             )
         elif len(found) > 1:
             warn(

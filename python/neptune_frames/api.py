@@ -430,7 +430,7 @@ def fetch_table(
     )
     with long_fetch("Fetching table", enabled=progress_bar):
         table = fetch_run_table(open_source(source), question)
-    return replace(table, suffix_parameter="type_suffix")
+    return replace(table, _suffix_parameter="type_suffix")
 
 
 @public_call("download_files")

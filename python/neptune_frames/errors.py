@@ -22,7 +22,7 @@
        ├─ WireDecodingError                   (also ValueError) bytes that are not the message they claim
        └─ ArchiveError
           ├─ DamagedFileError
-          └─ ForkedProcessError                an archive read in a process forked from one that used Polars
+          └─ ForkedProcessError                an archive or a scan read in a process forked from one that used Polars
 
 The classes that `neptune_query.exceptions` documents keep their constructors. Each message says what
 happened, to what, and what to do next; the parts are attributes too, and every error pickles.
@@ -249,12 +249,12 @@ class DamagedFileError(ArchiveError):
 
 
 class ForkedProcessError(ArchiveError):
-    """An archive was to be read in a process forked from one that had used Polars."""
+    """An archive or a lazy frame was to be read in a process forked from one that had used Polars."""
 
     def __init__(self) -> None:
         super().__init__(
-            "An archive cannot be read in this process: it was forked from one that had used Polars, and the threads "
-            'of Polars do not survive a fork. Use multiprocessing.get_context("spawn") (or "forkserver"), or pass that '
+            "Archives and lazy frames cannot be read in this process: it was forked from one that had used Polars, "
+            'whose threads do not survive a fork. Use multiprocessing.get_context("spawn") (or "forkserver"), or pass that '
             'context to ProcessPoolExecutor(mp_context=...); joblib\'s "loky" backend does this by itself. Threads '
             "work too."
         )

@@ -116,5 +116,5 @@ def test_nothing_gives_nothing(source: MemorySource, tmp_path: Path) -> None:
 
 def test_files_of_experiments_and_runs_do_not_mix(source: MemorySource, tmp_path: Path) -> None:
     both = [*table(source).to_pandas()["art"], *table(source, experiments="").to_pandas()["art"]]
-    with pytest.raises(NeptuneUserError, match="some by run. Download them in separate calls"):
+    with pytest.raises(NeptuneUserError, match=r"some by run\. Download them in separate calls"):
         nf.download_files(files=both, destination=tmp_path, source=source)

@@ -150,8 +150,10 @@ def test_all_names_are_there(module: Any) -> None:
     [
         (
             nq,
-            "set_api_token list_experiments list_attributes fetch_experiments_table fetch_metrics fetch_metric_buckets "
-            "fetch_series download_files experimental",
+            """
+            set_api_token list_experiments list_attributes fetch_experiments_table fetch_metrics fetch_metric_buckets
+            fetch_series download_files experimental
+            """,
         ),
         (runs, "list_runs list_attributes fetch_runs_table fetch_metrics fetch_series download_files"),
         (experimental, "fetch_experiments_table_global fetch_runs_table_global"),

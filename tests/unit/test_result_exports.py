@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -113,8 +114,46 @@ def test_a_lazy_query_is_read_as_a_stream(archive: Path) -> None:
 def test_a_result_says_how_much_it_holds(result: Any, kind: str) -> None:
     first, _, rest = repr(result).partition("\n")
     assert first == SUMMARIES[kind]
+    if kind == "metrics":  # whose frame shows not all of them
+        note, _, rest = rest.partition("\n")
+        assert note == "the first 8 points:"
+        assert f"<br>{note}</p>" in result._repr_html_()
     assert rest.startswith("shape: (")
     assert len(repr(result)) < 5_000
+
+
+def test_a_result_has_a_length_and_completes_to_its_ways_out(result: Any, kind: str) -> None:
+    assert len(result) == {"metrics": 40, "series": 6, "buckets": 10, "table": 2}[kind]
+    offered = {name for name in dir(result) if not name.startswith("_")}
+    more = {"kind", "long", "plot"} if kind == "metrics" else set()
+    assert offered == {"collect", "lazy", "to_arrow", "to_pandas", *more}
+
+
+def test_few_points_are_all_shown(archive: Path) -> None:
+    few = nf.fetch_metrics(project=PROJECT, experiments="", tail_limit=2, source=archive)
+    assert "the first" not in repr(few) + few._repr_html_()
+
+
+def test_results_are_plotted_with_the_arguments_of_plot(archive: Path) -> None:
+    own, function = (inspect.signature(each).parameters for each in (nf.MetricsResult.plot, nf.plot))
+    assert {name: each.default for name, each in own.items() if name != "self"} == {
+        name: each.default for name, each in function.items() if name != "frame"
+    }
+    points = nf.fetch_metrics(project=PROJECT, experiments="", source=archive)
+    assert points.plot(by="attribute").to_json() == nf.plot(points, by="attribute").to_json()
+    assert points.plot(by="attribute").to_json() != points.plot().to_json()
+
+
+def test_sources_say_what_they_are(archive: Path) -> None:
+    assert repr(nf.open_source(archive)) == f"ArchiveSource({str(archive)!r})"
+
+
+def test_a_relative_archive_stays_where_it_was(archive: Path, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.chdir(archive.parent)
+    monkeypatch.setenv("NEPTUNE_ARCHIVE", archive.name)
+    scan = nf.scan_metrics(project=PROJECT, experiments="")
+    monkeypatch.chdir(tmp_path)
+    assert scan.collect().height == 40
 
 
 def test_no_name_becomes_html(result: Any) -> None:

@@ -193,15 +193,13 @@ class _Wide:
 
     def _check_projects(self, points: pl.DataFrame) -> None:
         label, projects = self.long.label, pl.col(PROJECT)
-        found = points.lazy().select(label, PROJECT).unique()
-        shared = (
-            found.group_by(label).agg(projects.sort()).filter(projects.list.len() > 1).sort(label).head(1).collect()
-        )
+        homes_of = points.lazy().select(label, PROJECT).unique().group_by(label).agg(projects.cast(pl.String).sort())
+        shared = homes_of.filter(projects.list.len() > 1).sort(label).head(1).collect()
         if shared.height:
             name, homes = shared.row(0)
             raise ValueError(
-                f"nf.pivot: the {label} {name!r} is in {len(homes)} projects, {homes[0]!r} and {homes[1]!r} among them, "
-                f"and their points would share rows. Pass index=['{PROJECT}', {label!r}], or filter the frame."
+                f"nf.pivot: the {label} {name!r} is in {len(homes)} projects, {homes[0]!r} and {homes[1]!r} among "
+                f"them, and their points would share rows. Pass index=['{PROJECT}', {label!r}], or filter the frame."
             )
 
     def _check(self, points: pl.DataFrame) -> None:
