@@ -353,6 +353,7 @@ def fetch_buckets(
     """
     from neptune_frames.frames import buckets
     from neptune_frames.query.arguments import check_bucket_limit
+    from neptune_frames.query.plain_values import plain_number
 
     chosen = chosen_runs(experiments, runs)
     question = questions.series_question(
@@ -364,7 +365,7 @@ def fetch_buckets(
         lineage=lineage_to_the_root,
         previews=include_point_previews,
     )
-    limit = check_bucket_limit(limit)
+    limit = check_bucket_limit(plain_number(limit))
     return buckets.fetch_buckets(open_source(source), question, limit)
 
 
@@ -419,13 +420,14 @@ def fetch_table(
     """
     from neptune_frames.frames.table import TableQuestion, fetch_run_table
     from neptune_frames.query.arguments import check_limit, check_sort_direction, resolve_sort
+    from neptune_frames.query.plain_values import plain_number
 
     question = TableQuestion(
         project=resolve_project(project),
         containers=chosen_runs(experiments, runs),
         attributes=resolve_attributes(as_list(attributes), None, "attributes"),
         sort_by=resolve_sort(sort_by),
-        limit=check_limit(limit),
+        limit=check_limit(plain_number(limit)),
         descending=check_sort_direction(sort_direction),
     )
     with long_fetch("Fetching table", enabled=progress_bar):

@@ -254,9 +254,9 @@ class ForkedProcessError(ArchiveError):
     def __init__(self) -> None:
         super().__init__(
             "Archives and lazy frames cannot be read in this process: it was forked from one that had used Polars, "
-            'whose threads do not survive a fork. Use multiprocessing.get_context("spawn") (or "forkserver"), or pass that '
-            'context to ProcessPoolExecutor(mp_context=...); joblib\'s "loky" backend does this by itself. Threads '
-            "work too."
+            'whose threads do not survive a fork. Use multiprocessing.get_context("spawn") (or "forkserver"), or pass '
+            'that context to ProcessPoolExecutor(mp_context=...); joblib\'s "loky" backend does this by itself. '
+            "Threads work too."
         )
 
 

@@ -382,6 +382,7 @@ def scan_buckets(
     """
     from neptune_frames.frames import lazy_buckets
     from neptune_frames.query.arguments import check_bucket_limit
+    from neptune_frames.query.plain_values import plain_number
 
     chosen = chosen_runs(experiments, runs, keep_lazy=True)
     question = questions.series_question(
@@ -393,7 +394,7 @@ def scan_buckets(
         lineage=lineage_to_the_root,
         previews=include_point_previews,
     )
-    return lazy_buckets.scan_buckets(open_source(source), question, check_bucket_limit(limit))
+    return lazy_buckets.scan_buckets(open_source(source), question, check_bucket_limit(plain_number(limit)))
 
 
 def sql(
