@@ -65,7 +65,7 @@ class ReadOnlyProject:
     ) -> None:
         from neptune_frames.errors import NeptuneApiTokenNotProvided, NeptuneProjectNotProvided
         from neptune_frames.query.arguments import resolve_project
-        from neptune_frames.sources.choose import default_source, open_source
+        from neptune_frames.sources.choose import default_source, open_source, project_not_provided
 
         check_token(api_token)
         try:
@@ -73,7 +73,9 @@ class ReadOnlyProject:
             with fetcher_call("ReadOnlyProject"):
                 self._source = default_source(api_token or None, proxies) if source is None else open_source(source)
                 self.project_identifier = self._source.project_name(wanted)
-        except (NeptuneProjectNotProvided, NeptuneApiTokenNotProvided) as error:
+        except NeptuneProjectNotProvided:
+            raise ValueError(str(project_not_provided(source))) from None
+        except NeptuneApiTokenNotProvided as error:
             raise ValueError(str(error)) from None
 
     def __repr__(self) -> str:

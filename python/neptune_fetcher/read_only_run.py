@@ -119,6 +119,10 @@ class ReadOnlyRun:
         field_type = self._fields.types.get(path) or self._look_up(path)
         return FIELD_CLASSES.get(field_type, Field)(self._fields, path, field_type)
 
+    def _ipython_key_completions_(self) -> list[str]:
+        """Names of fields that are known already: completion asks nothing."""
+        return sorted(self._fields.types)
+
     @fetcher_call("ReadOnlyRun")
     def _look_up(self, path: str) -> str:
         """The type of a field that is not known yet."""

@@ -8,7 +8,7 @@ when a query is collected.
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 from neptune_frames.frames import questions
 from neptune_frames.frames.chosen_runs import chosen_runs, runs_of
@@ -35,7 +35,11 @@ if TYPE_CHECKING:
     from neptune_frames.query.selection import StepRange
     from neptune_frames.sources.base import Source
 
+    #: What users may pass as ``attributes``: an extended regular expression on names; exact names in a list or any
+    #: other iterable; an `AttributeFilter`; None for all.
     Attributes = str | Iterable[str] | BaseAttributeFilter | None
+    #: What users may pass as ``source``: the result of `open_source`; the directory or URL of an archive; an API token;
+    #: None for the source that the environment names.
     AnySource = Source | str | PathLike[str] | None
 
 __all__ = [
@@ -46,9 +50,33 @@ __all__ = [
     "fetch_table",
     "list_attributes",
     "list_experiments",
+    "list_projects",
     "list_runs",
     "open_source",
 ]
+
+
+@public_call("list_projects")
+def list_projects(*, source: AnySource = None) -> list[str]:
+    """List the names of the projects of an archive, in ascending order.
+
+    Args:
+        source: What to read: the result of `open_source`, or its argument (the directory or URL of an archive). None
+            takes the source that the environment names.
+
+    Returns:
+        The names, as ``project`` of the other functions takes them.
+
+    Raises:
+        NeptuneUserError: The source is a server, which does not list its projects.
+        TypeError: ``source`` is not a source.
+
+    Example:
+        >>> nf.list_projects()
+        ['team/vision']
+    """
+    names: list[str] = open_source(source).projects()["project"].to_pylist()
+    return sorted(names)
 
 
 @public_call("list_experiments")
@@ -162,7 +190,7 @@ def fetch_metrics(
     experiments: Runs = None,
     runs: Runs = None,
     attributes: Attributes = None,
-    include_time: str | None = None,
+    include_time: Literal["absolute"] | None = None,
     step_range: StepRange = (None, None),
     lineage_to_the_root: bool = True,
     tail_limit: int | None = None,
@@ -243,7 +271,7 @@ def fetch_series(
     experiments: Runs = None,
     runs: Runs = None,
     attributes: Attributes = None,
-    include_time: str | None = None,
+    include_time: Literal["absolute"] | None = None,
     step_range: StepRange = (None, None),
     lineage_to_the_root: bool = True,
     tail_limit: int | None = None,
@@ -377,7 +405,7 @@ def fetch_table(
     runs: Runs = None,
     attributes: Attributes = None,
     sort_by: str | Attribute = Attribute("sys/creation_time", type="datetime"),  # noqa: B008  (copied, never changed)
-    sort_direction: str = "desc",
+    sort_direction: Literal["asc", "desc"] = "desc",
     limit: int | None = None,
     progress_bar: bool = True,
     source: AnySource = None,
@@ -482,5 +510,5 @@ def download_files(
 
 
 def _labels(kind: ContainerKind, project: str | None, chosen: Runs, source: AnySource) -> list[str]:
-    containers = runs_of(chosen, kind)
-    return questions.list_labels(open_source(source), resolve_project(project), containers)
+    project, containers = resolve_project(project), runs_of(chosen, kind)
+    return questions.list_labels(open_source(source), project, containers)

@@ -55,9 +55,13 @@ class NeptuneUserError(NeptuneError):
 
 
 class NeptuneProjectNotProvided(NeptuneUserError):
-    def __init__(self) -> None:
+    """``held`` are the projects of the archive that would have been read."""
+
+    def __init__(self, held: Sequence[str] = ()) -> None:
+        among = f" The archive holds {_first_of(held)}." if held else ""
         super().__init__(
             "No project was given. Pass project='workspace/name', or set the environment variable NEPTUNE_PROJECT."
+            f"{among}"
         )
 
 
@@ -114,8 +118,7 @@ class NeptuneProjectInaccessible(NeptuneError):
                 "does not exist or is not accessible. Check its name (workspace/name) and the token's permissions."
             )
         elif held:
-            more = f" and {len(held) - _NAMES_SHOWN:,} more" if len(held) > _NAMES_SHOWN else ""
-            problem = f"does not exist in the archive {archive}, which holds {_quoted(held[:_NAMES_SHOWN])}{more}."
+            problem = f"does not exist in the archive {archive}, which holds {_first_of(held)}."
         else:
             problem = f"does not exist in the archive {archive}, which holds no project."
         NeptuneError.__init__(self, f"{named} {problem}")
@@ -269,6 +272,11 @@ class NeptuneWarning(Warning):
 
 def _quoted(names: Iterable[str]) -> str:
     return ", ".join(repr(name) for name in names)
+
+
+def _first_of(names: Sequence[str]) -> str:
+    more = f" and {len(names) - _NAMES_SHOWN:,} more" if len(names) > _NAMES_SHOWN else ""
+    return f"{_quoted(names[:_NAMES_SHOWN])}{more}"
 
 
 def _told(error: BaseException) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib.metadata
 import subprocess
 import sys
 from fractions import Fraction
@@ -48,6 +49,8 @@ def test_every_public_name_is_there() -> None:
 def test_completion_offers_what_is_public() -> None:
     offered = {name for name in dir(nf) if not name.startswith("__")}
     assert offered == {*nf.__all__, "errors", "types"}
+    assert nf.__version__ == importlib.metadata.version("neptune-frames")
+    assert "__version__" in dir(nf)
     assert issubclass(nf.errors.NeptuneRetryError, nf.errors.NeptuneError)
     assert nf.types.File is nf.File
 

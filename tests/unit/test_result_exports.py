@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import inspect
 from collections.abc import Callable
 from pathlib import Path
@@ -15,6 +16,8 @@ import pytest
 from polars.testing import assert_frame_equal
 
 import neptune_frames as nf
+import neptune_query as nq
+from neptune_fetcher import ReadOnlyProject, ReadOnlyRun, alpha
 from neptune_frames.writing.exporter_layout import float_series_rows, object_series_rows, parameter_rows, write_run
 
 EVIL = "<script>alert('x')</script>&\"<b>"
@@ -148,12 +151,57 @@ def test_sources_say_what_they_are(archive: Path) -> None:
     assert repr(nf.open_source(archive)) == f"ArchiveSource({str(archive)!r})"
 
 
+@pytest.mark.parametrize("address", ["http://127.0.0.1:8600", "https://app.neptune.ai"])
+def test_the_address_of_a_server_is_no_source(address: str) -> None:
+    with pytest.raises(nf.errors.ArchiveError, match=r"named by an API token.* `neptune-frames token URL` prints one"):
+        nf.open_source(address)
+
+
+@pytest.mark.filterwarnings("ignore:Fields of type")
+def test_fields_complete_without_a_request(archive: Path) -> None:
+    project = ReadOnlyProject(PROJECT, source=archive)
+    known = [ReadOnlyRun(project, "VIS-1", eager_load_fields=eager) for eager in (True, False)]
+    eager, lazy = (run._ipython_key_completions_() for run in known)
+    assert {"config/lr", "sys/id"} <= set(eager)
+    assert lazy == []
+
+
 def test_a_relative_archive_stays_where_it_was(archive: Path, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.chdir(archive.parent)
     monkeypatch.setenv("NEPTUNE_ARCHIVE", archive.name)
     scan = nf.scan_metrics(project=PROJECT, experiments="")
     monkeypatch.chdir(tmp_path)
     assert scan.collect().height == 40
+
+
+@pytest.mark.parametrize(
+    ("ask", "error"),
+    [
+        (lambda: nf.list_runs(), nf.errors.NeptuneProjectNotProvided),
+        (lambda: nf.scan_metrics(runs=""), nf.errors.NeptuneProjectNotProvided),
+        (lambda: nq.list_experiments(), nf.errors.NeptuneProjectNotProvided),
+        (lambda: alpha.list_experiments(), nf.errors.NeptuneProjectNotProvided),
+        (lambda: ReadOnlyProject(), ValueError),
+    ],
+)
+def test_who_gives_no_project_is_told_which_there_are(
+    archive: Path, ask: Callable[[], object], error: type[Exception], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with pytest.raises(error) as caught:
+        ask()
+    assert "The archive" not in str(caught.value)
+    monkeypatch.setenv("NEPTUNE_ARCHIVE", str(archive))
+    with pytest.raises(error, match=r"No project was given.* The archive holds 'team/vision'\.$"):
+        ask()
+
+
+def test_projects(archive: Path) -> None:
+    assert nf.list_projects(source=archive) == [PROJECT]
+    with pytest.raises(nf.errors.NeptuneProjectNotProvided, match="holds 'team/vision'"):
+        nf.list_runs(source=archive)
+    token = base64.b64encode(b'{"api_address": "http://127.0.0.1:1"}').decode()
+    with pytest.raises(nf.errors.NeptuneUserError, match="does not list its projects; only archives do"):
+        nf.list_projects(source=token)
 
 
 def test_no_name_becomes_html(result: Any) -> None:

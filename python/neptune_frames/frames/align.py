@@ -17,8 +17,10 @@ from neptune_frames.schemas import STEP
 if TYPE_CHECKING:
     from neptune_frames.frames.long_frame import AnyFrame
 
+    #: What users may pass as ``steps``: a number for its multiples, several numbers for these, None for every step.
     Steps = float | Iterable[float] | None
 
+#: How a step without a point is filled: with the last value, on the line between its neighbours, or with the nearest.
 How = Literal["forward", "linear", "nearest"]
 
 # Added on the way: the points before and after a step, with their steps.

@@ -10,7 +10,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from neptune_frames import config
-from neptune_frames.errors import InvalidApiTokenError, NeptuneApiTokenNotProvided, NeptuneUserError
+from neptune_frames.errors import (
+    InvalidApiTokenError,
+    NeptuneApiTokenNotProvided,
+    NeptuneError,
+    NeptuneProjectNotProvided,
+    NeptuneUserError,
+)
 from neptune_frames.sources.urls import is_url
 
 if TYPE_CHECKING:
@@ -72,6 +78,14 @@ def open_source(explicit: Source | str | os.PathLike[str] | None = None) -> Sour
             f"got {type(explicit).__name__}."
         )
     return explicit
+
+
+def project_not_provided(explicit: Source | str | os.PathLike[str] | None = None) -> NeptuneProjectNotProvided:
+    """The error that no project was given, which names those of the archive that would be read."""
+    try:
+        return NeptuneProjectNotProvided(open_source(explicit).projects()["project"].to_pylist())
+    except (NeptuneError, TypeError):  # no archive, or nothing to read at all
+        return NeptuneProjectNotProvided()
 
 
 def close_sources() -> None:
