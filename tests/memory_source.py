@@ -148,6 +148,9 @@ class MemorySource:
         self.calls.append(("fetch_files", list(files)))
         return [False] * len(files)
 
+    def projects(self) -> pa.Table:
+        return pa.table({"project": [self.project]})
+
     def close(self) -> None:
         self.calls.append(("close", None))
 

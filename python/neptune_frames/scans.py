@@ -14,7 +14,7 @@ engine and sink.
 from __future__ import annotations
 
 from functools import partial
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 from neptune_frames.frames import questions
 from neptune_frames.frames.chosen_runs import chosen_runs
@@ -87,7 +87,7 @@ def scan_table(
     runs: Runs = None,
     attributes: Attributes = None,
     sort_by: str | Attribute = Attribute("sys/creation_time", type="datetime"),  # noqa: B008  (copied, never changed)
-    sort_direction: str = "desc",
+    sort_direction: Literal["asc", "desc"] = "desc",
     type_suffix: bool = False,
     source: AnySource = None,
 ) -> pl.LazyFrame:
@@ -201,7 +201,7 @@ def scan_metrics(
     experiments: Runs = None,
     runs: Runs = None,
     attributes: Attributes = None,
-    include_time: str | None = None,
+    include_time: Literal["absolute"] | None = None,
     step_range: StepRange = (None, None),
     lineage_to_the_root: bool = True,
     tail_limit: int | None = None,
@@ -270,7 +270,7 @@ def scan_series(
     experiments: Runs = None,
     runs: Runs = None,
     attributes: Attributes = None,
-    include_time: str | None = None,
+    include_time: Literal["absolute"] | None = None,
     step_range: StepRange = (None, None),
     lineage_to_the_root: bool = True,
     tail_limit: int | None = None,
@@ -382,6 +382,7 @@ def scan_buckets(
     """
     from neptune_frames.frames import lazy_buckets
     from neptune_frames.query.arguments import check_bucket_limit
+    from neptune_frames.query.plain_values import plain_number
 
     chosen = chosen_runs(experiments, runs, keep_lazy=True)
     question = questions.series_question(
@@ -393,7 +394,7 @@ def scan_buckets(
         lineage=lineage_to_the_root,
         previews=include_point_previews,
     )
-    return lazy_buckets.scan_buckets(open_source(source), question, check_bucket_limit(limit))
+    return lazy_buckets.scan_buckets(open_source(source), question, check_bucket_limit(plain_number(limit)))
 
 
 def sql(
@@ -501,7 +502,7 @@ def _scan_table(
     runs: Runs,
     attributes: Attributes,
     sort_by: str | Attribute = "sys/creation_time",
-    sort_direction: str = "desc",
+    sort_direction: Literal["asc", "desc"] = "desc",
     type_suffix: bool | None = None,
     source: AnySource,
 ) -> pl.LazyFrame:

@@ -86,6 +86,10 @@ class BucketedMetrics(Exports):
     buckets: pa.Table
     kind: ContainerKind
 
+    def __len__(self) -> int:
+        """The number of buckets of all series."""
+        return int(self.buckets.num_rows)
+
     def collect(self) -> pl.DataFrame:
         """A row per bucket and series: ``project``, the label (``experiment`` or ``run``), ``attribute``, the bucket
         ``(from_x, to_x]``, its first and last finite point and its statistics (`neptune_frames.schemas.BUCKETS`).
@@ -119,7 +123,7 @@ class BucketedMetrics(Exports):
         return import_pandas().DataFrame(cells.T, index=index, columns=self._columns(), copy=False)
 
     def _contents(self) -> str:
-        return f"{self.buckets.num_rows:,} buckets of {len(self.keys):,} series"
+        return f"{len(self):,} buckets of {len(self.keys):,} series"
 
     @property
     def _labels(self) -> pa.ChunkedArray:

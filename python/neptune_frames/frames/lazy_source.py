@@ -25,6 +25,7 @@ from polars.lazyframe.resolver import FilterExpr, LazyFrameResolver
 
 from neptune_frames.frames.lazy_predicates import is_never_true
 from neptune_frames.query.rendering import shortened
+from neptune_frames.sources.forks import refuse_lost_threads
 from neptune_frames.sources.waiting import attend
 
 #: Rows in the frames handed to Polars: enough to be fast, few enough to bound what is in flight.
@@ -108,6 +109,7 @@ def scan_frames(
         name: What `LazyFrame.explain` calls the source.
         detail: What `LazyFrame.explain` says about it. No secrets.
     """
+    refuse_lost_threads()  # when the query is collected, Polars would wait before it asks anyone who could say so
     # Polars 2.1 panics in streaming where a window function (`.over`) reads some columns of a resolver, whose node
     # keeps its full schema. A step that unnests nothing has the right one, and lets all pushdown through.
     return Scan(plan, schema, name, detail, copy_context()).lazy().unnest([])

@@ -122,4 +122,11 @@ class Source(Protocol):
         """
         ...
 
+    def projects(self) -> pa.Table:
+        """All projects by name, in a column ``project``.
+
+        Raises `NeptuneUserError` where the source does not list them.
+        """
+        ...
+
     def close(self) -> None: ...

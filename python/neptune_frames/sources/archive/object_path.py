@@ -251,7 +251,14 @@ def open_location(place: str | os.PathLike[str]) -> Location:
     url = urlsplit(text)
     if url.scheme.lower() not in SCHEMES:
         kinds = ", ".join(f"{scheme}://" for scheme in SCHEMES)
-        raise ArchiveError(f"Archives are directories, or URLs of object stores ({kinds}), not {url.scheme}://.")
+        server = (
+            " A server is named by an API token, not by its address: `neptune-frames token URL` prints one for a "
+            "neptune-frames server."
+        )
+        raise ArchiveError(
+            f"Archives are directories, or URLs of object stores ({kinds}), not {url.scheme}://."
+            f"{server if url.scheme.lower() in ('http', 'https') else ''}"
+        )
     if url.username or url.password or url.query or url.fragment:
         raise ArchiveError(
             f"The URL of an archive in {url.hostname} holds more than a bucket and a path. Credentials belong into "
