@@ -17,11 +17,15 @@ _running_at_fork = False
 _lost = False
 
 
-def require_polars() -> None:
-    """Raise `ForkedProcessError` where Polars would wait for threads that stayed behind in the parent."""
+def require_polars(what: str = "An archive cannot be read") -> None:
+    """Raise `ForkedProcessError` where Polars would wait for threads that stayed behind in the parent.
+
+    Args:
+        what: What cannot be done then; the beginning of the message.
+    """
     global _used
     if _lost:
-        raise ForkedProcessError
+        raise ForkedProcessError(what)
     _used = True
 
 

@@ -64,10 +64,14 @@ class ArchiveSource:
 
     def __init__(self, data: str | Location, files: str | os.PathLike[str] | None = None) -> None:
         place = data if isinstance(data, ObjectPath) else open_location(data)
+        self._place = place
         self._projects = Projects(place, payload_root(files))
         self._columns: dict[str, CatalogColumns] = {}
         self._lock = threading.Lock()
         self._copies = payloads.LocalCopies()
+
+    def __str__(self) -> str:
+        return f"archive {self._place}"
 
     def projects(self) -> pa.Table:
         """All projects by name: columns ``project``, ``directory`` (of the part files) and ``uuid``."""
