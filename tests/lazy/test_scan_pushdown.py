@@ -7,12 +7,14 @@ import pickle
 from datetime import date
 from functools import reduce
 from operator import or_
+from pathlib import Path
 from typing import Any
 
 import polars as pl
 import pytest
 
 import neptune_frames as nf
+from neptune_frames.server.api_tokens import make_api_token
 from neptune_frames.sources.archive import exporter_store
 from scan_data import PROJECT, Ledger
 
@@ -388,7 +390,7 @@ def test_every_condition_on_names_is_said(server: dict[str, Any], condition: pl.
         (nf.scan_metrics, step.is_in([4.0, 7.0]), "steps 4 to 7", 'col("step").is_in([[4.0, 7.0]])'),
         (nf.scan_metrics, (step == 3) | (step == 5), "steps 3 to 5", '[([(col("step")) == (3.0)]) | '),
         (nf.scan_metrics, (step >= 3).fill_null(False), "steps from 3", "nothing"),
-        (nf.scan_metrics, step == 3.5, "steps 3.5 to 3.5", "nothing"),
+        (nf.scan_metrics, step == 3.5, "step 3.5", "nothing"),
         (nf.scan_metrics, step <= 3, "steps up to 3", "nothing"),
         (nf.scan_metrics, step.is_between(3, 5), "steps 3 to 5", "nothing"),
         # A range of steps includes its ends.
@@ -484,9 +486,32 @@ SELECTED: list[tuple[Any, dict[str, Any], str]] = [
 def test_what_the_arguments_select_is_said(server: dict[str, Any], scan: Any, arguments: Any, selected: str) -> None:
     query = scan(**arguments, **server)
     assert said(query) == [f"asked of the source: {selected}", "filtered after: nothing"]
-    place = f"(project {PROJECT}, {server['source']})"
-    assert str(server["source"]).startswith("server http://127.0.0.1:")
-    assert nf.explain(query).splitlines()[0].endswith(place)
+
+
+@pytest.mark.parametrize(
+    ("scan", "columns", "unused"),
+    [
+        (nf.scan_metrics, ["step", "value"], "no timestamps"),
+        (nf.scan_metrics, ["step", "timestamp"], "no values (in archives)"),
+        (nf.scan_series, ["run"], "no timestamps; no values (in archives)"),
+    ],
+)
+def test_columns_that_are_not_used_are_said(server: dict[str, Any], scan: Any, columns: list[str], unused: str) -> None:
+    query = scan(runs="", include_time="absolute", **server).select(columns)
+    assert said(query)[1:] == [f"narrowed by the query: {unused}", "filtered after: nothing"]
+
+
+def test_rows_that_are_not_used_are_said(server: dict[str, Any]) -> None:
+    assert said(nf.scan_runs(experiments="", **server).head(3))[1] == "narrowed by the query: the first 3 experiments"
+    table = nf.scan_table(runs="", attributes=["flag", "config/lr"], **server).select("run", "flag").head(2)
+    assert said(table)[1] == "narrowed by the query: 1 of 2 columns 'flag'; the first 2 runs"
+
+
+def test_the_place_is_said_without_secrets(archive: Path) -> None:
+    token = make_api_token("https://me:secret@host:8/path", "key")
+    for source, place in ((str(archive), f"archive {archive}"), (token, "server https://***@host:8/path")):
+        first = nf.explain(nf.scan_runs(project=PROJECT, runs="", source=source)).splitlines()[0]
+        assert first == f"RUNS (project {PROJECT}, {place})"
 
 
 def test_long_lists_are_shortened(server: dict[str, Any]) -> None:

@@ -19,7 +19,7 @@ from neptune_frames.frames.lazy_narrowing import (
 )
 from neptune_frames.frames.lazy_predicates import analyse
 from neptune_frames.frames.lazy_source import MOST_ROWS, ScanPlan, ScanRequest, scan_frames
-from neptune_frames.frames.lazy_words import place_words, series_words
+from neptune_frames.frames.lazy_words import place_words, series_words, unread_values
 from neptune_frames.frames.metrics_long import LongLayout
 from neptune_frames.frames.metrics_points import read_points
 from neptune_frames.frames.questions import MetricsQuestion, Narrowing, float_points, series_keys
@@ -67,7 +67,7 @@ def _plan(source: Source, question: MetricsQuestion, request: ScanRequest) -> Sc
     narrowing = NeededNames(question.containers.kind, pushdown)
     return ScanPlan(
         partial(_frames, source, asked, narrowing, request),
-        pushed=(*pushed, *narrowing.describe()),
+        pushed=(*pushed, *narrowing.describe(), *unread_values(options)),
         residual=pushdown.residual,
         attributes=partial(_attribute_names, source, asked, narrowing),
     )

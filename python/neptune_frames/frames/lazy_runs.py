@@ -52,11 +52,12 @@ def _columns(kind: ContainerKind) -> dict[str, str]:
 
 
 def _plan(source: Source, question: RunsQuestion, request: ScanRequest) -> ScanPlan:
+    kind = question.containers.kind
     pushdown = analyse(request.predicate, PushdownRules(searched=IDENTITIES))
     containers, of_runs = narrowed_containers(question.containers, pushdown)
     return ScanPlan(
         partial(_frames, source, replace(question, containers=containers), request.limit),
-        pushed=(*of_runs, *request.described_limit("runs")),
+        pushed=(*of_runs, *request.described_limit(kind.plural)),
         residual=pushdown.residual,
     )
 

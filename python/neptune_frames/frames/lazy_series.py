@@ -21,7 +21,7 @@ from neptune_frames.frames.lazy_narrowing import (
 )
 from neptune_frames.frames.lazy_predicates import analyse
 from neptune_frames.frames.lazy_source import ScanPlan, ScanRequest, scan_frames
-from neptune_frames.frames.lazy_words import place_words, series_words
+from neptune_frames.frames.lazy_words import place_words, series_words, unread_values
 from neptune_frames.frames.metrics_long import name_columns
 from neptune_frames.frames.polars_types import polars_type
 from neptune_frames.frames.questions import MetricsQuestion, Narrowing, series_keys
@@ -72,7 +72,7 @@ def _plan(source: Source, question: MetricsQuestion, request: ScanRequest) -> Sc
     columns = [name for name in series_schema(question.options) if request.needs(name)]
     return ScanPlan(
         partial(_frames, source, asked, narrowing, columns, request.limit),
-        pushed=(*pushed, *of_types, *narrowing.describe()),
+        pushed=(*pushed, *of_types, *narrowing.describe(), *unread_values(options)),
         residual=pushdown.residual,
     )
 

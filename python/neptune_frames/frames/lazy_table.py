@@ -121,7 +121,11 @@ def _plan(table: _Table, request: ScanRequest) -> ScanPlan:
     query = replace(query, filter=conjunction(query.filter, pushdown.run_filter), limit=request.limit)
     return ScanPlan(
         partial(_frames, replace(table, query=query, columns=needed)),
-        pushed=(*described_search(pushdown.run_filter, query.kind), *of_columns, *request.described_limit("runs")),
+        pushed=(
+            *described_search(pushdown.run_filter, query.kind),
+            *of_columns,
+            *request.described_limit(query.kind.plural),
+        ),
         residual=pushdown.residual,
     )
 

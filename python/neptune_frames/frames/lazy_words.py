@@ -134,15 +134,20 @@ def options_words(options: SeriesOptions) -> list[str]:
     return words
 
 
+def unread_values(options: SeriesOptions) -> list[str]:
+    """What a plan says of values that the query does not need: servers send them all the same."""
+    return [] if options.include_values else ["no values (in archives)"]
+
+
 def steps_words(step_range: StepRange) -> str:
     """A range of steps, both ends included.
 
     Example:
-        >>> steps_words((400, None)), steps_words((0.5, 10.0))
-        ('steps from 400', 'steps 0.5 to 10')
+        >>> steps_words((400, None)), steps_words((0.5, 10.0)), steps_words((3, 3))
+        ('steps from 400', 'steps 0.5 to 10', 'step 3')
     """
     low, high = (None if step is None else _number(step) for step in step_range)
-    return range_words("steps", low, high)
+    return f"step {low}" if low == high else range_words("steps", low, high)
 
 
 def range_words(what: str, low: str | None, high: str | None) -> str:
