@@ -281,11 +281,11 @@ class DamagedFileError(ArchiveError):
 
 
 class ForkedProcessError(ArchiveError):
-    """Polars was to be used in a process forked from one that had used it."""
+    """An archive was to be read in a process forked from one that had used Polars."""
 
-    def __init__(self, what: str = "An archive cannot be read") -> None:
+    def __init__(self) -> None:
         super().__init__(
-            f"{what} in this process: it was forked from one that had used Polars, and the threads "
+            "An archive cannot be read in this process: it was forked from one that had used Polars, and the threads "
             'of Polars do not survive a fork. Use multiprocessing.get_context("spawn") (or "forkserver"), or pass that '
             'context to ProcessPoolExecutor(mp_context=...); joblib\'s "loky" backend does this by itself. Threads '
             "work too."

@@ -25,7 +25,6 @@ from polars.lazyframe.resolver import FilterExpr, LazyFrameResolver
 
 from neptune_frames.frames.lazy_predicates import is_never_true
 from neptune_frames.query.rendering import shortened
-from neptune_frames.sources.forks import require_polars
 from neptune_frames.sources.waiting import attend
 
 #: Rows in the frames handed to Polars: enough to be fast, few enough to bound what is in flight.
@@ -127,8 +126,6 @@ def scan_frames(
         detail: What `LazyFrame.explain` says about it: where it reads. No secrets.
         selected: What it reads there, as far as its arguments say.
     """
-    # A scan that was made before the fork cannot be helped: Polars waits before it calls anything of ours.
-    require_polars("A lazy frame cannot be made")
     # Polars 2.1 panics in streaming where a window function (`.over`) reads some columns of a resolver, whose node
     # keeps its full schema. A step that unnests nothing has the right one, and lets all pushdown through.
     return Scan(plan, schema, name, detail, tuple(selected), copy_context()).lazy().unnest([])

@@ -17,15 +17,11 @@ _running_at_fork = False
 _lost = False
 
 
-def require_polars(what: str = "An archive cannot be read") -> None:
-    """Raise `ForkedProcessError` where Polars would wait for threads that stayed behind in the parent.
-
-    Args:
-        what: What cannot be done then; the beginning of the message.
-    """
+def require_polars() -> None:
+    """Raise `ForkedProcessError` where Polars would wait for threads that stayed behind in the parent."""
     global _used
     if _lost:
-        raise ForkedProcessError(what)
+        raise ForkedProcessError
     _used = True
 
 
