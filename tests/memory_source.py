@@ -86,6 +86,9 @@ class MemorySource:
         self.piece_points = piece_points
         self.calls: list[tuple[str, Any]] = []
 
+    def __str__(self) -> str:
+        return "memory"
+
     def called(self, method: str) -> list[Any]:
         """What one method was asked."""
         return [what for name, what in self.calls if name == method]

@@ -430,9 +430,10 @@ def fetch_table(
 
     Returns:
         A result with ``.collect()``, ``.lazy()`` and ``.to_arrow()`` (``project``, ``experiment`` or ``run``, and each
-        attribute in its type), and ``.to_pandas()``, the frame of `neptune_query.fetch_experiments_table`. Where a name
-        has several types among the runs, these raise `ConflictingAttributeTypes`; ``.collect(type_suffix=True)`` and
-        ``.to_pandas(type_suffix=True)`` give each type its own column, ``config/lr:float``.
+        attribute in its type), and ``.to_pandas()``, the frame of `neptune_query.fetch_experiments_table`. A name with
+        several types among the runs has a column for each, ``config/lr:float`` and ``config/lr:int``.
+        ``.collect(type_suffix=True)`` and ``.to_pandas(type_suffix=True)`` put the type behind every name; with
+        ``type_suffix=False`` they raise `ConflictingAttributeTypes` where one has several.
 
     Raises:
         ValueError: An argument cannot be used. Arguments are checked before anything is requested.

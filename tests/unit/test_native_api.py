@@ -6,6 +6,7 @@ import importlib.metadata
 import subprocess
 import sys
 from fractions import Fraction
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -249,11 +250,32 @@ def test_public_calls_are_named_for_the_source_even_on_polars_threads(source: Me
     assert named == ["fetch_metrics", "scan_metrics", "scan_metrics"]
 
 
-def test_a_table_of_conflicting_types_says_what_to_pass() -> None:
-    source = MemorySource([MemoryRun("a", "e", {"x": ("int", 1)}), MemoryRun("b", "f", {"x": ("string", "t")})])
-    table = nf.fetch_table(project="ws/proj", runs="", attributes=["x"], source=source)
-    for shape in (table.collect, table.to_pandas, table.lazy, table.to_arrow):
-        with pytest.raises(nf.errors.ConflictingAttributeTypes, match="Pass type_suffix=True for one column per type"):
-            shape()
-    assert table.collect(type_suffix=True).columns[-2:] == ["x:int", "x:string"]
-    assert list(table.to_pandas(type_suffix=True).columns) == ["x:int", "x:string"]
+def test_only_names_with_several_types_have_a_suffix_unless_one_says_otherwise() -> None:
+    one = MemoryRun("a", "e", {"x": ("int", 1), "y": ("int", 2)})
+    source = MemorySource([one, MemoryRun("b", "f", {"x": ("string", "t"), "y": ("int", 3)})])
+    given: dict[str, Any] = {"project": "ws/proj", "runs": "", "attributes": ["x", "y"], "source": source}
+    table = nf.fetch_table(**given)
+    plain, suffixed = ["x:int", "x:string", "y"], ["x:int", "x:string", "y:int"]
+    scan = nf.scan_table(**given)
+    assert scan.collect_schema().names()[2:] == table.collect().columns[2:] == plain
+    assert scan.collect().equals(table.collect())
+    assert table.lazy().collect_schema().names()[2:] == table.to_arrow().column_names[2:] == plain
+    assert list(table.to_pandas().columns) == plain
+    assert all(f"{name} " in repr(table) for name in plain)
+    assert table.collect(type_suffix=True).columns[2:] == list(table.to_pandas(type_suffix=True).columns) == suffixed
+    assert nf.scan_table(type_suffix=True, **given).collect_schema().names()[2:] == suffixed
+    message = "'x' have several types .* Pass type_suffix=True for one column per type"
+    for shape in (table.collect, table.to_pandas, lambda **how: nf.scan_table(**how, **given)):
+        with pytest.raises(nf.errors.ConflictingAttributeTypes, match=message):
+            shape(type_suffix=False)
+
+
+def test_a_name_that_looks_like_another_with_its_suffix_has_one_too() -> None:
+    values = {"x": ("int", 1), "x:int": ("float", 0.5), "run:string": ("int", 7), "run": ("string", "r")}
+    source = MemorySource([MemoryRun("a", "e", values), MemoryRun("b", "f", {"x": ("string", "t")})])
+    given: dict[str, Any] = {"project": "ws/proj", "runs": ["a"], "attributes": "x|run", "source": source}
+    expected = {"x:int": 1, "x:int:float": 0.5, "run:string": "r", "run:string:int": 7}
+    for runs in (["a", "b"], ["b", "a"]):
+        frames = nf.scan_table(**{**given, "runs": runs}), nf.fetch_table(**{**given, "runs": runs}).lazy()
+        for frame in frames:
+            assert frame.filter(pl.col("run") == "a").select(expected.keys()).collect().row(0, named=True) == expected

@@ -91,10 +91,6 @@ class Containers:
         exact = Containers.of(labels, self.kind, self.kind.plural)
         return exact if self.filter is None else replace(exact, filter=And((self.filter, exact.filter or Or(()))))
 
-    def describe(self) -> list[str]:
-        """What a plan says of the lazy frame, which it does not collect."""
-        return [] if self.lazy_labels is None else [f"{self.kind.plural} of the lazy frame given"]
-
 
 @dataclass(frozen=True)
 class MetricsQuestion:

@@ -7,8 +7,8 @@ by their final names.
 
 from __future__ import annotations
 
-from collections import Counter, defaultdict
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections import defaultdict
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
 from functools import cached_property
@@ -19,7 +19,6 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from neptune_frames import config
-from neptune_frames.errors import ConflictingAttributeTypes
 from neptune_frames.frames import values_objects
 from neptune_frames.frames.pandas_values import (
     NO_TIMESTAMP,
@@ -35,6 +34,7 @@ from neptune_frames.frames.pandas_values import (
 from neptune_frames.frames.questions import known_types
 from neptune_frames.frames.table_exports import Exports
 from neptune_frames.frames.table_grid import MISSING, TypeGrid, gather, table_grids
+from neptune_frames.frames.typed_columns import column_names
 from neptune_frames.progress import tracked
 from neptune_frames.query.attributes import KNOWN_TYPES, SYSTEM_ATTRIBUTE_TYPES
 from neptune_frames.query.inference import infer_sort, infer_types, require_sort, require_types
@@ -193,25 +193,24 @@ class RunTable(Exports):
         project = {"project": "project"} if self.with_project else {}
         return {**project, self.kind.value: self.kind.label_column}
 
-    def _column_names(self, *, type_suffix: bool = False) -> list[str]:
-        """Final names of the attribute columns, grid after grid.
+    def _column_names(self, *, type_suffix: bool | None = False, taken: Collection[str] = ()) -> list[str]:
+        """Final names of the attribute columns, grid after grid (`neptune_frames.frames.typed_columns`).
 
         Raises:
-            ConflictingAttributeTypes: If a name has several types and there is no suffix to tell them apart.
+            ConflictingAttributeTypes: If a name has several types and ``type_suffix`` is False.
         """
-        if type_suffix:
-            return [f"{name}:{grid.type}" for grid in self._grids for name in grid.attributes]
-        names = [name for grid in self._grids for name in grid.attributes]
-        conflicts = [name for name, count in Counter(names).items() if count > 1]
-        if conflicts:
-            raise ConflictingAttributeTypes(sorted(conflicts), self._suffix_parameter)
-        return names
+        attributes = [(name, grid.type) for grid in self._grids for name in grid.attributes]
+        return column_names(attributes, type_suffix=type_suffix, taken=taken, parameter=self._suffix_parameter)
 
-    def to_pandas(self, *, type_suffix: bool = False) -> pd.DataFrame:
+    def to_pandas(self, *, type_suffix: bool | None = None) -> pd.DataFrame:
         """The documented frame of `fetch_experiments_table` and its siblings.
 
         Integers with gaps become float64 and booleans with gaps become objects; a missing cell is NaN
         (NaT for timestamps); sets, files and histograms are Python objects.
+
+        Args:
+            type_suffix: Whether column names end in the attribute's type, such as ``:float``. None: only those of
+                names that have several types.
 
         Raises:
             ConflictingAttributeTypes: If a name has several types and ``type_suffix`` is False.
@@ -237,36 +236,29 @@ class RunTable(Exports):
         attributes = sum(len(grid.attributes) for grid in self._grids)
         return f"{self.runs.num_rows:,} {self.kind.plural} x {attributes:,} attributes"
 
-    def _shown(self) -> pl.DataFrame:
-        try:
-            return self.collect()
-        except ConflictingAttributeTypes:
-            return self.collect(type_suffix=True)
-
-    def collect(self, *, type_suffix: bool = False) -> pl.DataFrame:
+    def collect(self, *, type_suffix: bool | None = None) -> pl.DataFrame:
         """The Polars frame: typed, nullable columns; the keys come first: ``project``, and ``experiment`` or ``run``.
 
         Files and histograms are structs, string sets are lists. An attribute named like a key gets its
         type as suffix even without ``type_suffix``.
 
         Args:
-            type_suffix: Whether column names end in the attribute's type, such as ``:float``.
+            type_suffix: Whether column names end in the attribute's type, such as ``:float``. None: only those of
+                names that have several types.
 
         Raises:
             ConflictingAttributeTypes: If a name has several types and ``type_suffix`` is False.
         """
         import polars as pl
 
-        names = iter(self._column_names(type_suffix=type_suffix))
         named = {"project": "project", **self._key_columns}
         keys = {name: self.runs.column(column) for name, column in named.items()}
+        names = iter(self._column_names(type_suffix=type_suffix, taken=keys))
         columns: dict[str, Any] = {}
         for grid in self._grids:
             cells = grid.arrow_cells()
-            for position, attribute in enumerate(grid.attributes):
-                name = next(names)
-                column = cells.slice(position * self.runs.num_rows, self.runs.num_rows)
-                columns[f"{attribute}:{grid.type}" if name in keys else name] = column
+            for position in range(len(grid.attributes)):
+                columns[next(names)] = cells.slice(position * self.runs.num_rows, self.runs.num_rows)
         table = pa.table({**keys, **{name: columns[name] for name in sorted(columns)}})
         return pl.DataFrame(pl.from_arrow(table))
 

@@ -78,6 +78,9 @@ class ArchiveSource:
         columns = [list(found), [str(path) for path in found.values()], [project_uuid(name) for name in found]]
         return pa.table([pa.array(column, pa.string()) for column in columns], schema=PROJECTS)
 
+    def __str__(self) -> str:
+        return f"archive {self._place}"
+
     def catalogs(self) -> list[Catalog]:
         """What is known of all projects as they are now, by name."""
         return self._projects.catalogs()
