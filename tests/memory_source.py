@@ -86,6 +86,9 @@ class MemorySource:
         self.piece_points = piece_points
         self.calls: list[tuple[str, Any]] = []
 
+    def __str__(self) -> str:
+        return "memory"
+
     def called(self, method: str) -> list[Any]:
         """What one method was asked."""
         return [what for name, what in self.calls if name == method]
@@ -147,6 +150,9 @@ class MemorySource:
     def fetch_files(self, files: Sequence[FileRequest], *, progress: bool = True) -> list[bool]:
         self.calls.append(("fetch_files", list(files)))
         return [False] * len(files)
+
+    def projects(self) -> pa.Table:
+        return pa.table({"project": [self.project]})
 
     def close(self) -> None:
         self.calls.append(("close", None))

@@ -84,9 +84,16 @@ def _sort_key(source: Source, project: str, layout: TableLayout) -> SortKey:
 
         found = sortable_types(source, project, attribute)
         if not found:
-            warn(f"Could not find sorting column type for field '{attribute}'; sorting by it as text.")
+            warn(
+                f"Could not find sorting column type for field '{attribute}': no run has it as a string, number, "
+                "boolean or time. The rows are not sorted by it. To sort by the last value of a series, sort the "
+                "frame itself."
+            )
         elif len(found) > 1:
-            warn(f"Field '{attribute}' has the types {', '.join(found)}; sorting by it as {found[0]}.")
+            warn(
+                f"Field '{attribute}' has the types {', '.join(found)}; sorting by it as {found[0]}: runs where it has "
+                "another type count as not having it."
+            )
         known = found[0] if found else "string"
     return SortKey(attribute, known, descending=not layout.ascending)
 

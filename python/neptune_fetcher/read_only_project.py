@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator, Mapping
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from neptune_fetcher._arguments import as_list, as_nonempty_list, check_text, check_token
 from neptune_fetcher._criteria import Criteria
@@ -44,8 +44,8 @@ class ReadOnlyProject:
 
     Raises:
         ValueError: There is no project, or neither a token nor an archive.
-        InvalidApiTokenException: The token cannot be read.
-        NeptuneException: The project cannot be reached.
+        InvalidApiTokenException: The token cannot be read (`neptune_fetcher.exceptions`).
+        NeptuneException: The project, or the archive, cannot be reached.
 
     Example:
         >>> project = ReadOnlyProject("team/vision")
@@ -64,24 +64,19 @@ class ReadOnlyProject:
         source: Source | str | os.PathLike[str] | None = None,
     ) -> None:
         from neptune_frames.errors import NeptuneApiTokenNotProvided, NeptuneProjectNotProvided
+        from neptune_frames.query.arguments import resolve_project
+        from neptune_frames.sources.choose import default_source, open_source, project_not_provided
 
         check_token(api_token)
         try:
-            self._open(project, api_token, proxies, source)
-        except (NeptuneProjectNotProvided, NeptuneApiTokenNotProvided) as error:
+            wanted = resolve_project(project)
+            with fetcher_call("ReadOnlyProject"):
+                self._source = default_source(api_token or None, proxies) if source is None else open_source(source)
+                self.project_identifier = self._source.project_name(wanted)
+        except NeptuneProjectNotProvided:
+            raise ValueError(str(project_not_provided(source))) from None
+        except NeptuneApiTokenNotProvided as error:
             raise ValueError(str(error)) from None
-
-    def _open(self, project: str | None, api_token: str | None, proxies: Mapping[str, str] | None, source: Any) -> None:
-        from neptune_frames.query.arguments import resolve_project
-        from neptune_frames.sources.choose import default_source, open_source
-
-        wanted = resolve_project(project)
-        self._source = default_source(api_token or None, proxies) if source is None else open_source(source)
-        self.project_identifier = self._look_up(wanted)
-
-    @fetcher_call("ReadOnlyProject")
-    def _look_up(self, project: str) -> str:
-        return self._source.project_name(project)
 
     def __repr__(self) -> str:
         return f"<ReadOnlyProject {self.project_identifier}>"

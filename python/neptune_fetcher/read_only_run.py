@@ -32,6 +32,7 @@ class ReadOnlyRun:
 
     Raises:
         ValueError: Not exactly one identifier is given, or there is no such run.
+        TypeError: ``read_only_project`` is not a `ReadOnlyProject`, or an identifier is not a string.
         NeptuneException: The server does not answer as expected.
 
     Example:
@@ -51,6 +52,13 @@ class ReadOnlyRun:
         experiment_name: str | None = None,
         eager_load_fields: bool = True,
     ) -> None:
+        from neptune_fetcher.read_only_project import ReadOnlyProject
+
+        if not isinstance(read_only_project, ReadOnlyProject):
+            raise TypeError(
+                "read_only_project must be a ReadOnlyProject, such as ReadOnlyProject('workspace/project'), "
+                f"got {type(read_only_project).__name__}"
+            )
         run = read_only_project._find_run(with_id, custom_id, experiment_name)
         self._open(read_only_project, run, eager_load_fields)
 
@@ -110,6 +118,10 @@ class ReadOnlyRun:
         path = required_text(path, "The name of a field")
         field_type = self._fields.types.get(path) or self._look_up(path)
         return FIELD_CLASSES.get(field_type, Field)(self._fields, path, field_type)
+
+    def _ipython_key_completions_(self) -> list[str]:
+        """Names of fields that are known already: completion asks nothing."""
+        return sorted(self._fields.types)
 
     @fetcher_call("ReadOnlyRun")
     def _look_up(self, path: str) -> str:

@@ -7,7 +7,13 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
-from neptune_frames.errors import InvalidApiTokenError, InvalidSettingError, MissingDependencyError, NeptuneError
+from neptune_frames.errors import (
+    InvalidApiTokenError,
+    InvalidSettingError,
+    MissingDependencyError,
+    NeptuneApiTokenNotProvided,
+    NeptuneError,
+)
 from neptune_frames.sources.public_call import public_call
 
 __all__ = ["NeptuneException", "NeptuneWarning"]
@@ -28,7 +34,7 @@ class NeptuneWarning(Warning):
 
 
 #: Mistakes of the caller, known without a server: they keep their classes.
-_LOCAL = (InvalidApiTokenError, InvalidSettingError, MissingDependencyError)
+_LOCAL = (InvalidApiTokenError, InvalidSettingError, MissingDependencyError, NeptuneApiTokenNotProvided)
 
 
 @contextmanager

@@ -16,6 +16,9 @@ from typing import TYPE_CHECKING, Any
 from neptune_frames.sources import forks as _forks  # noqa: F401
 
 if TYPE_CHECKING:
+    #: The version of the installed package.
+    __version__: str
+
     from neptune_frames import errors as errors
     from neptune_frames import types as types
     from neptune_frames.api import (
@@ -26,6 +29,7 @@ if TYPE_CHECKING:
         fetch_table,
         list_attributes,
         list_experiments,
+        list_projects,
         list_runs,
         open_source,
     )
@@ -33,7 +37,8 @@ if TYPE_CHECKING:
     from neptune_frames.frames.metrics import MetricsResult
     from neptune_frames.frames.pivot_long import pivot
     from neptune_frames.frames.plot import plot
-    from neptune_frames.query.filters import Attribute, AttributeFilter, Filter
+    from neptune_frames.query.filters import Attribute, AttributeFilter
+    from neptune_frames.query.native_filter import Filter
     from neptune_frames.scans import (
         explain,
         scan_attributes,
@@ -59,6 +64,7 @@ _HOMES = {
             "fetch_table",
             "list_attributes",
             "list_experiments",
+            "list_projects",
             "list_runs",
             "open_source",
         ),
@@ -81,7 +87,8 @@ _HOMES = {
     "align": "neptune_frames.frames.align",
     "pivot": "neptune_frames.frames.pivot_long",
     "plot": "neptune_frames.frames.plot",
-    **dict.fromkeys(("Attribute", "AttributeFilter", "Filter"), "neptune_frames.query.filters"),
+    **dict.fromkeys(("Attribute", "AttributeFilter"), "neptune_frames.query.filters"),
+    "Filter": "neptune_frames.query.native_filter",
     **dict.fromkeys(("File", "Histogram"), "neptune_frames.types"),
     "ExportSummary": "neptune_frames.writing.summary",
     "export": "neptune_frames.writing.exporting",
@@ -105,6 +112,7 @@ __all__ = [
     "fetch_table",
     "list_attributes",
     "list_experiments",
+    "list_projects",
     "list_runs",
     "open_source",
     "pivot",
@@ -124,6 +132,10 @@ _MODULES = ("errors", "types")
 
 
 def __getattr__(name: str) -> Any:
+    if name == "__version__":
+        from neptune_frames.installation import library_version
+
+        return library_version()
     if name in _MODULES:
         return import_module(f"{__name__}.{name}")
     if name not in _HOMES:
@@ -134,4 +146,4 @@ def __getattr__(name: str) -> Any:
 
 
 def __dir__() -> list[str]:
-    return sorted({*__all__, *_MODULES, *(name for name in globals() if name.startswith("__"))})
+    return sorted({*__all__, *_MODULES, "__version__", *(name for name in globals() if name.startswith("__"))})

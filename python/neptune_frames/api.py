@@ -8,7 +8,7 @@ when a query is collected.
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Literal
 
 from neptune_frames.frames import questions
 from neptune_frames.frames.chosen_runs import chosen_runs, runs_of
@@ -24,19 +24,22 @@ if TYPE_CHECKING:
     from os import PathLike
     from pathlib import Path
 
-    import pandas as pd
-
     from neptune_frames.frames.buckets import BucketedMetrics
+    from neptune_frames.frames.chosen_files import AnyFiles
     from neptune_frames.frames.chosen_runs import Runs
+    from neptune_frames.frames.files import DownloadedFiles
     from neptune_frames.frames.metrics import MetricsResult
     from neptune_frames.frames.object_series import ObjectSeries
     from neptune_frames.frames.table import RunTable
     from neptune_frames.query.attribute_filters import BaseAttributeFilter
     from neptune_frames.query.selection import StepRange
     from neptune_frames.sources.base import Source
-    from neptune_frames.types import File
 
+    #: What users may pass as ``attributes``: an extended regular expression on names; exact names in a list or any
+    #: other iterable; an `AttributeFilter`; None for all.
     Attributes = str | Iterable[str] | BaseAttributeFilter | None
+    #: What users may pass as ``source``: the result of `open_source`; the directory or URL of an archive; an API token;
+    #: None for the source that the environment names.
     AnySource = Source | str | PathLike[str] | None
 
 __all__ = [
@@ -47,9 +50,33 @@ __all__ = [
     "fetch_table",
     "list_attributes",
     "list_experiments",
+    "list_projects",
     "list_runs",
     "open_source",
 ]
+
+
+@public_call("list_projects")
+def list_projects(*, source: AnySource = None) -> list[str]:
+    """List the names of the projects of an archive, in ascending order.
+
+    Args:
+        source: What to read: the result of `open_source`, or its argument (the directory or URL of an archive). None
+            takes the source that the environment names.
+
+    Returns:
+        The names, as ``project`` of the other functions takes them.
+
+    Raises:
+        NeptuneUserError: The source is a server, which does not list its projects.
+        TypeError: ``source`` is not a source.
+
+    Example:
+        >>> nf.list_projects()
+        ['team/vision']
+    """
+    names: list[str] = open_source(source).projects()["project"].to_pylist()
+    return sorted(names)
 
 
 @public_call("list_experiments")
@@ -163,7 +190,7 @@ def fetch_metrics(
     experiments: Runs = None,
     runs: Runs = None,
     attributes: Attributes = None,
-    include_time: str | None = None,
+    include_time: Literal["absolute"] | None = None,
     step_range: StepRange = (None, None),
     lineage_to_the_root: bool = True,
     tail_limit: int | None = None,
@@ -244,7 +271,7 @@ def fetch_series(
     experiments: Runs = None,
     runs: Runs = None,
     attributes: Attributes = None,
-    include_time: str | None = None,
+    include_time: Literal["absolute"] | None = None,
     step_range: StepRange = (None, None),
     lineage_to_the_root: bool = True,
     tail_limit: int | None = None,
@@ -354,6 +381,7 @@ def fetch_buckets(
     """
     from neptune_frames.frames import buckets
     from neptune_frames.query.arguments import check_bucket_limit
+    from neptune_frames.query.plain_values import plain_number
 
     chosen = chosen_runs(experiments, runs)
     question = questions.series_question(
@@ -365,7 +393,7 @@ def fetch_buckets(
         lineage=lineage_to_the_root,
         previews=include_point_previews,
     )
-    limit = check_bucket_limit(limit)
+    limit = check_bucket_limit(plain_number(limit))
     return buckets.fetch_buckets(open_source(source), question, limit)
 
 
@@ -377,7 +405,7 @@ def fetch_table(
     runs: Runs = None,
     attributes: Attributes = None,
     sort_by: str | Attribute = Attribute("sys/creation_time", type="datetime"),  # noqa: B008  (copied, never changed)
-    sort_direction: str = "desc",
+    sort_direction: Literal["asc", "desc"] = "desc",
     limit: int | None = None,
     progress_bar: bool = True,
     source: AnySource = None,
@@ -402,9 +430,10 @@ def fetch_table(
 
     Returns:
         A result with ``.collect()``, ``.lazy()`` and ``.to_arrow()`` (``project``, ``experiment`` or ``run``, and each
-        attribute in its type), and ``.to_pandas()``, the frame of `neptune_query.fetch_experiments_table`. Where a name
-        has several types among the runs, these raise `ConflictingAttributeTypes`; ``.collect(type_suffix=True)`` and
-        ``.to_pandas(type_suffix=True)`` give each type its own column, ``config/lr:float``.
+        attribute in its type), and ``.to_pandas()``, the frame of `neptune_query.fetch_experiments_table`. A name with
+        several types among the runs has a column for each, ``config/lr:float`` and ``config/lr:int``.
+        ``.collect(type_suffix=True)`` and ``.to_pandas(type_suffix=True)`` put the type behind every name; with
+        ``type_suffix=False`` they raise `ConflictingAttributeTypes` where one has several.
 
     Raises:
         ValueError: An argument cannot be used. Arguments are checked before anything is requested.
@@ -420,61 +449,67 @@ def fetch_table(
     """
     from neptune_frames.frames.table import TableQuestion, fetch_run_table
     from neptune_frames.query.arguments import check_limit, check_sort_direction, resolve_sort
+    from neptune_frames.query.plain_values import plain_number
 
     question = TableQuestion(
         project=resolve_project(project),
         containers=chosen_runs(experiments, runs),
         attributes=resolve_attributes(as_list(attributes), None, "attributes"),
         sort_by=resolve_sort(sort_by),
-        limit=check_limit(limit),
+        limit=check_limit(plain_number(limit)),
         descending=check_sort_direction(sort_direction),
     )
     with long_fetch("Fetching table", enabled=progress_bar):
         table = fetch_run_table(open_source(source), question)
-    return replace(table, suffix_parameter="type_suffix")
+    return replace(table, _suffix_parameter="type_suffix")
 
 
 @public_call("download_files")
 def download_files(
     *,
-    files: File | Iterable[File] | pd.Series[Any] | pd.DataFrame,
+    files: AnyFiles,
     destination: str | Path | None = None,
     source: AnySource = None,
-) -> pd.DataFrame:
+) -> DownloadedFiles:
     """Download files that a table or a file series names.
 
     Args:
-        files: `File` objects, alone, in any iterable or in a pandas frame or series (cells that are not files are
-            skipped). All must belong to experiments, or all to runs.
+        files: The result of `fetch_table` or `fetch_series`; a Polars frame, lazy or not, or an Arrow table with the
+            columns of these, of `scan_table` or of `scan_series`; or `File` values: one, several in any iterable, or
+            those among the cells of a pandas frame or series. All must belong to experiments, or all to runs.
         destination: Directory, created if it does not exist; None is the current one.
         source: What to read: the result of `open_source`, or its argument (the directory or URL of an archive, or an
             API token). None takes the source that the environment names.
 
     Returns:
-        A pandas frame of local paths: a row per experiment (or run) and step, a column per attribute, as
-        `neptune_query.download_files` returns it. The cell of a file that the source does not have is missing.
+        The paths of the files. ``.collect()`` has a row per file: ``project``, ``experiment`` or ``run``,
+        ``attribute``, ``step`` and the absolute local ``path``, null where the source does not have the file.
+        ``.to_pandas()`` is the frame of `neptune_query.download_files`: a row per label and step, a column per
+        attribute.
 
     Raises:
-        ValueError: ``files`` is none of the above, or two files would share a cell of the frame.
+        ValueError: There is no file in ``files`` but something else, a frame does not say whose files it holds, or two
+            files have one label, attribute and step.
+        TypeError: ``files`` is none of the above.
         NeptuneUserError: Some files belong to experiments and some to runs.
         NotADirectoryError: The destination is a file.
         PermissionError: The destination cannot be written to.
         NeptuneFileDownloadError: A file cannot be downloaded.
 
     Example:
-        >>> files = nf.fetch_table(runs=["run-1"], attributes=["plots/roc"]).to_pandas()
-        >>> nf.download_files(files=files, destination="downloads")["plots/roc"].item()
+        >>> table = nf.fetch_table(runs=["run-1"], attributes=["plots/roc"])
+        >>> nf.download_files(files=table, destination="downloads").collect()["path"].item()
         '.../downloads/run-1/plots/roc.txt'
     """
     from neptune_frames.frames import files as file_frames
+    from neptune_frames.frames.chosen_files import chosen_files, common_kind
 
-    chosen = file_frames.collect_files(files)
-    kind = ContainerKind.RUN if chosen and chosen[0].run_id else ContainerKind.EXPERIMENT
-    file_frames.check_kind(chosen, kind)
+    chosen = chosen_files(files)
+    kind = common_kind(chosen)
     directory = file_frames.prepare_destination(destination)
     return file_frames.download_files(open_source(source), chosen, directory, kind)
 
 
 def _labels(kind: ContainerKind, project: str | None, chosen: Runs, source: AnySource) -> list[str]:
-    containers = runs_of(chosen, kind)
-    return questions.list_labels(open_source(source), resolve_project(project), containers)
+    project, containers = resolve_project(project), runs_of(chosen, kind)
+    return questions.list_labels(open_source(source), project, containers)

@@ -24,7 +24,7 @@
        │  └─ MismatchedAnswerError            a message, but no answer to what was asked
        └─ ArchiveError
           ├─ DamagedFileError
-          └─ ForkedProcessError                an archive read in a process forked from one that used Polars
+          └─ ForkedProcessError                an archive or a scan read in a process forked from one that used Polars
 
 The classes that `neptune_query.exceptions` documents keep their constructors. Each message says what
 happened, to what, and what to do next; the parts are attributes too, and every error pickles.
@@ -66,9 +66,13 @@ class NeptuneUserError(NeptuneError):
 
 
 class NeptuneProjectNotProvided(NeptuneUserError):
-    def __init__(self) -> None:
+    """``held`` are the projects of the archive that would have been read."""
+
+    def __init__(self, held: Sequence[str] = ()) -> None:
+        among = f" The archive holds {_first_of(held)}." if held else ""
         super().__init__(
             "No project was given. Pass project='workspace/name', or set the environment variable NEPTUNE_PROJECT."
+            f"{among}"
         )
 
 
@@ -125,8 +129,7 @@ class NeptuneProjectInaccessible(NeptuneError):
                 "does not exist or is not accessible. Check its name (workspace/name) and the token's permissions."
             )
         elif held:
-            more = f" and {len(held) - _NAMES_SHOWN:,} more" if len(held) > _NAMES_SHOWN else ""
-            problem = f"does not exist in the archive {archive}, which holds {_quoted(held[:_NAMES_SHOWN])}{more}."
+            problem = f"does not exist in the archive {archive}, which holds {_first_of(held)}."
         else:
             problem = f"does not exist in the archive {archive}, which holds no project."
         NeptuneError.__init__(self, f"{named} {problem}")
@@ -312,14 +315,14 @@ class DamagedFileError(ArchiveError):
 
 
 class ForkedProcessError(ArchiveError):
-    """An archive was to be read in a process forked from one that had used Polars."""
+    """An archive or a lazy frame was to be read in a process forked from one that had used Polars."""
 
     def __init__(self) -> None:
         super().__init__(
-            "An archive cannot be read in this process: it was forked from one that had used Polars, and the threads "
-            'of Polars do not survive a fork. Use multiprocessing.get_context("spawn") (or "forkserver"), or pass that '
-            'context to ProcessPoolExecutor(mp_context=...); joblib\'s "loky" backend does this by itself. Threads '
-            "work too."
+            "Archives and lazy frames cannot be read in this process: it was forked from one that had used Polars, "
+            'whose threads do not survive a fork. Use multiprocessing.get_context("spawn") (or "forkserver"), or pass '
+            'that context to ProcessPoolExecutor(mp_context=...); joblib\'s "loky" backend does this by itself. '
+            "Threads work too."
         )
 
 
@@ -337,6 +340,11 @@ def without_tokens(text: str) -> str:
 
 def _quoted(names: Iterable[str]) -> str:
     return ", ".join(repr(name) for name in names)
+
+
+def _first_of(names: Sequence[str]) -> str:
+    more = f" and {len(names) - _NAMES_SHOWN:,} more" if len(names) > _NAMES_SHOWN else ""
+    return f"{_quoted(names[:_NAMES_SHOWN])}{more}"
 
 
 def network_failure_told(error: BaseException) -> str:

@@ -14,7 +14,7 @@ engine and sink.
 from __future__ import annotations
 
 from functools import partial
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 from neptune_frames.frames import questions
 from neptune_frames.frames.chosen_runs import chosen_runs
@@ -87,8 +87,8 @@ def scan_table(
     runs: Runs = None,
     attributes: Attributes = None,
     sort_by: str | Attribute = Attribute("sys/creation_time", type="datetime"),  # noqa: B008  (copied, never changed)
-    sort_direction: str = "desc",
-    type_suffix: bool = False,
+    sort_direction: Literal["asc", "desc"] = "desc",
+    type_suffix: bool | None = None,
     source: AnySource = None,
 ) -> pl.LazyFrame:
     """Scan a table: a row per experiment or run, a column per attribute with its last value.
@@ -107,7 +107,8 @@ def scan_table(
         sort_by: Attribute to sort by: a name, whose type is looked up, or an `Attribute` with its type. Rows without it
             come last.
         sort_direction: ``"asc"`` or ``"desc"``.
-        type_suffix: Whether column names end in ``:`` and the type, as ``config/lr:float``.
+        type_suffix: Whether column names end in ``:`` and the type, as ``config/lr:float``. None: only those of names
+            that have several types among the runs.
         source: What to read: the result of `open_source`, or its argument (the directory or URL of an archive, or an
             API token). None takes the source that the environment names.
 
@@ -122,7 +123,7 @@ def scan_table(
         QuerySyntaxError: A regular expression is not valid RE2; also a ValueError.
         NeptuneProjectNotProvided: No project is given, and NEPTUNE_PROJECT is not set.
         NeptuneProjectInaccessible: The project does not exist or you may not read it.
-        ConflictingAttributeTypes: A name has several types among the runs, and ``type_suffix`` is off.
+        ConflictingAttributeTypes: A name has several types among the runs, and ``type_suffix`` is False.
         AttributeTypeInferenceError: An attribute of a `Filter` has several types in the project.
 
     Example:
@@ -130,16 +131,19 @@ def scan_table(
         >>> table.filter(pl.col("config/lr") < 0.05).collect().rows()
         [('team/vision', 'vit-1', 0.001, 1.0), ('team/vision', 'resnet-2', 0.01, 0.25)]
     """
-    return _scan_table(
-        project=project,
-        experiments=experiments,
-        runs=runs,
-        attributes=attributes,
-        sort_by=sort_by,
-        sort_direction=sort_direction,
-        type_suffix=bool(type_suffix),
-        source=source,
+    from neptune_frames.frames import lazy_table
+    from neptune_frames.frames.table import TableQuestion
+    from neptune_frames.query.arguments import check_sort_direction, resolve_sort
+
+    question = TableQuestion(
+        project=resolve_project(project),
+        containers=chosen_runs(experiments, runs),
+        attributes=resolve_attributes(as_list(attributes), None, "attributes"),
+        sort_by=resolve_sort(sort_by),
+        descending=check_sort_direction(sort_direction),
     )
+    suffix = None if type_suffix is None else bool(type_suffix)
+    return lazy_table.scan_table(open_source(source), question, type_suffix=suffix)
 
 
 @public_call("scan_attributes")
@@ -201,7 +205,7 @@ def scan_metrics(
     experiments: Runs = None,
     runs: Runs = None,
     attributes: Attributes = None,
-    include_time: str | None = None,
+    include_time: Literal["absolute"] | None = None,
     step_range: StepRange = (None, None),
     lineage_to_the_root: bool = True,
     tail_limit: int | None = None,
@@ -270,7 +274,7 @@ def scan_series(
     experiments: Runs = None,
     runs: Runs = None,
     attributes: Attributes = None,
-    include_time: str | None = None,
+    include_time: Literal["absolute"] | None = None,
     step_range: StepRange = (None, None),
     lineage_to_the_root: bool = True,
     tail_limit: int | None = None,
@@ -382,6 +386,7 @@ def scan_buckets(
     """
     from neptune_frames.frames import lazy_buckets
     from neptune_frames.query.arguments import check_bucket_limit
+    from neptune_frames.query.plain_values import plain_number
 
     chosen = chosen_runs(experiments, runs, keep_lazy=True)
     question = questions.series_question(
@@ -393,7 +398,7 @@ def scan_buckets(
         lineage=lineage_to_the_root,
         previews=include_point_previews,
     )
-    return lazy_buckets.scan_buckets(open_source(source), question, check_bucket_limit(limit))
+    return lazy_buckets.scan_buckets(open_source(source), question, check_bucket_limit(plain_number(limit)))
 
 
 def sql(
@@ -408,16 +413,18 @@ def sql(
 ) -> pl.LazyFrame:
     """Run a SELECT over the scans; conditions, columns and limits are pushed down into the source.
 
-    The tables are ``metrics``, ``series``, ``buckets``, ``attributes``, ``runs`` and ``"table"``, each the scan of that
-    name (``"table"`` needs double quotes because it is a word of SQL). Only the tables that the query names are set up.
-    Names with a slash need double quotes too: ``"config/lr"``. In ``"table"``, a name with several types among the runs
-    has a column for each: ``"config/lr:float"``, ``"config/lr:string"``.
+    The tables are ``metrics``, ``series``, ``buckets``, ``attributes`` and ``runs``, each the scan of that name, and
+    ``run_table``, which is `scan_table` (``"table"`` in double quotes is the same). Only the tables that the query
+    names are set up. Names with a slash need double quotes: ``"config/lr"``. In ``run_table``, a name with several
+    types among the runs has a column for each: ``"config/lr:float"``, ``"config/lr:string"``.
 
     Args:
-        query: The SELECT, in the dialect of Polars' ``SQLContext``.
+        query: The SELECT (or EXPLAIN of one, or SHOW TABLES), in the dialect of Polars' ``SQLContext``. Other
+            statements, and the table functions of Polars that read files, are refused.
         project: ``workspace/name``; None takes NEPTUNE_PROJECT.
-        experiments: Which experiments, as for `scan_metrics`; rows are labelled by ``experiment``.
-        runs: Which runs, as for `scan_metrics`; rows are labelled by ``run``. Without either, all runs.
+        experiments: Which experiments, as for `scan_metrics`; rows are labelled by ``experiment``. Give either
+            ``experiments`` or ``runs``.
+        runs: Which runs, as for `scan_metrics`; rows are labelled by ``run``.
         attributes: Which attributes the tables are about, as for `scan_metrics`.
         include_time: ``"absolute"`` adds ``timestamp`` to ``metrics`` and ``series``.
         source: What to read: the result of `open_source`, or its argument (the directory or URL of an archive, or an
@@ -428,14 +435,15 @@ def sql(
 
     Raises:
         TypeError: The query is not a string.
-        polars.exceptions.SQLInterfaceError: The query cannot be understood, or names another table.
+        polars.exceptions.SQLInterfaceError: The query cannot be understood, names another table, reads a file, or is
+            another statement.
         polars.exceptions.ColumnNotFoundError: It names a column that no table has.
-        ValueError: Another argument cannot be used.
+        ValueError: Another argument cannot be used, or neither ``experiments`` nor ``runs`` is given.
 
     Example:
         >>> nf.sql('''
         ...     select experiment, min(value) as best
-        ...     from metrics join "table" using (experiment)
+        ...     from metrics join run_table using (experiment)
         ...     where attribute = 'train/loss' and "config/lr" < 0.05
         ...     group by experiment order by best
         ... ''', experiments="").collect().rows()
@@ -443,8 +451,6 @@ def sql(
     """
     from neptune_frames.frames import lazy_sql
 
-    if experiments is runs is None:
-        runs = ""
     # A generator gives its items once, and every table wants them.
     selection: dict[str, Any] = {
         "project": project,
@@ -462,14 +468,17 @@ def sql(
             "buckets": partial(scan_buckets, **of_attributes),
             "attributes": partial(scan_attributes, **of_attributes),
             "runs": partial(scan_runs, **selection),
-            # A name may have several types without the query caring for it.
-            "table": partial(_scan_table, **of_attributes),
+            "run_table": partial(scan_table, **of_attributes),
         },
     )
 
 
 def explain(lazy: pl.LazyFrame) -> str:
     """Show what a lazy query asks of its sources and what is filtered afterwards, scan by scan, then Polars' plan.
+
+    For each scan: where it reads; what is asked of the source, which is what the arguments of the scan select, narrowed
+    by what the query adds (ranges of steps include both ends); the conditions that are applied to the rows that arrive,
+    because the source cannot apply them completely; and those that Polars keeps for itself.
 
     Args:
         lazy: The query. Nothing is fetched.
@@ -479,42 +488,17 @@ def explain(lazy: pl.LazyFrame) -> str:
 
     Raises:
         TypeError: It is not a frame.
+        ValueError: Polars cannot print the plan of the query.
 
     Example:
         >>> points = nf.scan_metrics(experiments=["vit-1"], attributes=["train/loss"])
-        >>> print(nf.explain(points.filter(pl.col("step") > 2, pl.col("value") < 1.1)))
-        METRICS (project team/vision)
-          asked of the source: steps 2.0 to ...
+        >>> print(nf.explain(points.filter(pl.col("step") >= 2, pl.col("value") < 1.1)))
+        METRICS (project team/vision, archive ...)
+          asked of the source: experiments 'vit-1'; attributes 'train/loss'
+          narrowed by the query: steps from 2
           filtered after: [(col("value")) < (1.1)]
         ...
     """
     from neptune_frames.frames import lazy_explain
 
     return lazy_explain.explain(lazy)
-
-
-@public_call("scan_table")
-def _scan_table(
-    *,
-    project: str | None,
-    experiments: Runs,
-    runs: Runs,
-    attributes: Attributes,
-    sort_by: str | Attribute = "sys/creation_time",
-    sort_direction: str = "desc",
-    type_suffix: bool | None = None,
-    source: AnySource,
-) -> pl.LazyFrame:
-    """`scan_table`; with None as ``type_suffix``, names with several types have a suffix and others have none."""
-    from neptune_frames.frames import lazy_table
-    from neptune_frames.frames.table import TableQuestion
-    from neptune_frames.query.arguments import check_sort_direction, resolve_sort
-
-    question = TableQuestion(
-        project=resolve_project(project),
-        containers=chosen_runs(experiments, runs),
-        attributes=resolve_attributes(as_list(attributes), None, "attributes"),
-        sort_by=resolve_sort(sort_by),
-        descending=check_sort_direction(sort_direction),
-    )
-    return lazy_table.scan_table(open_source(source), question, type_suffix=type_suffix)

@@ -27,9 +27,17 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from neptune_frames.installation import warn_of_official_distribution as _warn_of_official_distribution
 from neptune_frames.sources.public_call import public_call as _public_call
-from neptune_query import _calls, exceptions, experimental, filters, runs, types, warnings
-from neptune_query.filters import Attribute, AttributeFilter, Filter
-from neptune_query.types import File, Histogram
+from neptune_query import _calls, experimental
+from neptune_query import exceptions as exceptions
+from neptune_query import filters as filters
+from neptune_query import runs as runs
+from neptune_query import types as types
+from neptune_query import warnings as warnings
+from neptune_query.filters import Attribute as Attribute
+from neptune_query.filters import AttributeFilter as AttributeFilter
+from neptune_query.filters import Filter as Filter
+from neptune_query.types import File as File
+from neptune_query.types import Histogram as Histogram
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -37,26 +45,18 @@ if TYPE_CHECKING:
 
     import pandas as pd
 
+# The names of the official package and no more: in a script that imports `*`, `types` and `warnings` would take the
+# place of the standard library's. The other names above are attributes only.
 __all__ = [
-    "Attribute",
-    "AttributeFilter",
-    "File",
-    "Filter",
-    "Histogram",
     "download_files",
-    "exceptions",
     "experimental",
     "fetch_experiments_table",
     "fetch_metric_buckets",
     "fetch_metrics",
     "fetch_series",
-    "filters",
     "list_attributes",
     "list_experiments",
-    "runs",
     "set_api_token",
-    "types",
-    "warnings",
 ]
 
 _warn_of_official_distribution("neptune-query")

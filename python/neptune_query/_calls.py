@@ -216,7 +216,7 @@ def download_files(
     path = None if destination is None else Path(destination)
     check_kind(chosen, kind)
     directory = prepare_destination(path)
-    return download_files(_frame_source(), chosen, directory, kind)
+    return download_files(_frame_source(), chosen, directory, kind).to_pandas()
 
 
 def _source() -> Source:

@@ -26,9 +26,10 @@ if TYPE_CHECKING:
 
     import pandas as pd
 
+# As in the official package, which has no buckets of runs: `fetch_metric_buckets` is an attribute only, so that a
+# script that imports `*` from both modules keeps the one of `neptune_query`.
 __all__ = [
     "download_files",
-    "fetch_metric_buckets",
     "fetch_metrics",
     "fetch_runs_table",
     "fetch_series",

@@ -276,6 +276,7 @@ _DIFFERENT = {
     "pandas timestamps": (
         f"nr.list_runs({_L}, runs=Filter.gt('sys/creation_time', pd.Timestamp('2025-03-02T22:30', tz='UTC')))",
     ),
+    "state in filters": (f"nr.list_runs({_S}, runs=Filter.eq('sys/state', 'inactive'))",),
     "buckets of runs": (f"nr.fetch_metric_buckets({_L}, runs=['alpha-root'], y=['loss'], limit=5)",),
     "names on the package": ("nq.Filter.eq('a', 1)", "nq.Attribute('a')", "nq.AttributeFilter('a')"),
     "negate": ("Filter.negate(Filter.eq('a', 1))",),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 from typing import Any
 
 import pytest
@@ -12,6 +13,7 @@ pytestmark = pytest.mark.compat
 
 LINEAGE = "synthetic/lineage"
 SPEEDRUN = "nanogpt/speedrun"
+MODULES_OF_ALPHA = ("", ".runs", ".filters", ".exceptions")
 RUN = "1d3bd93b-a69e-4118-aeb8-8184239d7566"
 
 
@@ -35,6 +37,12 @@ def result_of(peer: PeerProcess, code: str) -> Any:
 def column(frame: dict[str, Any], name: str) -> list[Any]:
     names = [label[1] for label in frame["columns"]["items"]]
     return list(frame["cells"][names.index(name)])
+
+
+@pytest.mark.parametrize("module", ["neptune_fetcher", *(f"neptune_fetcher.alpha{part}" for part in MODULES_OF_ALPHA)])
+def test_a_star_import_brings_the_same_names(peer: PeerProcess, module: str) -> None:
+    official = result_of(peer, f"__import__('importlib').import_module({module!r}).__all__")["items"]
+    assert sorted(importlib.import_module(module).__all__) == sorted(name for _, name in official)
 
 
 @pytest.mark.parametrize(

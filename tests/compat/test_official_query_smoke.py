@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 import math
 from pathlib import Path
 from typing import Any
@@ -36,6 +37,12 @@ def column(frame: dict[str, Any], *labels: str) -> list[Any]:
         if tuple(part[1] for part in parts)[: len(labels)] == labels:
             return floats_of(cells) if isinstance(cells, bytes) else list(cells)
     raise AssertionError(f"no column {labels}: {frame['columns']['items']}")
+
+
+@pytest.mark.parametrize("module", ["neptune_query", "neptune_query.runs", "neptune_query.filters"])
+def test_a_star_import_brings_the_same_names(query_peer: PeerProcess, module: str) -> None:
+    official = texts(result_of(query_peer, f"__import__('importlib').import_module({module!r}).__all__"))
+    assert sorted(importlib.import_module(module).__all__) == sorted(official)
 
 
 @pytest.mark.parametrize(("project", "heads"), [(LINEAGE, 28), (SPEEDRUN, 86)])

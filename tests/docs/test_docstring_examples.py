@@ -20,6 +20,8 @@ from neptune_fetcher.alpha import runs as alpha_runs
 from neptune_query import experimental, runs
 
 MODULES = (neptune_frames, neptune_query, runs, experimental, neptune_fetcher, alpha, alpha_runs)
+#: Public, but not what ``import *`` brings: the official packages do not have them.
+BESIDES_ALL = (runs.fetch_metric_buckets, alpha_runs.download_files)
 CLASSES = (neptune_fetcher.ReadOnlyProject, neptune_fetcher.ReadOnlyRun, neptune_frames.MetricsResult, alpha.Context)
 #: Made from several arguments, and used through the methods that are checked with the rest.
 WITHOUT_EXAMPLE = {neptune_frames.MetricsResult}
@@ -36,6 +38,8 @@ def public_names() -> Iterator[Any]:
             value = getattr(module, name)
             if inspect.isfunction(value):
                 yield pytest.param(value, id=f"{module.__name__}.{name}")
+    for function in BESIDES_ALL:
+        yield pytest.param(function, id=f"{function.__module__}.{function.__name__}")
     for cls in CLASSES:
         yield pytest.param(cls, id=cls.__name__)
         for name, value in inspect.getmembers(cls, inspect.isfunction):

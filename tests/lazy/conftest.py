@@ -41,6 +41,7 @@ def sources(
 
 @pytest.fixture
 def ledger(_served: tuple[str, Ledger]) -> Ledger:
+    _served[1].wait()  # for what a test before left under way
     _served[1].clear()
     return _served[1]
 

@@ -7,12 +7,14 @@ import pickle
 from datetime import date
 from functools import reduce
 from operator import or_
+from pathlib import Path
 from typing import Any
 
 import polars as pl
 import pytest
 
 import neptune_frames as nf
+from neptune_frames.server.api_tokens import make_api_token
 from neptune_frames.sources.archive import exporter_store
 from scan_data import PROJECT, Ledger
 
@@ -244,7 +246,10 @@ def test_an_empty_list_asks_nothing(server: dict[str, Any], ledger: Ledger) -> N
     """As the first of two queries may give: Polars makes the condition a constant."""
     for scan in (nf.scan_metrics, nf.scan_series, nf.scan_buckets, nf.scan_attributes, nf.scan_runs):
         query = scan(runs="", **server).filter(run.is_in([]))
-        assert said(query) == ["asked of the source: nothing", "filtered after: nothing"]
+        assert said(query)[1:] == [
+            "narrowed by the query: to nothing, so no request is made",
+            "filtered after: nothing",
+        ]
         assert query.collect().schema == query.collect_schema()
     assert nf.pivot(nf.scan_metrics(runs="", **server).filter(run.is_in([]))).collect().height == 0
     assert ledger.kinds() == []
@@ -373,18 +378,34 @@ def said(query: pl.LazyFrame) -> list[str]:
     ],
 )
 def test_every_condition_on_names_is_said(server: dict[str, Any], condition: pl.Expr, asked: str) -> None:
-    first, after = said(nf.scan_metrics(runs="", **server).filter(condition))
-    assert first.startswith(f"asked of the source: {asked}")
+    first, second, after = said(nf.scan_metrics(runs="", **server).filter(condition))
+    assert first == "asked of the source: all runs; all float series"
+    assert second.startswith(f"narrowed by the query: {asked}")
     assert after == "filtered after: nothing"
 
 
 @pytest.mark.parametrize(
-    ("scan", "condition", "asked", "after"),
+    ("scan", "condition", "narrowed", "after"),
     [
-        (nf.scan_metrics, step.is_in([4.0, 7.0]), "steps 4.0 to 7.0", 'col("step").is_in([[4.0, 7.0]])'),
-        (nf.scan_metrics, (step == 3) | (step == 5), "steps 3.0 to 5.0", '[([(col("step")) == (3.0)]) | '),
-        (nf.scan_metrics, (step > 3).fill_null(False), "steps 3.0 to ...", "nothing"),
-        (nf.scan_metrics, pl.lit(True), "everything", "nothing"),
+        (nf.scan_metrics, step.is_in([4.0, 7.0]), "steps 4 to 7", 'col("step").is_in([[4.0, 7.0]])'),
+        (nf.scan_metrics, (step == 3) | (step == 5), "steps 3 to 5", '[([(col("step")) == (3.0)]) | '),
+        (nf.scan_metrics, (step >= 3).fill_null(False), "steps from 3", "nothing"),
+        (nf.scan_metrics, step == 3.5, "step 3.5", "nothing"),
+        (nf.scan_metrics, step <= 3, "steps up to 3", "nothing"),
+        (nf.scan_metrics, step.is_between(3, 5), "steps 3 to 5", "nothing"),
+        # A range of steps includes its ends.
+        (nf.scan_metrics, step > 3, "steps from 3", '[(col("step")) > (3.0)]'),
+        (nf.scan_metrics, step < 3, "steps up to 3", '[(col("step")) < (3.0)]'),
+        (nf.scan_metrics, step.is_between(3, 5, closed="left"), "steps 3 to 5", 'col("step").is_between([3.0, 5.0])'),
+        (nf.scan_metrics, step.is_between(3, 5, closed="right"), "steps 3 to 5", 'col("step").is_between([3.0, 5.0])'),
+        (nf.scan_metrics, step.is_between(3, 5, closed="none"), "steps 3 to 5", 'col("step").is_between([3.0, 5.0])'),
+        (nf.scan_metrics, pl.lit(True), None, "nothing"),
+        (
+            nf.scan_buckets,
+            pl.col("index") > 1,
+            "not at all, since all series share their buckets",
+            '[(col("index")) > (1)]',
+        ),
         (nf.scan_metrics, ~attribute.str.starts_with("val/"), "attributes not matching '^val/'", "nothing"),
         (nf.scan_series, pl.col("string") == "line", "types string_series", '[(col("string")) == ("line")]'),
         (nf.scan_series, pl.col("string").is_not_null(), "types string_series", "nothing"),
@@ -399,11 +420,114 @@ def test_every_condition_on_names_is_said(server: dict[str, Any], condition: pl.
     ],
 )
 def test_what_says_more_than_was_asked_is_said(
-    server: dict[str, Any], scan: Any, condition: pl.Expr, asked: str, after: str
+    server: dict[str, Any], scan: Any, condition: pl.Expr, narrowed: str | None, after: str
 ) -> None:
-    first, second, *kept = said(scan(runs="", **server).filter(condition))
-    assert (first, kept) == (f"asked of the source: {asked}", [])
-    assert second.startswith(f"filtered after: {after}")
+    first, *second, third = said(scan(runs="", **server).filter(condition))
+    assert first.startswith("asked of the source: all runs")
+    assert second == ([] if narrowed is None else [f"narrowed by the query: {narrowed}"])
+    assert third.startswith(f"filtered after: {after}")
+
+
+def test_what_the_last_points_are_narrowed_to_is_said(server: dict[str, Any]) -> None:
+    """Before a step, the last points are others: upper bounds are not asked for, and not said to be."""
+    tails = nf.scan_metrics(runs="", tail_limit=2, **server)
+    assert said(tails.filter(step <= 3))[1:] == ['filtered after: [(col("step")) <= (3.0)]']
+    assert said(tails.filter(step >= 3))[1:] == ["narrowed by the query: steps from 3", "filtered after: nothing"]
+    assert said(tails.filter(step.is_between(3, 5)))[1:] == [
+        "narrowed by the query: steps from 3",
+        'filtered after: col("step").is_between([3.0, 5.0])',
+    ]
+
+
+RATES = nf.Filter.lt("config/lr", 0.5)
+SELECTED: list[tuple[Any, dict[str, Any], str]] = [
+    (nf.scan_metrics, {"runs": ["run-1"]}, "runs 'run-1'; all float series"),
+    (nf.scan_metrics, {"runs": []}, "no runs; all float series"),
+    (nf.scan_metrics, {"experiments": "exp"}, "experiments matching 'exp'; all float series"),
+    (
+        nf.scan_metrics,
+        {"experiments": "exp & !2"},
+        'experiments where (`sys/name`:string MATCHES "exp") AND (`sys/name`:string NOT MATCHES "2"); all float series',
+    ),
+    (nf.scan_runs, {"experiments": RATES}, 'experiments where `config/lr` < "0.5"'),
+    (nf.scan_runs, {"runs": pl.LazyFrame({"run": ["run-1"]})}, "runs of the lazy frame given"),
+    (
+        nf.scan_metrics,
+        {"runs": "", "attributes": ["val/loss"], "step_range": (0, 10), "tail_limit": 3},
+        "all runs; attributes 'val/loss'; steps 0 to 10; the last 3 points of each series",
+    ),
+    (
+        nf.scan_metrics,
+        {"runs": "", "step_range": (None, 0.5), "lineage_to_the_root": False, "include_point_previews": True},
+        "all runs; all float series; steps up to 0.5; without inherited points; with previews",
+    ),
+    (
+        nf.scan_series,
+        {"runs": "", "attributes": "log & !x | ^w", "include_time": "absolute"},
+        "all runs; attributes matching 'log' and not matching 'x' or matching '^w'; with timestamps",
+    ),
+    (nf.scan_series, {"runs": ""}, "all runs; all string, histogram and file series"),
+    (nf.scan_attributes, {"runs": "", "attributes": []}, "all runs; no attributes"),
+    (
+        nf.scan_attributes,
+        {"runs": "", "attributes": nf.AttributeFilter(name="lr", type="float") | nf.AttributeFilter(type="int")},
+        "all runs; attributes matching 'lr' of type float or attributes of type int",
+    ),
+    (nf.scan_buckets, {"runs": "", "limit": 5}, "all runs; all float series; 5 buckets"),
+    (
+        nf.scan_table,
+        {"runs": "", "attributes": ["flag"]},
+        "all runs; attributes 'flag'; by `sys/creation_time`:datetime, descending",
+    ),
+]
+
+
+@pytest.mark.parametrize(("scan", "arguments", "selected"), SELECTED)
+def test_what_the_arguments_select_is_said(server: dict[str, Any], scan: Any, arguments: Any, selected: str) -> None:
+    query = scan(**arguments, **server)
+    assert said(query) == [f"asked of the source: {selected}", "filtered after: nothing"]
+
+
+@pytest.mark.parametrize(
+    ("scan", "columns", "unused"),
+    [
+        (nf.scan_metrics, ["step", "value"], "no timestamps"),
+        (nf.scan_metrics, ["step", "timestamp"], "no values (in archives)"),
+        (nf.scan_series, ["run"], "no timestamps; no values (in archives)"),
+    ],
+)
+def test_columns_that_are_not_used_are_said(server: dict[str, Any], scan: Any, columns: list[str], unused: str) -> None:
+    query = scan(runs="", include_time="absolute", **server).select(columns)
+    assert said(query)[1:] == [f"narrowed by the query: {unused}", "filtered after: nothing"]
+
+
+def test_rows_that_are_not_used_are_said(server: dict[str, Any]) -> None:
+    assert said(nf.scan_runs(experiments="", **server).head(3))[1] == "narrowed by the query: the first 3 experiments"
+    table = nf.scan_table(runs="", attributes=["flag", "config/lr"], **server).select("run", "flag").head(2)
+    assert said(table)[1] == "narrowed by the query: 1 of 2 columns 'flag'; the first 2 runs"
+
+
+def test_the_place_is_said_without_secrets(archive: Path) -> None:
+    token = make_api_token("https://me:secret@host:8/path", "key")
+    for source, place in ((str(archive), f"archive {archive}"), (token, "server https://***@host:8/path")):
+        first = nf.explain(nf.scan_runs(project=PROJECT, runs="", source=source)).splitlines()[0]
+        assert first == f"RUNS (project {PROJECT}, {place})"
+
+
+def test_long_lists_are_shortened(server: dict[str, Any]) -> None:
+    names = [f"{place:04}" for place in range(5000)]
+    (asked, _) = said(nf.scan_metrics(runs=names, attributes=names, **server))
+    assert asked.count("(5,000 in all)") == 2
+    assert len(asked) < 800
+
+
+def test_a_query_that_polars_cannot_print_is_answered(sources: dict[str, Any]) -> None:
+    far = pl.lit(10**17).cast(pl.Datetime("ms", "UTC"))
+    points = nf.scan_metrics(project=PROJECT, runs="", include_time="absolute", source=sources["archive"])
+    query = points.filter(pl.col("timestamp") > far)
+    assert query.collect().height == 0
+    with pytest.raises(ValueError, match="cannot be explained"):
+        nf.explain(query)
 
 
 @pytest.mark.parametrize(
@@ -448,7 +572,8 @@ def test_what_polars_keeps_is_said(server: dict[str, Any], ledger: Ledger) -> No
     points = nf.scan_metrics(runs="", **server)
     query = points.filter(step.cast(pl.Int64) > 10, run == "run-1")
     assert said(query) == [
-        'asked of the source: runs where `sys/custom_run_id`:string == "run-1"',
+        "asked of the source: all runs; all float series",
+        'narrowed by the query: runs where `sys/custom_run_id`:string == "run-1"',
         "filtered after: nothing",
         'kept by Polars: col("step").strict_cast(Int64) > 10',
     ]
@@ -457,8 +582,8 @@ def test_what_polars_keeps_is_said(server: dict[str, Any], ledger: Ledger) -> No
     joined = nf.scan_runs(runs="", **server).join(points.filter(step.cast(pl.Int64) > 10).filter(step > 3), on="run")
     told = [line.strip() for line in nf.explain(joined).splitlines()]
     told = [line for line in told if line.startswith(("RUNS", "METRICS", "kept"))]
-    assert told[0] == "RUNS (project ws/scans)"
-    assert told[1] == "METRICS (project ws/scans)"
+    assert told[0].startswith("RUNS (project ws/scans, server ")
+    assert told[1].startswith("METRICS (project ws/scans, server ")
     assert told[2].startswith("kept by Polars")
 
 
@@ -467,19 +592,20 @@ def test_what_is_pushed_is_said(server: dict[str, Any], caplog: pytest.LogCaptur
         run == "run-1", step >= 3, pl.col("value") * 2 > 1
     )
     said = nf.explain(query.select("value"))
-    asked, after = said.splitlines()[1:3]
-    assert asked == (
-        '  asked of the source: runs where `sys/custom_run_id`:string == "run-1"; steps 3.0 to ...; no timestamps'
+    asked, narrowed, after = said.splitlines()[1:4]
+    assert asked == "  asked of the source: all runs; all float series; with timestamps"
+    assert narrowed == (
+        '  narrowed by the query: runs where `sys/custom_run_id`:string == "run-1"; steps from 3; no timestamps'
     )
     assert after == '  filtered after: [([(col("value")) * (2.0)]) > (1.0)]'
-    assert asked.strip().removeprefix("asked of the source: ") in query.select("value").explain()
+    assert narrowed.strip() in query.select("value").explain()
     with caplog.at_level(logging.INFO, logger="neptune_frames"):
         query.select("value").collect()
-    assert any("steps 3.0 to ...; no timestamps" in message for message in caplog.messages)
+    assert any("steps from 3; no timestamps" in message for message in caplog.messages)
     joined = nf.scan_runs(runs="", **server).join(query, on="run")
-    assert [line for line in nf.explain(joined).splitlines() if line.startswith(("RUNS", "METRICS"))] == [
-        "RUNS (project ws/scans)",
-        "METRICS (project ws/scans)",
+    assert [line.split(",")[0] for line in nf.explain(joined).splitlines() if line.startswith(("RUNS", "METRICS"))] == [
+        "RUNS (project ws/scans",
+        "METRICS (project ws/scans",
     ]
 
 

@@ -88,7 +88,7 @@ def test_errors_of_both_sources_are_ours(source: Any, tmp_path: Path) -> None:
     with pytest.raises(errors.NeptuneProjectInaccessible, match="ws/nowhere"):
         nf.scan_table(project="ws/nowhere", runs="", source=source)
     with pytest.raises(errors.ConflictingAttributeTypes, match="mixed") as conflict:
-        nf.scan_table(project=PROJECT, runs="", source=source)
+        nf.scan_table(project=PROJECT, runs="", type_suffix=False, source=source)
     assert conflict.value.attribute_names == ["mixed"]
     assert "Pass type_suffix=True for" in str(conflict.value)
 

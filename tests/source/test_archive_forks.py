@@ -68,12 +68,19 @@ def test_a_child_of_a_process_that_read_an_archive_is_told() -> None:
 
 @pytest.mark.parametrize("before", ["nq.list_experiments()", _SORT])
 def test_the_child_does_not_wait_for_ever(archive: Path, before: str) -> None:
-    assert child_of(archive, before).startswith("ForkedProcessError: An archive cannot be read in this process")
+    assert child_of(archive, before).startswith("ForkedProcessError: Archives and lazy frames cannot be read in")
 
 
 def test_handles_that_were_opened_before_the_fork_say_so_too(archive: Path) -> None:
     before = "run = ReadOnlyRun(ReadOnlyProject(), custom_id='run-1')"
-    assert "\nForkedProcessError: An archive" in child_of(archive, before, "run['m/a'].fetch_values()")
+    assert "\nForkedProcessError: Archives" in child_of(archive, before, "run['m/a'].fetch_values()")
+
+
+@pytest.mark.parametrize("question", ["nf.scan_metrics(runs='').collect()", "nf.scan_runs(runs='').collect()"])
+def test_scans_say_so_when_they_are_made(archive: Path, question: str) -> None:
+    """When they are collected, Polars waits before it asks anyone who could say so."""
+    child = child_of(archive, "import neptune_frames as nf; nf.list_runs()", question)
+    assert child.startswith("ForkedProcessError: Archives and lazy frames")
 
 
 @pytest.mark.parametrize("before", ["", "import polars"])

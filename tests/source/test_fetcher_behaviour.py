@@ -187,9 +187,9 @@ def test_experiments_refuse_empty_patterns(project: ReadOnlyProject, parameter: 
 
 
 def test_sort_types_are_looked_up(project: ReadOnlyProject) -> None:
-    with pytest.warns(NeptuneWarning, match="Could not find sorting column type for field 'metrics/acc'"):
+    with pytest.warns(NeptuneWarning, match="field 'metrics/acc': no run has it as .* The rows are not sorted by it"):
         project.fetch_runs_df(sort_by="metrics/acc")
-    with pytest.warns(NeptuneWarning, match="'params/batch' has the types float, int; sorting by it as float"):
+    with pytest.warns(NeptuneWarning, match="'params/batch' has the types float, int; sorting by it as float: runs"):
         frame = project.fetch_runs_df(sort_by="params/batch")
     assert frame["sys/custom_run_id"][0] == "plain_run"
     assert project.fetch_runs_df(sort_by="params/lr", limit=1)["sys/name"].to_list() == ["tree_33"]

@@ -215,7 +215,7 @@ def test_documented_frame(tmp_path: Path) -> None:
         file(label="exp-b"),
     ]
     source = Store([])
-    frame = download_files(source, files, tmp_path, EXPERIMENT)
+    frame = download_files(source, files, tmp_path, EXPERIMENT).to_pandas()
     index = pd.MultiIndex.from_tuples([("exp-b", 1.0), ("exp-b", 2.0), ("exp-b", np.nan)], names=["experiment", "step"])
     pd.testing.assert_index_equal(frame.index, index)
     pd.testing.assert_index_equal(frame.columns, pd.Index(["art", "img", "lost"], dtype=TEXT_DTYPE, name="attribute"))
@@ -237,7 +237,7 @@ def test_nothing_downloaded() -> None:
 
 def test_no_files_as_documented(tmp_path: Path) -> None:
     source = Store([])
-    frame = download_files(source, [], tmp_path, RUN)
+    frame = download_files(source, [], tmp_path, RUN).to_pandas()
     assert frame.shape == (0, 0)
     assert frame.index.names == ["run", "step"]
     assert [level.dtype for level in frame.index.levels] == [object, object]
@@ -262,5 +262,5 @@ def test_overwriting_a_different_file_is_said(tmp_path: Path) -> None:
 
 
 def test_attribute_named_like_the_index(tmp_path: Path) -> None:
-    frame: Any = download_files(Store([]), [file("experiment")], tmp_path, EXPERIMENT)
+    frame: Any = download_files(Store([]), [file("experiment")], tmp_path, EXPERIMENT).to_pandas()
     assert frame["experiment"].notna().all()

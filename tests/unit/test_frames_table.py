@@ -143,11 +143,11 @@ def test_suffix_sorts_by_final_name() -> None:
 def test_conflicting_types_are_named_or_told_apart() -> None:
     conflicting = table(("int", [(0, "x", 1), (0, "z", 1)]), ("float", [(1, "x", 0.5), (1, "y", 1.0), (1, "z", 1.0)]))
     with pytest.raises(ConflictingAttributeTypes) as caught:
-        conflicting.to_pandas()
+        conflicting.to_pandas(type_suffix=False)
     assert caught.value.attribute_names == ["x", "z"]
     assert "Pass type_suffix_in_column_names=True for" in str(caught.value)
     with pytest.raises(ConflictingAttributeTypes):
-        conflicting.collect()
+        conflicting.collect(type_suffix=False)
     frame = conflicting.to_pandas(type_suffix=True)
     assert frame["x:float"].tolist()[1] == 0.5
     assert frame["x:int"].tolist()[0] == 1

@@ -129,6 +129,26 @@ def test_runs_of_one_name_in_several_projects_are_told_apart_by_the_index() -> N
     frame = pl.DataFrame(rows, schema=["project", "run", "attribute", "step", "value"], orient="row")
     wide = nf.pivot(frame, index=["project", "run"])
     assert wide.collect().rows() == [("p", "r", 1.0, 2.0), ("q", "r", 1.0, 3.0)]
+    for shared in (frame, frame.lazy()):
+        with pytest.raises(ValueError, match=r"run 'r' is in 2 projects, 'p' and 'q' .* index=\['project', 'run'\]"):
+            nf.pivot(shared).collect()
+    apart = frame.with_columns(run=pl.concat_str("project", "run"))
+    assert nf.pivot(apart).collect().rows() == [("pr", 1.0, 2.0), ("qr", 1.0, 3.0)]
+    assert nf.pivot(frame, index="run").collect().rows() == [("r", 1.0, 2.0)]  # who says so gets the first
+
+
+def test_pandas_frames_keep_what_is_in_their_index(source: MemorySource) -> None:
+    result = nf.fetch_metrics(project="ws/proj", runs="", source=source)
+    assert nf.plot(result.to_pandas()).to_dict()["title"]["subtitle"] == ["all 22 points drawn"]
+    long = result.long().collect().to_pandas()
+    assert nf.pivot(long.set_index(["run", "step"])).collect().equals(result.collect())
+    for function in (nf.pivot, nf.align):
+        with pytest.raises(ValueError, match=r"unpivot\(index=\['run', 'step'\], variable_name='attribute'\)"):
+            function(result.to_pandas())
+    timed = nf.fetch_metrics(project="ws/proj", runs="", include_time="absolute", source=source).to_pandas()
+    with pytest.raises(ValueError, match="one level of column names; this one has 2"):
+        nf.plot(timed)
+    nf.plot(timed.xs("value", axis="columns", level=1))
 
 
 def test_a_series_without_a_step_or_a_name_has_no_place() -> None:
@@ -177,6 +197,8 @@ def test_arguments_that_cannot_be_used(source: MemorySource) -> None:
         ({"attributes": ["a", 3]}, TypeError, "attributes must be a string or a list of strings, got 3"),
         ({"attributes": "("}, QuerySyntaxError, "is not valid RE2"),
         ({"values": "valeu"}, ValueError, r"no column \['valeu'\]"),
+        ({"index": []}, ValueError, "index must name at least one column besides step, such as 'run'"),
+        ({"index": "step"}, ValueError, "index must name at least one column besides step"),
         ({"index": ["project", "rnu"]}, ValueError, r"no column \['rnu'\]"),
     ]:
         with pytest.raises(error, match=message):

@@ -44,7 +44,6 @@ WHOLE: dict[str, Any] = {"project": PROJECT, "experiments": "exp"}
 LOSS: dict[str, Any] = {"experiments": "exp", "attributes": ["loss"]}
 
 CALLS: dict[str, Callable[[MemorySource], object]] = {
-    "nf.download_files": lambda source: nf.download_files(files=[FILE], source=source),
     "nq.fetch_experiments_table": lambda _: nq.fetch_experiments_table(**WHOLE),
     "nq.fetch_metrics": lambda _: nq.fetch_metrics(**WHOLE, attributes=["loss"]),
     "nq.fetch_series": lambda _: nq.fetch_series(**WHOLE, attributes=["text"]),

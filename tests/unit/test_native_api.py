@@ -2,14 +2,20 @@
 
 from __future__ import annotations
 
+import importlib.metadata
 import subprocess
 import sys
+from fractions import Fraction
+from typing import Any
 
+import numpy as np
+import pandas as pd
 import polars as pl
 import pytest
 
 import neptune_frames as nf
 from memory_source import MemoryRun, MemorySource
+from neptune_fetcher.alpha.filters import Filter as AlphaFilter
 from neptune_frames.frames.chosen_runs import runs_of
 from neptune_frames.frames.questions import list_attributes
 from neptune_frames.query.attributes import KNOWN_TYPES
@@ -44,6 +50,8 @@ def test_every_public_name_is_there() -> None:
 def test_completion_offers_what_is_public() -> None:
     offered = {name for name in dir(nf) if not name.startswith("__")}
     assert offered == {*nf.__all__, "errors", "types"}
+    assert nf.__version__ == importlib.metadata.version("neptune-frames")
+    assert "__version__" in dir(nf)
     assert issubclass(nf.errors.NeptuneRetryError, nf.errors.NeptuneError)
     assert nf.types.File is nf.File
 
@@ -108,6 +116,38 @@ def test_selectors_of_attributes(source: MemorySource, attributes: object) -> No
     assert frame.height == 4
 
 
+@pytest.mark.parametrize("function", ["fetch_metrics", "scan_metrics"])
+def test_numbers_of_any_library(source: MemorySource, function: str) -> None:
+    chosen: dict[str, object] = {"runs": "r2", "attributes": ["loss"]}
+    for steps in ((np.int64(2), None), [np.float32(2), None], (Fraction(2), np.int8(2))):
+        assert len(ask(function, source, step_range=steps, tail_limit=np.int64(3), **chosen).collect()) == 1
+
+
+@pytest.mark.parametrize("function", ["fetch_metrics", "scan_metrics", "list_experiments"])
+@pytest.mark.parametrize(
+    ("experiments", "error", "message"),
+    [
+        (
+            [5],
+            TypeError,
+            r"experiments: one of the names is 5 \(int\)\. Accepted .* a Polars .* a Filter",
+        ),
+        ([None], TypeError, r"one of the names is None \(NoneType\)"),
+        ([nf.Filter.exists("a")], TypeError, r"one of the names is <Filter .*Combine filters with &"),
+        (pl.Series([1, 2]), TypeError, r"one of the names is 1 \(int\)"),
+        (5, ValueError, r"experiments: got 5 \(int\)\. Accepted are a string"),
+        (AlphaFilter.exists("a"), ValueError, r"got <Filter .*> \(neptune_fetcher\.alpha\.filters\.Filter\)"),
+        (pd.DataFrame({"experiment": ["a"]}), ValueError, r"got DataFrame\. Accepted"),
+    ],
+)
+def test_selectors_that_choose_nothing(
+    source: MemorySource, function: str, experiments: object, error: type[Exception], message: str
+) -> None:
+    with pytest.raises(error, match=message):
+        ask(function, source, experiments=experiments)
+    assert source.calls == []
+
+
 def test_names_need_no_definitions_and_run_ids_no_search(source: MemorySource) -> None:
     ask("fetch_metrics", source, experiments=["exp-a"], attributes=["loss", "loss"])
     assert [name for name, _ in source.calls] == ["search", "float_points"]
@@ -140,7 +180,8 @@ def test_nothing_is_asked_about_nothing(source: MemorySource, arguments: dict[st
         ({}, "neither was given"),
         ({"experiments": "", "runs": ""}, "both were given"),
         ({"runs": "", "step_range": (2, 1)}, "step_range"),
-        ({"runs": "", "step_range": [1, 2]}, "step_range"),
+        ({"runs": "", "step_range": [1, 2, 3]}, "step_range"),
+        ({"runs": "", "step_range": "12"}, "step_range"),
         ({"runs": "", "tail_limit": 0}, "tail_limit"),
         ({"runs": "", "include_time": "relative"}, "include_time"),
         ({"runs": "", "attributes": 3}, "attributes"),
@@ -209,11 +250,32 @@ def test_public_calls_are_named_for_the_source_even_on_polars_threads(source: Me
     assert named == ["fetch_metrics", "scan_metrics", "scan_metrics"]
 
 
-def test_a_table_of_conflicting_types_says_what_to_pass() -> None:
-    source = MemorySource([MemoryRun("a", "e", {"x": ("int", 1)}), MemoryRun("b", "f", {"x": ("string", "t")})])
-    table = nf.fetch_table(project="ws/proj", runs="", attributes=["x"], source=source)
-    for shape in (table.collect, table.to_pandas, table.lazy, table.to_arrow):
-        with pytest.raises(nf.errors.ConflictingAttributeTypes, match="Pass type_suffix=True for one column per type"):
-            shape()
-    assert table.collect(type_suffix=True).columns[-2:] == ["x:int", "x:string"]
-    assert list(table.to_pandas(type_suffix=True).columns) == ["x:int", "x:string"]
+def test_only_names_with_several_types_have_a_suffix_unless_one_says_otherwise() -> None:
+    one = MemoryRun("a", "e", {"x": ("int", 1), "y": ("int", 2)})
+    source = MemorySource([one, MemoryRun("b", "f", {"x": ("string", "t"), "y": ("int", 3)})])
+    given: dict[str, Any] = {"project": "ws/proj", "runs": "", "attributes": ["x", "y"], "source": source}
+    table = nf.fetch_table(**given)
+    plain, suffixed = ["x:int", "x:string", "y"], ["x:int", "x:string", "y:int"]
+    scan = nf.scan_table(**given)
+    assert scan.collect_schema().names()[2:] == table.collect().columns[2:] == plain
+    assert scan.collect().equals(table.collect())
+    assert table.lazy().collect_schema().names()[2:] == table.to_arrow().column_names[2:] == plain
+    assert list(table.to_pandas().columns) == plain
+    assert all(f"{name} " in repr(table) for name in plain)
+    assert table.collect(type_suffix=True).columns[2:] == list(table.to_pandas(type_suffix=True).columns) == suffixed
+    assert nf.scan_table(type_suffix=True, **given).collect_schema().names()[2:] == suffixed
+    message = "'x' have several types .* Pass type_suffix=True for one column per type"
+    for shape in (table.collect, table.to_pandas, lambda **how: nf.scan_table(**how, **given)):
+        with pytest.raises(nf.errors.ConflictingAttributeTypes, match=message):
+            shape(type_suffix=False)
+
+
+def test_a_name_that_looks_like_another_with_its_suffix_has_one_too() -> None:
+    values = {"x": ("int", 1), "x:int": ("float", 0.5), "run:string": ("int", 7), "run": ("string", "r")}
+    source = MemorySource([MemoryRun("a", "e", values), MemoryRun("b", "f", {"x": ("string", "t")})])
+    given: dict[str, Any] = {"project": "ws/proj", "runs": ["a"], "attributes": "x|run", "source": source}
+    expected = {"x:int": 1, "x:int:float": 0.5, "run:string": "r", "run:string:int": 7}
+    for runs in (["a", "b"], ["b", "a"]):
+        frames = nf.scan_table(**{**given, "runs": runs}), nf.fetch_table(**{**given, "runs": runs}).lazy()
+        for frame in frames:
+            assert frame.filter(pl.col("run") == "a").select(expected.keys()).collect().row(0, named=True) == expected

@@ -7,6 +7,7 @@ import subprocess
 import sys
 from dataclasses import FrozenInstanceError
 from datetime import datetime, timezone
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -19,21 +20,25 @@ from neptune_fetcher.alpha import filters
 from neptune_fetcher.alpha import runs as alpha_runs
 from neptune_fetcher.alpha.filters import Attribute, AttributeFilter, Filter
 from neptune_fetcher.util import NeptuneException, NeptuneWarning
+from neptune_frames.errors import ArchiveError
 
 
 def test_the_surface() -> None:
     assert neptune_fetcher.__all__ == ["ReadOnlyProject", "ReadOnlyRun"]
     assert read_only_project.ReadOnlyProject is neptune_fetcher.ReadOnlyProject
     assert read_only_run.ReadOnlyRun is neptune_fetcher.ReadOnlyRun
-    assert set(alpha.__all__) >= {
+    # No name more than the official package has: `from ... import *` must not hide names of a script.
+    assert set(alpha.__all__) == {
         "Context", "get_context", "set_api_token", "set_context", "set_project", "list_experiments", "list_attributes",
         "fetch_experiments_table", "fetch_metrics", "fetch_series", "download_files",
     }  # fmt: skip
-    assert set(alpha_runs.__all__) >= {
+    assert set(alpha_runs.__all__) == {
         "list_runs", "list_attributes", "fetch_runs_table", "fetch_metrics", "fetch_series",
     }  # fmt: skip
     assert callable(alpha_runs.download_files)
     assert set(filters.__all__) == {"Filter", "AttributeFilter", "Attribute", "KNOWN_TYPES"}
+    assert filters.KNOWN_TYPES - {"file"} == frozenset(filters.KNOWN_TYPES) - {"file"}
+    assert isinstance(filters.KNOWN_TYPES, frozenset)
     assert fetcher_exceptions.NeptuneWarning is not NeptuneWarning
     for name in alpha_exceptions.__all__:
         assert getattr(alpha_exceptions, name) is getattr(fetcher_exceptions, name)
@@ -47,6 +52,26 @@ def test_importing_is_silent_and_cheap() -> None:
     )
     run = subprocess.run([sys.executable, "-W", "error", "-c", code], capture_output=True, text=True, check=False)
     assert (run.returncode, run.stdout, run.stderr) == (0, "", "")
+
+
+@pytest.mark.parametrize("project", ["team/vision", None, 5])
+def test_a_run_needs_a_project_object(project: Any) -> None:
+    with pytest.raises(TypeError, match=r"must be a ReadOnlyProject, such as ReadOnlyProject\('workspace/project'\)"):
+        neptune_fetcher.ReadOnlyRun(project, with_id="VIS-1")
+
+
+def test_opening_an_archive_fails_as_everything_else(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setenv("NEPTUNE_ARCHIVE", str(tmp_path / "nothing"))
+    with pytest.raises(NeptuneException, match="ArchiveError: There is no archive") as caught:
+        neptune_fetcher.ReadOnlyProject("team/vision")
+    assert isinstance(caught.value.__cause__, ArchiveError)
+
+
+@pytest.mark.parametrize("token", ["abc", "e30="])
+def test_a_bad_token_keeps_its_class(token: str) -> None:
+    """As in the official package, where it is an error of the layer below."""
+    with pytest.raises(fetcher_exceptions.InvalidApiTokenException):
+        neptune_fetcher.ReadOnlyProject("team/vision", api_token=token)
 
 
 def test_exceptions_compare_by_text() -> None:

@@ -145,6 +145,32 @@ def test_all_names_are_there(module: Any) -> None:
     assert all(hasattr(module, name) for name in module.__all__)
 
 
+@pytest.mark.parametrize(
+    ("module", "names"),
+    [
+        (
+            nq,
+            """
+            set_api_token list_experiments list_attributes fetch_experiments_table fetch_metrics fetch_metric_buckets
+            fetch_series download_files experimental
+            """,
+        ),
+        (runs, "list_runs list_attributes fetch_runs_table fetch_metrics fetch_series download_files"),
+        (experimental, "fetch_experiments_table_global fetch_runs_table_global"),
+        (filters, "Filter AttributeFilter Attribute KNOWN_TYPES"),
+    ],
+)
+def test_a_star_import_brings_what_the_official_package_brings(module: Any, names: str) -> None:
+    assert set(module.__all__) == set(names.split())
+
+
+def test_a_star_import_leaves_the_standard_library_alone() -> None:
+    modules = ("types", "filters", "exceptions", "warnings", "runs", "experimental")
+    stars = "\n".join(f"from {name} import *" for name in ("neptune_query", *(f"neptune_query.{m}" for m in modules)))
+    code = f"import types, warnings\n{stars}\nwarnings.filterwarnings('ignore')\ntypes.SimpleNamespace()"
+    subprocess.run([sys.executable, "-c", code], check=True)
+
+
 def test_names_that_documents_and_scripts_use() -> None:
     assert nq.Filter is nq.filters.Filter
     assert nq.Attribute is nq.filters.Attribute

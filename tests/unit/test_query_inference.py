@@ -83,8 +83,10 @@ def test_sorting() -> None:
     assert infer_sort(Attribute("lr", "int"), True, lookup) == SortKey("lr", "int", True)
     assert infer_sort(Attribute("sys/creation_time"), True, lookup) == SortKey()
     assert lookup.asked == [["lr"]]
-    with pytest.warns(AttributeWarning, match="'mixed' has the types int, string; sorting by it as string"):
+    with pytest.warns(AttributeWarning, match="'mixed' has the types int, string, so only the runs where it is a str"):
         assert infer_sort(Attribute("mixed"), True, lookup) == SortKey("mixed", "string", True)
+    with pytest.warns(AttributeWarning, match="'mixed' has the types float, int, so the rows are not sorted by it"):
+        assert infer_sort(Attribute("mixed"), True, lambda _: {"mixed": {"int", "float"}}).type == "string"
     with pytest.warns(AttributeWarning, match="'unknown' doesn't exist"):
         assert infer_sort(Attribute("unknown"), True, lookup) == SortKey("unknown", "string", True)
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import base64
+import inspect
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -14,6 +16,8 @@ import pytest
 from polars.testing import assert_frame_equal
 
 import neptune_frames as nf
+import neptune_query as nq
+from neptune_fetcher import ReadOnlyProject, ReadOnlyRun, alpha
 from neptune_frames.writing.exporter_layout import float_series_rows, object_series_rows, parameter_rows, write_run
 
 EVIL = "<script>alert('x')</script>&\"<b>"
@@ -113,8 +117,91 @@ def test_a_lazy_query_is_read_as_a_stream(archive: Path) -> None:
 def test_a_result_says_how_much_it_holds(result: Any, kind: str) -> None:
     first, _, rest = repr(result).partition("\n")
     assert first == SUMMARIES[kind]
+    if kind == "metrics":  # whose frame shows not all of them
+        note, _, rest = rest.partition("\n")
+        assert note == "the first 8 points:"
+        assert f"<br>{note}</p>" in result._repr_html_()
     assert rest.startswith("shape: (")
     assert len(repr(result)) < 5_000
+
+
+def test_a_result_has_a_length_and_completes_to_its_ways_out(result: Any, kind: str) -> None:
+    assert len(result) == {"metrics": 40, "series": 6, "buckets": 10, "table": 2}[kind]
+    offered = {name for name in dir(result) if not name.startswith("_")}
+    more = {"kind", "long", "plot"} if kind == "metrics" else set()
+    assert offered == {"collect", "lazy", "to_arrow", "to_pandas", *more}
+
+
+def test_few_points_are_all_shown(archive: Path) -> None:
+    few = nf.fetch_metrics(project=PROJECT, experiments="", tail_limit=2, source=archive)
+    assert "the first" not in repr(few) + few._repr_html_()
+
+
+def test_results_are_plotted_with_the_arguments_of_plot(archive: Path) -> None:
+    own, function = (inspect.signature(each).parameters for each in (nf.MetricsResult.plot, nf.plot))
+    assert {name: each.default for name, each in own.items() if name != "self"} == {
+        name: each.default for name, each in function.items() if name != "frame"
+    }
+    points = nf.fetch_metrics(project=PROJECT, experiments="", source=archive)
+    assert points.plot(by="attribute").to_json() == nf.plot(points, by="attribute").to_json()
+    assert points.plot(by="attribute").to_json() != points.plot().to_json()
+
+
+def test_sources_say_what_they_are(archive: Path) -> None:
+    assert repr(nf.open_source(archive)) == f"ArchiveSource({str(archive)!r})"
+
+
+@pytest.mark.parametrize("address", ["http://127.0.0.1:8600", "https://app.neptune.ai"])
+def test_the_address_of_a_server_is_no_source(address: str) -> None:
+    with pytest.raises(nf.errors.ArchiveError, match=r"named by an API token.* `neptune-frames token URL` prints one"):
+        nf.open_source(address)
+
+
+@pytest.mark.filterwarnings("ignore:Fields of type")
+def test_fields_complete_without_a_request(archive: Path) -> None:
+    project = ReadOnlyProject(PROJECT, source=archive)
+    known = [ReadOnlyRun(project, "VIS-1", eager_load_fields=eager) for eager in (True, False)]
+    eager, lazy = (run._ipython_key_completions_() for run in known)
+    assert {"config/lr", "sys/id"} <= set(eager)
+    assert lazy == []
+
+
+def test_a_relative_archive_stays_where_it_was(archive: Path, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.chdir(archive.parent)
+    monkeypatch.setenv("NEPTUNE_ARCHIVE", archive.name)
+    scan = nf.scan_metrics(project=PROJECT, experiments="")
+    monkeypatch.chdir(tmp_path)
+    assert scan.collect().height == 40
+
+
+@pytest.mark.parametrize(
+    ("ask", "error"),
+    [
+        (lambda: nf.list_runs(), nf.errors.NeptuneProjectNotProvided),
+        (lambda: nf.scan_metrics(runs=""), nf.errors.NeptuneProjectNotProvided),
+        (lambda: nq.list_experiments(), nf.errors.NeptuneProjectNotProvided),
+        (lambda: alpha.list_experiments(), nf.errors.NeptuneProjectNotProvided),
+        (lambda: ReadOnlyProject(), ValueError),
+    ],
+)
+def test_who_gives_no_project_is_told_which_there_are(
+    archive: Path, ask: Callable[[], object], error: type[Exception], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with pytest.raises(error) as caught:
+        ask()
+    assert "The archive" not in str(caught.value)
+    monkeypatch.setenv("NEPTUNE_ARCHIVE", str(archive))
+    with pytest.raises(error, match=r"No project was given.* The archive holds 'team/vision'\.$"):
+        ask()
+
+
+def test_projects(archive: Path) -> None:
+    assert nf.list_projects(source=archive) == [PROJECT]
+    with pytest.raises(nf.errors.NeptuneProjectNotProvided, match="holds 'team/vision'"):
+        nf.list_runs(source=archive)
+    token = base64.b64encode(b'{"api_address": "http://127.0.0.1:1"}').decode()
+    with pytest.raises(nf.errors.NeptuneUserError, match="does not list its projects; only archives do"):
+        nf.list_projects(source=token)
 
 
 def test_no_name_becomes_html(result: Any) -> None:

@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 from neptune_fetcher.alpha import _context
-from neptune_fetcher.alpha.filters import KNOWN_TYPES, Attribute, AttributeFilter, Filter, _AttributeFilters
+from neptune_fetcher.alpha.filters import ORDERED_TYPES, Attribute, AttributeFilter, Filter, _AttributeFilters
 from neptune_frames.query.attributes import FLOAT_SERIES, SYS_CREATION_TIME
 from neptune_frames.query.expressions import Comparison, Expression, Matches, Operand, Or
 from neptune_frames.query.selection import (
@@ -49,7 +49,7 @@ def list_containers(kind: ContainerKind, runs: Runs, context: Context | None) ->
 def list_attributes(kind: ContainerKind, runs: Runs, attributes: Attributes, context: Context | None) -> list[str]:
     from neptune_frames.frames import questions
 
-    condition, selector = _condition(runs, kind), _selector(attributes, KNOWN_TYPES)
+    condition, selector = _condition(runs, kind), _selector(attributes, ORDERED_TYPES)
     source, project = _context.resolve(context)
     return questions.list_attributes(source, project, _typed(source, project, condition), selector)
 
@@ -70,15 +70,15 @@ def fetch_table(
     row_limit, descending = check_limit(limit), check_sort_direction(sort_direction)
     condition = _condition(runs, kind)
     filters = _alternatives(attributes)
-    selector = _selector(attributes, KNOWN_TYPES)
+    selector = _selector(attributes, ORDERED_TYPES)
     choices = [
-        AggregationChoice(AttributeSelector((_alternative(each, KNOWN_TYPES),)), frozenset(each.aggregations))
+        AggregationChoice(AttributeSelector((_alternative(each, ORDERED_TYPES),)), frozenset(each.aggregations))
         for each in filters
     ]
     source, project = _source_for_frames(context)
     sort = SortOrder(sort_by if isinstance(sort_by, Attribute) else Attribute(sort_by), descending)
     table = _table(source, project, condition, selector, sort, row_limit)
-    return aggregated_frame(table, choices, KNOWN_TYPES, type_suffix=type_suffix)
+    return aggregated_frame(table, choices, ORDERED_TYPES, type_suffix=type_suffix)
 
 
 def fetch_metrics(
@@ -146,7 +146,7 @@ def download_files(
     found = [replace(file, mime_type="") for file in files.collect_files(table.to_pandas())]
     if not found:
         return pandas.DataFrame(index=empty_index(kind.value))
-    return files.download_files(source, found, directory, kind).droplevel("step")
+    return files.download_files(source, found, directory, kind).to_pandas().droplevel("step")
 
 
 @dataclass(frozen=True)

@@ -24,8 +24,10 @@ from neptune_frames.query.expressions import (
 
 __all__ = ["KNOWN_TYPES", "Attribute", "AttributeFilter", "Filter"]
 
-#: Types that can be named here.
-KNOWN_TYPES: tuple[str, ...] = tuple(name for name in _ALL_TYPES if name not in ("histogram_series", "file_series"))
+#: Types that can be named here, in the order of columns of one name.
+ORDERED_TYPES: tuple[str, ...] = tuple(name for name in _ALL_TYPES if name not in ("histogram_series", "file_series"))
+#: The same as the official package has them.
+KNOWN_TYPES = frozenset(ORDERED_TYPES)
 
 
 @dataclass
@@ -41,7 +43,7 @@ class Attribute:
     type: str | None = None
 
     def __post_init__(self) -> None:
-        _check_word("type", self.type, KNOWN_TYPES)
+        _check_word("type", self.type, ORDERED_TYPES)
         _check_word("aggregation", self.aggregation, AGGREGATIONS)
 
     def operand(self) -> Operand:
@@ -81,13 +83,13 @@ class AttributeFilter(_AttributeFilters):
     """
 
     name_eq: str | list[str] | None = None
-    type_in: list[str] = field(default_factory=lambda: list(KNOWN_TYPES))
+    type_in: list[str] = field(default_factory=lambda: list(ORDERED_TYPES))
     name_matches_all: str | list[str] | None = None
     name_matches_none: str | list[str] | None = None
     aggregations: list[str] = field(default_factory=lambda: ["last"])
 
     def __post_init__(self) -> None:
-        _check_words("type_in", self.type_in, KNOWN_TYPES)
+        _check_words("type_in", self.type_in, ORDERED_TYPES)
         _check_words("aggregations", self.aggregations, AGGREGATIONS)
 
     def alternatives(self) -> Iterator[AttributeFilter]:

@@ -11,14 +11,16 @@ from typing import TYPE_CHECKING, Literal, get_args
 import numpy as np
 import polars as pl
 
-from neptune_frames.frames.long_frame import ATTRIBUTE, VALUE, LongFrame
+from neptune_frames.frames.long_frame import ATTRIBUTE, PROJECT, VALUE, LongFrame
 from neptune_frames.schemas import STEP
 
 if TYPE_CHECKING:
     from neptune_frames.frames.long_frame import AnyFrame
 
+    #: What users may pass as ``steps``: a number for its multiples, several numbers for these, None for every step.
     Steps = float | Iterable[float] | None
 
+#: How a step without a point is filled: with the last value, on the line between its neighbours, or with the nearest.
 How = Literal["forward", "linear", "nearest"]
 
 # Added on the way: the points before and after a step, with their steps.
@@ -82,7 +84,7 @@ def align(
         raise ValueError(
             f'how="linear" needs numbers, and {value!r} holds {long.schema[value]}; how="forward" does not.'
         )
-    names = [name for name in ("project", long.label, ATTRIBUTE) if name in long.schema]
+    names = [name for name in (PROJECT, long.label, ATTRIBUTE) if name in long.schema]
     step = pl.col(STEP.name)
     if value in (*names, STEP.name):
         raise ValueError(f"nf.align: {value!r} says which series and step a row is of; it cannot be the value too.")

@@ -87,6 +87,10 @@ class BucketedMetrics(Exports):
     buckets: pa.Table
     kind: ContainerKind
 
+    def __len__(self) -> int:
+        """The number of buckets of all series."""
+        return int(self.buckets.num_rows)
+
     def collect(self) -> pl.DataFrame:
         """A row per bucket and series: ``project``, the label (``experiment`` or ``run``), ``attribute``, the bucket
         ``(from_x, to_x]``, its first and last finite point and its statistics (`neptune_frames.schemas.BUCKETS`).
@@ -120,7 +124,7 @@ class BucketedMetrics(Exports):
         return import_pandas().DataFrame(cells.T, index=index, columns=self._columns(), copy=False)
 
     def _contents(self) -> str:
-        return f"{counted(self.buckets.num_rows, 'bucket')} of {len(self.keys):,} series"
+        return f"{counted(len(self), 'bucket')} of {len(self.keys):,} series"
 
     @property
     def _labels(self) -> pa.ChunkedArray:

@@ -5,11 +5,12 @@ The drop-in packages take strings, lists and filters only, as documented, and go
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING
 
 from neptune_frames.frames.questions import Containers
-from neptune_frames.query.arguments import as_list, choose_kind
+from neptune_frames.query.arguments import as_list, choose_kind, shown
+from neptune_frames.query.filters import Filter
 from neptune_frames.query.selection import ContainerKind
 
 if TYPE_CHECKING:
@@ -17,10 +18,15 @@ if TYPE_CHECKING:
 
     import polars as pl
 
-    from neptune_frames.query.filters import Filter
-
-    #: What users may pass as ``experiments`` or ``runs``.
+    #: What users may pass as ``experiments`` or ``runs``: an extended regular expression on names (run ids); exact
+    #: names in a list or any other iterable, or in a column of a Polars frame, lazy or not; a `Filter`; None for all.
     Runs: TypeAlias = str | Iterable[str] | Filter | pl.LazyFrame | pl.DataFrame | None
+
+
+_ACCEPTED = (
+    "Accepted are a string (a regular expression), exact names in a list of any kind (a tuple, a set, a column), a "
+    "Polars frame (lazy or not) with a column of them, and a Filter"
+)
 
 
 def chosen_runs(experiments: Runs, runs: Runs, *, keep_lazy: bool = False) -> Containers:
@@ -47,9 +53,19 @@ def runs_of(value: Runs, kind: ContainerKind, *, keep_lazy: bool = False) -> Con
         containers = Containers(kind, lazy_labels=labels)
         return containers if keep_lazy else containers.resolved()
     chosen = as_list(value)
-    if isinstance(chosen, list) and not chosen:
-        return Containers.none(kind)
+    if isinstance(chosen, list):
+        _check_names(chosen, kind)
+        return Containers.of(chosen, kind, kind.plural) if chosen else Containers.none(kind)
+    if chosen is not None and not isinstance(chosen, (str, Filter)):
+        raise ValueError(f"{kind.plural}: got {shown(chosen)}. {_ACCEPTED}.")
     return Containers.of(chosen, kind, kind.plural)
+
+
+def _check_names(names: Sequence[object], kind: ContainerKind) -> None:
+    strange = [name for name in names if not isinstance(name, str)]
+    if strange:
+        hint = " Combine filters with & and |." if isinstance(strange[0], Filter) else ""
+        raise TypeError(f"{kind.plural}: one of the names is {shown(strange[0])}. {_ACCEPTED}.{hint}")
 
 
 def _frame_of_labels(value: Runs, kind: ContainerKind) -> pl.LazyFrame | None:

@@ -11,7 +11,7 @@ import polars as pl
 
 from neptune_frames.counted import counted
 from neptune_frames.frames.drawn_points import POINTS_PER_RANGE, thin
-from neptune_frames.frames.long_frame import ATTRIBUTE, LABELS, VALUE, as_lazy
+from neptune_frames.frames.long_frame import ATTRIBUTE, LABELS, PROJECT, VALUE, as_lazy
 
 if TYPE_CHECKING:
     from neptune_frames.frames.long_frame import AnyFrame
@@ -19,7 +19,6 @@ if TYPE_CHECKING:
 #: The places of a point in the frame of lines, which may have columns of any other name.
 X, Y = "x of the line", "y of the line"
 
-_PROJECT = "project"
 _NESTED = (pl.List, pl.Array, pl.Struct, pl.Object, pl.Binary)
 
 
@@ -82,8 +81,8 @@ class Lines:
         # A frame is there already; what is fetched is looked at as it comes.
         batches = [lazy.collect()] if isinstance(frame, pl.DataFrame) else lazy.collect_batches(maintain_order=True)
         points = _read(batches, names, max_lines, is_whole=isinstance(frame, pl.DataFrame))
-        if _PROJECT in names and by != _PROJECT and points[_PROJECT].n_unique() < 2:
-            points = points.drop(_PROJECT)
+        if PROJECT in names and by != PROJECT and points[PROJECT].n_unique() < 2:
+            points = points.drop(PROJECT)
         return cls(points, shape.color, shape.x_title, shape.y_title)
 
     def with_gaps(self, log: bool) -> tuple[Lines, list[str]]:
@@ -140,7 +139,7 @@ class _Shape:
             raise ValueError(f"nf.plot: {color!r} cannot both tell lines apart and be an axis.")
         if schema[color].base_type() in _NESTED:
             raise ValueError(f"nf.plot cannot tell lines apart by the column {color!r}: it holds {schema[color]}.")
-        attributes = None if ATTRIBUTE in schema else _attributes(schema, {_PROJECT, *labels, x, color}, y)
+        attributes = None if ATTRIBUTE in schema else _attributes(schema, {PROJECT, *labels, x, color}, y)
         if attributes is None:
             _require_numbers(schema, y)
         return cls(lazy, schema, x, y, color, attributes)
@@ -158,7 +157,7 @@ class _Shape:
         x = pl.col(self.x)
         if self.schema[self.x].base_type() is pl.Duration:
             x = x.dt.total_microseconds() / 1e6
-        keys = list(dict.fromkeys(name for name in (_PROJECT, *LABELS, self.color) if name in self.schema))
+        keys = list(dict.fromkeys(name for name in (PROJECT, *LABELS, self.color) if name in self.schema))
         if self.attributes is None:
             keys = list(dict.fromkeys((*keys, ATTRIBUTE)))
             long = self.lazy.select(*keys, x.alias(X), pl.col(self.y).alias(Y))

@@ -146,7 +146,7 @@ class FetcherTable:
         mixed = self._mixed_names(cells)
         table = RunTable(self.runs, {name: _rows_of(part, mixed, inside=False) for name, part in cells.items()}, _KIND)
         blocks = [*self._mixed_columns(cells, mixed), *self._columns_without_values(cells)]
-        plain = table.column_names()
+        plain = table._column_names()
         names = [*plain, *(name for of_block, _ in blocks for name in of_block)]
         columns = _in_order(names)
         place = {name: position for position, name in enumerate(columns)}
@@ -154,7 +154,7 @@ class FetcherTable:
         def positions(of_block: Sequence[str]) -> npt.NDArray[np.int64]:
             return np.array([place[name] for name in of_block], dtype=np.int64)
 
-        placed = [*table.pandas_blocks(positions(plain)), *((block, positions(some)) for some, block in blocks)]
+        placed = [*table._pandas_blocks(positions(plain)), *((block, positions(some)) for some, block in blocks)]
         return frame_of_blocks(placed, pandas.RangeIndex(rows), name_index(columns))
 
     def _cells(self) -> _Values:

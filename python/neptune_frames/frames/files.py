@@ -1,10 +1,11 @@
-"""Downloads: from whatever holds `File` values to files on disk and the documented frame of their paths."""
+"""Downloads: from whatever holds `File` values to files on disk and frames of their paths."""
 
 from __future__ import annotations
 
 import os
 import sys
 from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -19,9 +20,9 @@ from neptune_frames.frames.pandas_values import (
     has_string_dtype,
     import_pandas,
     name_index,
-    source_for_pandas,
     string_values,
 )
+from neptune_frames.frames.table_exports import Exports
 from neptune_frames.query.selection import ContainerKind
 from neptune_frames.sources.base import FileRequest
 from neptune_frames.types import File
@@ -30,6 +31,7 @@ from neptune_frames.warnings import warn
 if TYPE_CHECKING:
     import numpy.typing as npt
     import pandas as pd
+    import polars as pl
 
     from neptune_frames.sources.base import Source
 
@@ -94,26 +96,20 @@ def prepare_destination(destination: str | Path | None) -> Path:
     return directory
 
 
-def download_files(source: Source, files: Sequence[File], destination: Path, kind: ContainerKind) -> pd.DataFrame:
+def download_files(source: Source, files: Sequence[File], destination: Path, kind: ContainerKind) -> DownloadedFiles:
     """Bring the files and say where they are.
 
     Args:
         source: Whom to ask.
         files: What to bring; equal files are brought once.
         destination: An absolute directory that exists (`prepare_destination`).
-        kind: Whether the files belong to experiments or runs; names the index.
-
-    Returns:
-        The documented frame: rows (label, step), columns attributes, cells absolute paths; a file that the
-        source does not have is missing.
+        kind: Whether the files belong to experiments or runs; names the column (or index) of labels.
 
     Raises:
         ValueError: If two files have the same label, step and attribute (those of different projects may),
             which one frame cannot show.
         NeptuneFileDownloadError: If a file cannot be brought.
-        MissingDependencyError: If pandas is not installed; nothing is asked then.
     """
-    source = source_for_pandas(source)
     distinct = list(dict.fromkeys(files))
     _check_cells_differ(distinct)
     targets = target_paths(distinct, destination)
@@ -124,7 +120,57 @@ def download_files(source: Source, files: Sequence[File], destination: Path, kin
     ]
     found = source.fetch_files(requests) if requests else []
     paths = [str(target) if there else None for target, there in zip(targets, found, strict=True)]
-    return paths_frame(distinct, paths, kind)
+    return DownloadedFiles(distinct, paths, kind)
+
+
+@dataclass(frozen=True, repr=False)
+class DownloadedFiles(Exports):
+    """Files that were downloaded, and where they are.
+
+    Args:
+        _files: The files, each once.
+        _paths: The absolute local path of each; None where the source does not have the file.
+        _kind: Whether they belong to experiments or runs.
+    """
+
+    _files: Sequence[File]
+    _paths: Sequence[str | None]
+    _kind: ContainerKind
+
+    def __len__(self) -> int:
+        """The number of files."""
+        return len(self._files)
+
+    def collect(self) -> pl.DataFrame:
+        """A row per file, in ascending order of label, attribute and step.
+
+        Returns:
+            A Polars frame with ``project``, ``experiment`` or ``run``, ``attribute``, ``step`` (Float64, null outside a
+            series) and ``path`` (String): the absolute local path, null where the source does not have the file.
+        """
+        import polars as pl
+
+        label = self._kind.value
+        columns = {
+            "project": [file.project_identifier for file in self._files],
+            label: [file.container_identifier for file in self._files],
+            "attribute": [file.attribute_path for file in self._files],
+            "step": [file.step for file in self._files],
+            "path": self._paths,
+        }
+        schema = {name: pl.Float64 if name == "step" else pl.String for name in columns}
+        return pl.DataFrame(columns, schema=schema).sort(label, "attribute", "step", nulls_last=True)
+
+    def to_pandas(self) -> pd.DataFrame:
+        """The documented frame of `neptune_query.download_files`: a row per label and step, a column per attribute.
+
+        Raises:
+            MissingDependencyError: pandas is not installed.
+        """
+        return paths_frame(self._files, self._paths, self._kind)
+
+    def _contents(self) -> str:
+        return f"{len(self):,} files"
 
 
 def _check_cells_differ(files: Sequence[File]) -> None:

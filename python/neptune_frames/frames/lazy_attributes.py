@@ -21,6 +21,7 @@ from neptune_frames.frames.lazy_narrowing import (
 )
 from neptune_frames.frames.lazy_predicates import PushdownRules, analyse
 from neptune_frames.frames.lazy_source import ScanPlan, ScanRequest, scan_frames
+from neptune_frames.frames.lazy_words import attributes_words, containers_words, place_words
 from neptune_frames.frames.metrics_long import name_columns
 from neptune_frames.frames.polars_types import value_type
 from neptune_frames.frames.questions import Containers, find_runs
@@ -79,7 +80,8 @@ def scan_attributes(source: Source, question: AttributesQuestion) -> pl.LazyFram
         partial(_plan, source, question),
         schema=attributes_schema(question.containers.kind),
         name="ATTRIBUTES",
-        detail=f"project {question.project}",
+        detail=place_words(question.project, source),
+        selected=[containers_words(question.containers), attributes_words(question.attributes, KNOWN_TYPES)],
     )
 
 

@@ -12,9 +12,11 @@ import pyarrow as pa
 from neptune_frames.frames.buckets import fetch_buckets
 from neptune_frames.frames.lazy_predicates import PushdownRules, analyse
 from neptune_frames.frames.lazy_source import ScanPlan, ScanRequest, scan_frames
+from neptune_frames.frames.lazy_words import place_words, series_words
 from neptune_frames.frames.metrics_long import name_columns
 from neptune_frames.frames.polars_types import polars_type
 from neptune_frames.frames.questions import MetricsQuestion
+from neptune_frames.query.attributes import FLOAT_SERIES_TYPES
 from neptune_frames.query.selection import ContainerKind
 from neptune_frames.schemas import BUCKETS
 
@@ -32,7 +34,8 @@ def scan_buckets(source: Source, question: MetricsQuestion, limit: int) -> pl.La
         partial(_plan, source, question, limit),
         schema=buckets_schema(question.containers.kind),
         name="BUCKETS",
-        detail=f"project {question.project}, {limit} buckets",
+        detail=place_words(question.project, source),
+        selected=[*series_words(question, FLOAT_SERIES_TYPES, "all float series"), f"{limit:,} buckets"],
     )
 
 
@@ -49,9 +52,10 @@ def buckets_schema(kind: ContainerKind) -> pl.Schema:
 
 
 def _plan(source: Source, question: MetricsQuestion, limit: int, request: ScanRequest) -> ScanPlan:
+    is_narrowed = request.predicate is not None or request.limit is not None
     return ScanPlan(
         partial(_frames, source, question, limit),
-        pushed=(*question.containers.describe(), "all series, since they share their buckets"),
+        pushed=("not at all, since all series share their buckets",) if is_narrowed else (),
         residual=analyse(request.predicate, PushdownRules()).residual,
     )
 

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 
 import polars as pl
 
-from neptune_frames.frames.lazy_source import PUSHED, RESIDUAL
+from neptune_frames.frames.lazy_source import ASKED, NARROWED, RESIDUAL
 from neptune_frames.frames.long_frame import as_lazy
 from neptune_frames.query.rendering import shortened
 
@@ -15,7 +15,8 @@ from neptune_frames.query.rendering import shortened
 _SCAN = re.compile(
     rf"PYTHON\[(?P<name>\w+)\] SCAN [^\n]*\n"
     rf"(?:(?!.*PYTHON\[).*\n)*?"
-    rf" *INFO: (?P<detail>.*?){re.escape(PUSHED)}(?P<pushed>.*){re.escape(RESIDUAL)}(?P<residual>.*)"
+    rf" *INFO: (?P<detail>.*?){re.escape(ASKED)}(?P<asked>.*?)(?:{re.escape(NARROWED)}(?P<narrowed>.*))?"
+    rf"{re.escape(RESIDUAL)}(?P<residual>.*)"
 )
 _FILTER, _INPUT = "FILTER ", "FROM"
 
@@ -26,21 +27,42 @@ def explain(lazy: pl.LazyFrame) -> str:
     Conditions that Polars keeps for itself, since it cannot hand them to a scan, are listed too.
 
     Nothing is fetched.
+
+    Raises:
+        TypeError: It is not a frame.
+        ValueError: Polars cannot print the plan.
     """
-    plan = as_lazy(lazy, "nf.explain").explain()
-    scans = [
-        f"{found['name']} ({found['detail']})\n"
-        f"  asked of the source: {found['pushed']}\n"
-        f"  filtered after: {found['residual']}\n"
-        + "".join(f"  kept by Polars: {shortened(condition)}\n" for condition in _filters_above(plan, found.start()))
-        for found in _SCAN.finditer(plan)
-    ]
+    plan = _plan(as_lazy(lazy, "nf.explain"))
+    scans = []
+    for found in _SCAN.finditer(plan):
+        said = {
+            "asked of the source": [found["asked"]],
+            "narrowed by the query": [] if found["narrowed"] is None else [found["narrowed"]],
+            "filtered after": [found["residual"]],
+            "kept by Polars": map(shortened, _filters_above(plan, found.start())),
+        }
+        lines = [f"  {title}: {text}\n" for title, texts in said.items() for text in texts]
+        scans.append("".join([f"{found['name']} ({found['detail']})\n", *lines]))
     return "\n".join([*scans, plan])
 
 
 def asked_of_sources(lazy: pl.LazyFrame) -> list[str]:
     """For each scan of ours in a query, its name and what its source will be asked for."""
-    return [f"{found['name']}: {found['pushed']}" for found in _SCAN.finditer(lazy.explain())]
+    asked = []
+    for found in _SCAN.finditer(lazy.explain()):
+        narrowed = "" if found["narrowed"] is None else f"; narrowed by the query: {found['narrowed']}"
+        asked.append(f"{found['name']} ({found['detail']}): {found['asked']}{narrowed}")
+    return asked
+
+
+def _plan(lazy: pl.LazyFrame) -> str:
+    try:
+        return lazy.explain()
+    except pl.exceptions.PanicException as error:
+        raise ValueError(
+            "This query cannot be explained, because Polars cannot print it (a time beyond the year 262,000 is one "
+            "reason). It can be collected all the same."
+        ) from error
 
 
 def _filters_above(plan: str, place: int) -> Iterator[str]:

@@ -19,9 +19,11 @@ from neptune_frames.frames.lazy_narrowing import (
 )
 from neptune_frames.frames.lazy_predicates import analyse
 from neptune_frames.frames.lazy_source import MOST_ROWS, ScanPlan, ScanRequest, scan_frames
+from neptune_frames.frames.lazy_words import place_words, series_words, unread_values
 from neptune_frames.frames.metrics_long import LongLayout
 from neptune_frames.frames.metrics_points import read_points
 from neptune_frames.frames.questions import MetricsQuestion, Narrowing, float_points, series_keys
+from neptune_frames.query.attributes import FLOAT_SERIES_TYPES
 from neptune_frames.query.selection import AttributeSelector
 from neptune_frames.query.selectors import match_names
 from neptune_frames.query.terms import MOST_ALTERNATIVES
@@ -49,12 +51,13 @@ def scan_metrics(source: Source, question: MetricsQuestion) -> pl.LazyFrame:
         partial(_plan, source, question),
         schema=LongLayout.schema(question.options),
         name="METRICS",
-        detail=f"project {question.project}",
+        detail=place_words(question.project, source),
+        selected=series_words(question, FLOAT_SERIES_TYPES, "all float series"),
     )
 
 
 def _plan(source: Source, question: MetricsQuestion, request: ScanRequest) -> ScanPlan:
-    pushdown = analyse(request.predicate, series_rules(question.containers.kind))
+    pushdown = analyse(request.predicate, series_rules(question))
     asked, pushed = narrowed_series(question, pushdown, request)
     attributes = asked.attributes
     if pushdown.names is None or len(pushdown.names) <= MOST_ALTERNATIVES:
@@ -64,7 +67,7 @@ def _plan(source: Source, question: MetricsQuestion, request: ScanRequest) -> Sc
     narrowing = NeededNames(question.containers.kind, pushdown)
     return ScanPlan(
         partial(_frames, source, asked, narrowing, request),
-        pushed=(*pushed, *narrowing.describe()),
+        pushed=(*pushed, *narrowing.describe(), *unread_values(options)),
         residual=pushdown.residual,
         attributes=partial(_attribute_names, source, asked, narrowing),
     )

@@ -15,9 +15,10 @@ import pyarrow as pa
 
 from neptune_frames.frames.lazy_predicates import Pushdown, PushdownRules
 from neptune_frames.frames.lazy_source import ScanRequest
+from neptune_frames.frames.lazy_words import names_words, pattern_words, range_words, search_words, steps_words
 from neptune_frames.frames.questions import Containers, MetricsQuestion, Narrowing
 from neptune_frames.query.expressions import Expression, Operand, conjunction
-from neptune_frames.query.rendering import render, shortened
+from neptune_frames.query.rendering import shortened
 from neptune_frames.query.selection import AttributeSelector, ContainerKind, SeriesOptions
 from neptune_frames.query.selectors import narrowed
 from neptune_frames.schemas import POINT_TIME
@@ -35,13 +36,21 @@ def label_operand(kind: ContainerKind) -> Mapping[str, Operand]:
     return {kind.value: IDENTITIES[kind.value]}
 
 
-def series_rules(kind: ContainerKind, types_with: Mapping[str, frozenset[str]] = MappingProxyType({})) -> PushdownRules:
-    """What points can be asked by."""
+def series_rules(
+    question: MetricsQuestion, types_with: Mapping[str, frozenset[str]] = MappingProxyType({})
+) -> PushdownRules:
+    """What points can be asked by.
+
+    With a tail limit, of conditions on steps only lower bounds are used: the last n points at or after a step are those
+    of the last n points that are at or after it, but before a step there are others.
+    """
+    kind = question.containers.kind
     return PushdownRules(
         searched=label_operand(kind),
         label=kind.value,
         name="attribute",
         step="step",
+        last_steps_only=question.options.tail_limit is not None,
         time=POINT_TIME.name,
         types=tuple(sorted(frozenset[str]().union(*types_with.values()))),
         types_with=types_with,
@@ -56,20 +65,19 @@ def narrowed_containers(containers: Containers, pushdown: Pushdown) -> tuple[Con
     if names is not None and pushdown.labels is not None:
         names = tuple(name for name in names if name in pushdown.labels)
     narrower = replace(containers, filter=conjunction(containers.filter, pushdown.run_filter), names=names)
-    return narrower, [*containers.describe(), *described_search(pushdown.run_filter)]
+    return narrower, described_search(pushdown.run_filter, containers.kind)
 
 
-def described_search(run_filter: Expression | None) -> list[str]:
+def described_search(run_filter: Expression | None, kind: ContainerKind) -> list[str]:
     """A filter that travels with a search."""
-    return [] if run_filter is None else [f"runs where {shortened(render(run_filter))}"]
+    return [] if run_filter is None else [search_words(run_filter, kind)]
 
 
 def narrowed_attributes(selector: AttributeSelector, pushdown: Pushdown) -> tuple[AttributeSelector, list[str]]:
     """The attributes that are needed, as far as a source can be asked for them."""
     names, pattern = pushdown.names, pushdown.name_pattern
-    described = [] if names is None else [f"attributes {shortened(', '.join(map(repr, sorted(names)))) or 'none'}"]
-    described += [f"attributes matching {shortened(each)!r}" for each in pattern.must_match]
-    described += [f"attributes not matching {shortened(each)!r}" for each in pattern.must_not_match]
+    described = [] if names is None else [names_words("attributes", sorted(names))]
+    described += [f"attributes {words}" for words in pattern_words(pattern)]
     return (narrowed(selector, names, pattern) if described else selector), described
 
 
@@ -101,13 +109,9 @@ def _narrowed_options(
 ) -> tuple[SeriesOptions, list[str]]:
     """The options, without points and timestamps that the query does not need.
 
-    With a tail limit only the lower bound of a condition on steps is used: the last n points at or after
-    a step are those of the last n points that are at or after it, but before a step there are others. A condition
-    on times is not used then: time may run against the steps.
+    With a tail limit a condition on times is not used: time may run against the steps.
     """
     low, high = pushdown.step_range
-    if options.tail_limit is not None:
-        high = None
     start, end = options.step_range
     start = max((bound for bound in (start, low) if bound is not None), default=None)
     end = min((bound for bound in (end, high) if bound is not None), default=None)
@@ -115,17 +119,17 @@ def _narrowed_options(
     times = pushdown.time_range if time and options.tail_limit is None else options.time_range
     described = []
     if (low, high) != (None, None):
-        described.append(f"steps {'...' if start is None else start} to {'...' if end is None else end}")
+        described.append(steps_words((start, end)))
     if times != (None, None):
-        described.append(f"times {_instant(times[0])} to {_instant(times[1])} (in archives)")
+        described.append(f"{range_words('times', *map(_instant, times))} (in archives)")
     if options.include_time and not time:
         described.append("no timestamps")
     narrower = replace(options, step_range=(start, end), include_time=time, time_range=times, head_limit=request.limit)
     return narrower, [*described, *request.described_limit("point")]
 
 
-def _instant(milliseconds: int | None) -> str:
-    return "..." if milliseconds is None else str(pl.select(pl.lit(milliseconds).cast(pl.Datetime("ms"))).item())
+def _instant(milliseconds: int | None) -> str | None:
+    return None if milliseconds is None else str(pl.select(pl.lit(milliseconds).cast(pl.Datetime("ms"))).item())
 
 
 def selects_nothing(question: MetricsQuestion) -> bool:

@@ -47,6 +47,7 @@ class PushdownRules:
         label: The column of labels, of which a source can be asked for a list.
         name: The column of names of attributes.
         step: The column of steps.
+        last_steps_only: Whether upper bounds of steps say nothing, since the last points of each series are asked for.
         time: The column of times. Conditions on it are residual all the same: not every source can be asked for times.
         type: The column of types.
         types: The types that rows may have.
@@ -59,6 +60,7 @@ class PushdownRules:
     label: str | None = None
     name: str | None = None
     step: str | None = None
+    last_steps_only: bool = False
     time: str | None = None
     type: str | None = None
     types: tuple[str, ...] = ()
@@ -113,7 +115,7 @@ def analyse(predicate: pl.Expr | None, rules: PushdownRules) -> Pushdown:
     runs, labels = read(conjuncts, searches(rules.searched)), read(conjuncts, equal_texts(rules.label))
     names, patterns = read(conjuncts, equal_texts(rules.name)), read(conjuncts, name_patterns(rules.name))
     types, values = read(conjuncts, conditions(rules.type)), read(conjuncts, types_with(rules.types_with))
-    steps = read(conjuncts, bounds(rules.step, _number))
+    steps = read(conjuncts, bounds(rules.step, _number, lower_only=rules.last_steps_only))
     times = read(conjuncts, bounds(rules.time, milliseconds_within))
     on_runs = read(conjuncts, conditions(*rules.found_with_runs))
     on_names = read(conjuncts, conditions(*rules.found_with_names))

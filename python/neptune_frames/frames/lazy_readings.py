@@ -151,18 +151,30 @@ def types_with(types: Mapping[str, frozenset[str]]) -> Reading[frozenset[str]]:
     return _terms(types, lambda term: (types[term.column], term.operator == "IsNotNull"), intersection, _union)
 
 
-def bounds(column: str | None, within: Callable[[Any], Bounds | None]) -> Reading[Bounds]:
-    """Bounds of the numbers in the column. What is no number itself is within two of them."""
+def bounds(column: str | None, within: Callable[[Any], Bounds | None], *, lower_only: bool = False) -> Reading[Bounds]:
+    """Bounds (inclusive) of the numbers in the column. What is no number itself is within two of them.
+
+    Args:
+        column: The column.
+        within: The bounds of a value; None if it has none.
+        lower_only: Whether upper bounds cannot be used.
+    """
 
     def of(term: Term) -> Fact[Bounds] | None:
+        fact = of_both(term)
+        if fact is None or not lower_only or math.isinf(fact[0][1]):
+            return fact
+        return None if math.isinf(fact[0][0]) else ((fact[0][0], math.inf), False)
+
+    def of_both(term: Term) -> Fact[Bounds] | None:
         known = [bounds for value in term.values if (bounds := within(value)) is not None]
         if not known or len(known) < len(term.values):
             return None
         low, high = (known[0][0], known[1][1]) if term.operator == "IsBetween" else _hull(known)
         if term.operator in ("Gt", "GtEq"):
-            return (low, math.inf), True
+            return (low, math.inf), term.operator == "GtEq"
         if term.operator in ("Lt", "LtEq"):
-            return (-math.inf, high), True
+            return (-math.inf, high), term.operator == "LtEq"
         if term.operator in ("Eq", "IsBetween", "IsIn"):
             return (low, high), term.operator != "IsIn" or len(known) == 1
         return None

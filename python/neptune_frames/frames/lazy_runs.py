@@ -12,6 +12,7 @@ import polars as pl
 from neptune_frames.frames.lazy_narrowing import IDENTITIES, narrowed_containers
 from neptune_frames.frames.lazy_predicates import PushdownRules, analyse
 from neptune_frames.frames.lazy_source import ScanPlan, ScanRequest, scan_frames
+from neptune_frames.frames.lazy_words import containers_words, place_words
 from neptune_frames.frames.questions import Containers, run_query
 from neptune_frames.query.selection import ContainerKind
 
@@ -38,7 +39,8 @@ def scan_runs(source: Source, question: RunsQuestion) -> pl.LazyFrame:
         partial(_plan, source, question),
         schema=pl.Schema(dict.fromkeys(_columns(kind), pl.String())),
         name="RUNS",
-        detail=f"project {question.project}",
+        detail=place_words(question.project, source),
+        selected=[containers_words(question.containers)],
     )
 
 
@@ -50,11 +52,12 @@ def _columns(kind: ContainerKind) -> dict[str, str]:
 
 
 def _plan(source: Source, question: RunsQuestion, request: ScanRequest) -> ScanPlan:
+    kind = question.containers.kind
     pushdown = analyse(request.predicate, PushdownRules(searched=IDENTITIES))
     containers, of_runs = narrowed_containers(question.containers, pushdown)
     return ScanPlan(
         partial(_frames, source, replace(question, containers=containers), request.limit),
-        pushed=(*of_runs, *request.described_limit("run")),
+        pushed=(*of_runs, *request.described_limit(kind.value)),
         residual=pushdown.residual,
     )
 

@@ -21,9 +21,11 @@ from neptune_frames.frames.lazy_narrowing import (
 )
 from neptune_frames.frames.lazy_predicates import analyse
 from neptune_frames.frames.lazy_source import ScanPlan, ScanRequest, scan_frames
+from neptune_frames.frames.lazy_words import place_words, series_words, unread_values
 from neptune_frames.frames.metrics_long import name_columns
 from neptune_frames.frames.polars_types import polars_type
 from neptune_frames.frames.questions import MetricsQuestion, Narrowing, series_keys
+from neptune_frames.query.attributes import OBJECT_SERIES_TYPES
 from neptune_frames.schemas import OBJECT_POINT, POINT_TIME
 
 if TYPE_CHECKING:
@@ -46,7 +48,8 @@ def scan_series(source: Source, question: MetricsQuestion) -> pl.LazyFrame:
         partial(_plan, source, question),
         schema=series_schema(question.options),
         name="SERIES",
-        detail=f"project {question.project}",
+        detail=place_words(question.project, source),
+        selected=series_words(question, OBJECT_SERIES_TYPES, "all string, histogram and file series"),
     )
 
 
@@ -59,7 +62,7 @@ def series_schema(options: SeriesOptions) -> pl.Schema:
 
 
 def _plan(source: Source, question: MetricsQuestion, request: ScanRequest) -> ScanPlan:
-    pushdown = analyse(request.predicate, series_rules(question.containers.kind, _TYPES_WITH))
+    pushdown = analyse(request.predicate, series_rules(question, _TYPES_WITH))
     asked, pushed = narrowed_series(question, pushdown, request)
     # By definition, not by plain name: a name may belong to a series of numbers.
     attributes, of_types = narrowed_types(replace(asked.attributes, plain_names=None), pushdown)
@@ -69,7 +72,7 @@ def _plan(source: Source, question: MetricsQuestion, request: ScanRequest) -> Sc
     columns = [name for name in series_schema(question.options) if request.needs(name)]
     return ScanPlan(
         partial(_frames, source, asked, narrowing, columns, request.limit),
-        pushed=(*pushed, *of_types, *narrowing.describe()),
+        pushed=(*pushed, *of_types, *narrowing.describe(), *unread_values(options)),
         residual=pushdown.residual,
     )
 

@@ -26,6 +26,7 @@ from polars.lazyframe.resolver import FilterExpr, LazyFrameResolver
 from neptune_frames.counted import counted
 from neptune_frames.frames.lazy_predicates import is_never_true
 from neptune_frames.query.rendering import shortened
+from neptune_frames.sources.forks import refuse_lost_threads
 from neptune_frames.sources.waiting import attend
 
 #: Rows in the frames handed to Polars: enough to be fast, few enough to bound what is in flight.
@@ -73,7 +74,7 @@ class ScanPlan:
 
     Attributes:
         frames: Makes the frames. They may hold columns and rows that are not needed.
-        pushed: What the question was narrowed to, in words.
+        pushed: What the query narrowed the question to, in words.
         residual: Conjuncts of the predicate that say more than that.
         attributes: Asks which names the column ``attribute`` may hold, without reading points; None if that cannot be.
     """
@@ -83,24 +84,41 @@ class ScanPlan:
     residual: tuple[pl.Expr, ...] = ()
     attributes: Callable[[], Sequence[str]] | None = None
 
-    def __str__(self) -> str:
-        """One line, for plans and logs."""
-        pushed = "; ".join(self.pushed) or "everything"
-        residual = "; ".join(shortened(str(conjunct)) for conjunct in self.residual) or "nothing"
-        return f"{PUSHED}{pushed}{RESIDUAL}{residual}".replace("\n", " ")
+    def describe(self, selected: Sequence[str]) -> str:
+        """One line, for plans and logs.
+
+        Args:
+            selected: What the arguments of the scan select, in words.
+        """
+        asked, narrowed = (selected, self.pushed) if selected else (self.pushed, ())
+        residual = "; ".join(map(_printed, self.residual)) or "nothing"
+        of_query = f"{NARROWED}{'; '.join(narrowed)}" if narrowed else ""
+        return f"{ASKED}{'; '.join(asked) or 'everything'}{of_query}{RESIDUAL}{residual}".replace("\n", " ")
 
 
-#: What stands before the two in the line.
-PUSHED, RESIDUAL = " | asked of the source: ", " | filtered after: "
+#: What stands before the parts of the line; the second one may be missing.
+ASKED, NARROWED, RESIDUAL = " | asked of the source: ", " | narrowed by the query: ", " | filtered after: "
+
+
+def _printed(condition: pl.Expr) -> str:
+    try:
+        return shortened(str(condition))
+    except pl.exceptions.PanicException:  # a time beyond the year 262,000: the query itself can be answered
+        return "a condition that Polars cannot print"
 
 
 def empty_plan() -> ScanPlan:
     """The plan of a query that no row can satisfy: nothing is asked."""
-    return ScanPlan(tuple, pushed=("nothing",), attributes=tuple)
+    return ScanPlan(tuple, pushed=("to nothing, so no request is made",), attributes=tuple)
 
 
 def scan_frames(
-    plan: Callable[[ScanRequest], ScanPlan], *, schema: pl.Schema, name: str, detail: str = ""
+    plan: Callable[[ScanRequest], ScanPlan],
+    *,
+    schema: pl.Schema,
+    name: str,
+    detail: str = "",
+    selected: Sequence[str] = (),
 ) -> pl.LazyFrame:
     """A LazyFrame over frames that are made when a query runs.
 
@@ -109,11 +127,13 @@ def scan_frames(
             called when a query is planned and again when it runs. Not called where no row can satisfy the query.
         schema: Names and types of the columns.
         name: What `LazyFrame.explain` calls the source.
-        detail: What `LazyFrame.explain` says about it. No secrets.
+        detail: What `LazyFrame.explain` says about it: where it reads. No secrets.
+        selected: What it reads there, as far as its arguments say.
     """
+    refuse_lost_threads()  # when the query is collected, Polars would wait before it asks anyone who could say so
     # Polars 2.1 panics in streaming where a window function (`.over`) reads some columns of a resolver, whose node
     # keeps its full schema. A step that unnests nothing has the right one, and lets all pushdown through.
-    return Scan(plan, schema, name, detail, copy_context()).lazy().unnest([])
+    return Scan(plan, schema, name, detail, tuple(selected), copy_context()).lazy().unnest([])
 
 
 @dataclass(frozen=True, eq=False)
@@ -122,6 +142,7 @@ class Scan(LazyFrameResolver):
     fixed_schema: pl.Schema
     name: str
     detail: str
+    selected: tuple[str, ...]
     #: Polars reads on threads of its own, where the caller's context variables are unset.
     context: Context
 
@@ -147,9 +168,13 @@ class Scan(LazyFrameResolver):
             Reader(self, plan),
             schema=self.fixed_schema,
             explain_name=self.name,
-            explain_detail=f"{self.detail}{plan}",
+            explain_detail=self.describe(plan),
         )
         return _shielded(frame.filter(*pushable) if pushable else frame) if residual else frame
+
+    def describe(self, plan: ScanPlan) -> str:
+        """Where it reads, and what a plan asks for there."""
+        return f"{self.detail}{plan.describe(self.selected)}"
 
     def plan(self, request: ScanRequest) -> ScanPlan:
         """What the source will be asked for. Asks nothing."""
@@ -169,7 +194,8 @@ class Reader:
         if limit == 0:
             return
         plan = self.scan.plan(ScanRequest.of(columns, predicate, limit))
-        logger.info("%s %s%s", self.scan.name, self.scan.detail, plan)
+        if logger.isEnabledFor(logging.INFO):
+            logger.info("%s %s", self.scan.name, self.scan.describe(plan))
         made = _within(self.scan.context.copy(), plan.frames)
         # Under a row limit nothing is held back: the first rows may be all.
         for frame in _obey(made if limit is not None else _even(made), columns, predicate, limit):

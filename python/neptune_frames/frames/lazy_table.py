@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from functools import partial
@@ -12,21 +11,23 @@ import polars as pl
 import pyarrow as pa
 
 from neptune_frames.counted import counted
-from neptune_frames.errors import ConflictingAttributeTypes
 from neptune_frames.frames.lazy_narrowing import described_search, label_operand
 from neptune_frames.frames.lazy_predicates import PushdownRules, analyse
 from neptune_frames.frames.lazy_source import ScanPlan, ScanRequest, scan_frames
+from neptune_frames.frames.lazy_words import attributes_words, containers_words, names_words, place_words
 from neptune_frames.frames.polars_types import value_type
 from neptune_frames.frames.table import RunTable, TableQuestion
+from neptune_frames.frames.typed_columns import column_names
 from neptune_frames.query.attributes import KNOWN_TYPES
 from neptune_frames.query.expressions import Operand, conjunction
+from neptune_frames.query.rendering import render_operand
 from neptune_frames.query.selection import AttributeSelector, ContainerKind, RunNeeds, RunQuery
 
 if TYPE_CHECKING:
     from neptune_frames.sources.base import Source
 
 
-def scan_table(source: Source, question: TableQuestion, *, type_suffix: bool | None = False) -> pl.LazyFrame:
+def scan_table(source: Source, question: TableQuestion, *, type_suffix: bool | None = None) -> pl.LazyFrame:
     """A lazy frame with a row per run, in the order of the question: ``project``, the label, a column per attribute.
 
     Columns and their types are those that the selected runs have now: they are asked for here, values
@@ -52,11 +53,17 @@ def scan_table(source: Source, question: TableQuestion, *, type_suffix: bool | N
     columns = _table_columns(source, query, question.attributes, type_suffix=type_suffix)
     schema = pl.Schema(_keys(query.kind))
     schema.update({name: value_type(attribute.type) for name, attribute in columns.items()})
+    sort = Operand(query.sort.attribute, query.sort.type, query.sort.aggregation)
     return scan_frames(
         partial(_plan, _Table(source, query, columns, schema)),
         schema=schema,
         name="TABLE",
-        detail=f"project {query.project}",
+        detail=place_words(question.project or "", source),
+        selected=[
+            containers_words(question.containers),
+            attributes_words(question.attributes, KNOWN_TYPES),
+            f"by {render_operand(sort)}, {'descending' if query.sort.descending else 'ascending'}",
+        ],
     )
 
 
@@ -96,12 +103,8 @@ def _table_columns(
         return {}
     definitions = source.definitions([query.project], runs, selector)
     found = [_Column(*pair) for pair in zip(*(column.to_pylist() for column in definitions.columns), strict=True)]
-    counts = Counter(column.attribute for column in found)
-    conflicts = {name for name, count in counts.items() if count > 1}
-    if type_suffix is False and conflicts:
-        raise ConflictingAttributeTypes(sorted(conflicts), "type_suffix")
-    suffixed = counts.keys() if type_suffix else {*conflicts, *_keys(query.kind)}
-    named = {column.with_suffix if column.attribute in suffixed else column.attribute: column for column in found}
+    attributes = [(column.attribute, column.type) for column in found]
+    named = dict(zip(column_names(attributes, type_suffix=type_suffix, taken=_keys(query.kind)), found, strict=True))
     return {name: named[name] for name in sorted(named)}
 
 
@@ -113,11 +116,17 @@ def _plan(table: _Table, request: ScanRequest) -> ScanPlan:
     needed = columns
     if request.projection is not None:
         needed = {name: columns[name] for name in request.projection if name in columns}
-    of_columns = [f"{len(needed):,} of {counted(len(columns), 'attribute')}"] if len(needed) < len(columns) else []
+    of_columns = []
+    if len(needed) < len(columns):
+        of_columns = [names_words(f"{len(needed):,} of {counted(len(columns), 'column')}", needed)]
     query = replace(query, filter=conjunction(query.filter, pushdown.run_filter), limit=request.limit)
     return ScanPlan(
         partial(_frames, replace(table, query=query, columns=needed)),
-        pushed=(*described_search(pushdown.run_filter), *of_columns, *request.described_limit("run")),
+        pushed=(
+            *described_search(pushdown.run_filter, query.kind),
+            *of_columns,
+            *request.described_limit(query.kind.value),
+        ),
         residual=pushdown.residual,
     )
 

@@ -48,7 +48,7 @@ class Condition:
         self.expression = expression
         self.operator: str | None = None
         self.parts: tuple[Condition, ...] = ()
-        self._simple = _unfilled(expression)
+        self._simple = _comparisons(_unfilled(expression))
         if levels and (operator := _operator_of(self._simple)) is not None:
             self.operator = operator
             self.parts = tuple(Condition(each, levels - 1) for each in split(self._simple, operator))
@@ -134,6 +134,20 @@ def _unfilled(condition: pl.Expr) -> pl.Expr:
     operands = condition.meta.pop()
     is_filled = len(operands) == 2 and condition.meta.eq(operands[1].fill_null(False))
     return operands[1] if is_filled else condition
+
+
+def _comparisons(condition: pl.Expr) -> pl.Expr:
+    """``is_between`` without one of its ends as two comparisons."""
+    operands = condition.meta.pop()
+    if len(operands) != 3:
+        return condition
+    high, low, value = operands
+    # Compared before its JSON is looked at, which may hold a long list.
+    for closed in ("left", "right", "none"):
+        if condition.meta.eq(value.is_between(low, high, closed=closed)):
+            above = value >= low if closed == "left" else value > low
+            return above & (value <= high if closed == "right" else value < high)
+    return condition
 
 
 def _comparison(operator: str, expression: pl.Expr) -> Term | None:

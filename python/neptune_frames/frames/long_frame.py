@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
@@ -15,11 +16,15 @@ from neptune_frames.schemas import POINT_PREVIEW, POINT_TIME, STEP
 if TYPE_CHECKING:
     from typing import TypeAlias
 
+    import pandas as pd
+
     from neptune_frames.frames.table_exports import ArrowStream
 
-    #: What users may pass as a frame: Polars, a result, or anything that gives an Arrow stream.
+    #: What users may pass as a frame: a Polars frame, lazy or not; a result of this package, such as `MetricsResult`;
+    #: or anything that gives an Arrow stream, such as a pyarrow table or a pandas frame.
     AnyFrame: TypeAlias = pl.LazyFrame | pl.DataFrame | ArrowStream
 
+PROJECT = "project"
 ATTRIBUTE = "attribute"
 VALUE = "value"
 
@@ -65,7 +70,7 @@ class LongFrame:
             raise ValueError(
                 f"{function} takes a long frame, a row per point, as nf.scan_metrics(...) or "
                 f"nf.fetch_metrics(...).long() give. This one has no column {', no column '.join(missing)}; "
-                f"its columns are {list(schema)}."
+                f"its columns are {list(schema)}.{_how_to_make_it_long(schema, label)}"
             )
         return cls(lazy, schema, label)
 
@@ -92,12 +97,34 @@ def as_lazy(frame: AnyFrame, function: str) -> pl.LazyFrame:
         return frame.lazy()
     if isinstance(frame, MetricsResult):
         return frame.long()
+    pandas = sys.modules.get("pandas")  # a frame of it can only be here if it is loaded
+    if pandas is not None and isinstance(frame, pandas.DataFrame):
+        return _of_pandas(frame, function).lazy()
     if hasattr(frame, "__arrow_c_stream__"):
         return pl.DataFrame(frame).lazy()
     raise TypeError(
         f"{function} takes a Polars frame, lazy or not, or what gives an Arrow stream of one (a result, a pyarrow "
         f"table, a pandas frame), got {type(frame).__name__}."
     )
+
+
+def _of_pandas(frame: pd.DataFrame, function: str) -> pl.DataFrame:
+    """A pandas frame with what is in its index, such as the label and step of `neptune_query.fetch_metrics`."""
+    if frame.columns.nlevels > 1:
+        raise ValueError(
+            f"{function} takes a frame with one level of column names; this one has {frame.columns.nlevels}. Of a "
+            'frame with times or previews, pass the values: frame.xs("value", axis="columns", level=1).'
+        )
+    named = [name for name in frame.index.names if name is not None]
+    return pl.DataFrame(frame.reset_index(named) if named else frame)
+
+
+def _how_to_make_it_long(schema: pl.Schema, label: str | None) -> str:
+    """What to do with a wide frame."""
+    if label is None or STEP.name not in schema:
+        return ""
+    index = [name for name in (PROJECT, label, STEP.name) if name in schema]
+    return f" Make a wide frame long with frame.unpivot(index={index}, variable_name={ATTRIBUTE!r})."
 
 
 def as_names(value: str | Sequence[str], parameter: str) -> list[str]:

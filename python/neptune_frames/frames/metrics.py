@@ -145,7 +145,9 @@ class MetricsResult(Exports):
         self,
         *,
         x: str = STEP.name,
+        y: str = "value",
         log: bool = False,
+        by: str | None = None,
         title: str | None = None,
         points: int = 10_000,
         max_lines: int = 50,
@@ -154,7 +156,9 @@ class MetricsResult(Exports):
 
         Args:
             x: The column on the x axis: ``step``, or ``timestamp`` if it was requested.
+            y: The column on the y axis: ``value``, or ``preview_completion`` if previews were requested.
             log: Whether the y axis is logarithmic.
+            by: The column that colours the lines, such as ``attribute``; by default the experiment or run.
             title: The title; by default the names of the attributes.
             points: The most points to draw.
             max_lines: The most lines to draw.
@@ -172,7 +176,7 @@ class MetricsResult(Exports):
         """
         from neptune_frames.frames.plot import plot
 
-        return plot(self.long(), x=x, log=log, title=title, points=points, max_lines=max_lines)
+        return plot(self.long(), x=x, y=y, log=log, by=by, title=title, points=points, max_lines=max_lines)
 
     def __arrow_c_stream__(self, requested_schema: Any = None) -> Any:
         """The long frame as an Arrow stream, for pyarrow, Polars, DuckDB and others."""
@@ -181,6 +185,9 @@ class MetricsResult(Exports):
 
     def _contents(self) -> str:
         return counted(len(self), "point")
+
+    def _shown_part(self) -> str:
+        return f"the first {_PREVIEW_ROWS} points:" if len(self) > _PREVIEW_ROWS else ""
 
     def _shown(self) -> pl.DataFrame:
         return self.long().head(_PREVIEW_ROWS).collect(engine="in-memory")

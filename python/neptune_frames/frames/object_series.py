@@ -40,6 +40,7 @@ if TYPE_CHECKING:
     from neptune_frames.frames.questions import MetricsQuestion
     from neptune_frames.query.selection import ContainerKind
     from neptune_frames.sources.base import SeriesKeys, Source
+    from neptune_frames.types import File
 
 
 def fetch_object_series(source: Source, question: MetricsQuestion) -> ObjectSeries:
@@ -48,7 +49,7 @@ def fetch_object_series(source: Source, question: MetricsQuestion) -> ObjectSeri
     by_definition = replace(question.attributes, plain_names=None) if question.attributes.plain_names else None
     keys = series_keys(source, replace(question, attributes=by_definition or question.attributes))
     batches = tracked(source.object_points(keys, question.options), "points", points_of) if len(keys) else ()
-    return ObjectSeries.from_batches(
+    return ObjectSeries._from_batches(
         keys, batches, question.containers.kind, include_time=question.options.include_time
     )
 
@@ -59,22 +60,26 @@ class ObjectSeries(Exports):
 
     Args:
         keys: The series that were asked for.
-        flat: Their points (`Source.object_points`).
+        _flat: Their points (`Source.object_points`).
         kind: Whether series belong to experiments or runs; names the index.
         include_time: Whether results show when a point was logged.
     """
 
     keys: SeriesKeys
-    flat: FlatPoints
+    _flat: FlatPoints
     kind: ContainerKind
     include_time: bool = False
 
     @classmethod
-    def from_batches(
+    def _from_batches(
         cls, keys: SeriesKeys, batches: Iterable[pa.RecordBatch], kind: ContainerKind, *, include_time: bool = False
     ) -> ObjectSeries:
         """Collect the answer of `Source.object_points`."""
         return cls(keys, FlatPoints.of(batches, time=include_time), kind, include_time)
+
+    def __len__(self) -> int:
+        """The number of points."""
+        return len(self._flat)
 
     def collect(self) -> pl.DataFrame:
         """A row per point: ``project``, the label (``experiment`` or ``run``), ``attribute``, ``step``, the
@@ -84,7 +89,7 @@ class ObjectSeries(Exports):
         """
         import polars as pl
 
-        flat = self.flat
+        flat = self._flat
         label, attribute = self.kind.value, "attribute"
         run = pa.array(flat.run)
         columns = {
@@ -105,7 +110,7 @@ class ObjectSeries(Exports):
         or `File`; the dtype is ``str`` if all values of the frame are text. With time, columns have a
         second level ``value``, ``absolute_time``. Where a series has two points at one step, the first is kept.
         """
-        flat = self.flat
+        flat = self._flat
         pivot = Pivot([flat.block] if len(flat) else [], self._labels, self.keys.attributes)
         places = pivot.matrix("place")
         index, columns = row_index(pivot, self.kind.value), string_index(pivot.names)
@@ -118,8 +123,15 @@ class ObjectSeries(Exports):
             columns = two_levels(columns, ["value", "absolute_time"])
         return frame_of_blocks(blocks, index, columns)
 
+    def _held_files(self) -> list[File]:
+        if not self._flat.holds("file"):
+            return []
+        found = self._flat.column("file").is_valid().to_numpy(zero_copy_only=False)
+        files: list[File] = self._files(self._flat, found).tolist()
+        return files
+
     def _contents(self) -> str:
-        return counted(len(self.flat), "point")
+        return counted(len(self), "point")
 
     @property
     def _labels(self) -> pa.Array:
@@ -129,7 +141,7 @@ class ObjectSeries(Exports):
         self, places: npt.NDArray[np.int64], positions: npt.NDArray[np.int64]
     ) -> list[tuple[Block, npt.NDArray[np.int64]]]:
         """The value columns: for each attribute the values of the points at ``places``, and its position."""
-        flat = self.flat
+        flat = self._flat
         if not len(places):
             return []
         if not flat.holds("histogram") and not flat.holds("file"):

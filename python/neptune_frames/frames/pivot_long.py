@@ -18,7 +18,7 @@ from neptune_frames.counted import counted
 from neptune_frames.frames.lazy_explain import asked_of_sources
 from neptune_frames.frames.lazy_predicates import conditions_on
 from neptune_frames.frames.lazy_source import ScanPlan, ScanRequest, scan_frames
-from neptune_frames.frames.long_frame import ATTRIBUTE, POINT_DETAILS, VALUE, LongFrame, as_names
+from neptune_frames.frames.long_frame import ATTRIBUTE, POINT_DETAILS, PROJECT, VALUE, LongFrame, as_names
 from neptune_frames.frames.metrics_points import PointBlock
 from neptune_frames.frames.scanned_names import scanned_attributes
 from neptune_frames.frames.table_grid import MISSING
@@ -36,8 +36,6 @@ if TYPE_CHECKING:
 
 #: Points that become wide at a time; one container may have more.
 _POINTS_AT_A_TIME = 1 << 21
-
-#: A long frame does not say of which type its attributes are.
 
 #: Added to the points: numbers of their row keys and of their column.
 _CONTAINER, _COLUMN = "number of the container", "number of the column"
@@ -68,7 +66,8 @@ def pivot(
             series it selects gets a column; for other frames the ``attribute`` column is read.
         values: The column that fills the cells; with several, the cells are structs of these fields. None takes
             ``value``, and ``timestamp``, ``is_preview`` and ``preview_completion`` where they exist.
-        index: The columns before ``step``: by default the label. Add ``project`` for frames of several projects.
+        index: The columns before ``step``: by default the label. Frames of several projects that have a label in common
+            need ``["project", "run"]`` (or ``"experiment"``), which keeps its rows apart.
 
     Returns:
         A lazy frame with the columns of ``index``, ``step`` (Float64), and one per attribute, in ascending order of
@@ -76,7 +75,8 @@ def pivot(
 
     Raises:
         TypeError: ``frame`` is not a frame, or a name is not a string.
-        ValueError: The frame lacks a column.
+        ValueError: The frame lacks a column, or ``index`` names none. When collected: a label is in several projects
+            and ``index`` was not given, or a point has no step.
 
     Example:
         >>> points = nf.scan_metrics(experiments=["resnet-2"], attributes="^train/")
@@ -96,13 +96,16 @@ def pivot(
     if values is not None:
         chosen = as_names(values, "values")
     keys = [long.label] if index is None else [name for name in as_names(index, "index") if name != STEP.name]
+    if not keys:
+        raise ValueError(f"index must name at least one column besides step, such as {long.label!r}, got {index!r}.")
     long.require([*keys, *chosen], "nf.pivot")
     if attributes is None or isinstance(attributes, str):
         names = attribute_names(long, attributes)
     else:
         names = as_names(attributes, "attributes")
     columns = dict(zip(_column_names(names, keys), names, strict=True))
-    wide = _Wide(long, tuple(keys), tuple(chosen), columns, chosen_by_name=attributes is not None)
+    one_project = index is None and PROJECT in long.schema
+    wide = _Wide(long, tuple(keys), tuple(chosen), columns, attributes is not None, one_project)
     return scan_frames(wide.plan, schema=wide.schema, name="PIVOT", detail=counted(len(names), "attribute"))
 
 
@@ -133,6 +136,7 @@ class _Wide:
         values: What fills a cell.
         columns: Names of the columns, and the attributes they show.
         chosen_by_name: Whether points of other attributes are left out, and not a contradiction.
+        one_project: Whether each label must be in one project: nobody said that points of several may share a row.
     """
 
     long: LongFrame
@@ -140,6 +144,7 @@ class _Wide:
     values: tuple[str, ...]
     columns: dict[str, str]
     chosen_by_name: bool
+    one_project: bool
 
     @property
     def schema(self) -> pl.Schema:
@@ -164,8 +169,9 @@ class _Wide:
         long = self.long.lazy.filter(*conditions) if conditions else self.long.lazy
         if self.chosen_by_name:
             long = long.filter(pl.col(ATTRIBUTE).is_in(list(self.columns.values())))
-        texts = [name for name in (*self.keys, ATTRIBUTE) if self.long.schema[name] == pl.String]
-        columns = dict.fromkeys((*self.keys, ATTRIBUTE, STEP.name, *values))
+        names = (*self.keys, *([PROJECT] if self.one_project else []), ATTRIBUTE)
+        texts = [name for name in names if self.long.schema[name] == pl.String]
+        columns = dict.fromkeys((*names, STEP.name, *values))
         return long.select(pl.col(name).cast(pl.Categorical) if name in texts else name for name in columns)
 
     def _frames(self, lazy: pl.LazyFrame, shown: Sequence[str]) -> Iterator[pl.DataFrame]:
@@ -173,6 +179,8 @@ class _Wide:
         points = lazy.collect()
         if not points.height:
             return
+        if self.one_project:
+            self._check_projects(points)
         names = pl.Series(ATTRIBUTE, list(self.columns.values()), dtype=pl.String).cast(points.schema[ATTRIBUTE])
         columns = pl.DataFrame([names]).with_row_index(_COLUMN)
         containers = points.select(self.keys).unique().sort(self.keys).with_row_index(_CONTAINER)
@@ -182,6 +190,17 @@ class _Wide:
         pieces = _Pieces.of(points)
         for some in pieces.by_containers():
             yield self._wide(pieces, some, points, containers, shown)
+
+    def _check_projects(self, points: pl.DataFrame) -> None:
+        label, projects = self.long.label, pl.col(PROJECT)
+        homes_of = points.lazy().select(label, PROJECT).unique().group_by(label).agg(projects.cast(pl.String).sort())
+        shared = homes_of.filter(projects.list.len() > 1).sort(label).head(1).collect()
+        if shared.height:
+            name, homes = shared.row(0)
+            raise ValueError(
+                f"nf.pivot: the {label} {name!r} is in {len(homes)} projects, {homes[0]!r} and {homes[1]!r} among "
+                f"them, and their points would share rows. Pass index=['{PROJECT}', {label!r}], or filter the frame."
+            )
 
     def _check(self, points: pl.DataFrame) -> None:
         if points[STEP.name].null_count():

@@ -25,6 +25,7 @@ from neptune_frames.query.arguments import (
 from neptune_frames.query.attributes import KNOWN_TYPES
 from neptune_frames.query.expressions import And, Or
 from neptune_frames.query.inference import infer_types
+from neptune_frames.query.plain_values import plain_number, plain_steps
 from neptune_frames.query.selection import (
     ALL_NEEDED,
     AttributeAlternative,
@@ -90,10 +91,6 @@ class Containers:
         exact = Containers.of(labels, self.kind, self.kind.plural)
         return exact if self.filter is None else replace(exact, filter=And((self.filter, exact.filter or Or(()))))
 
-    def describe(self) -> list[str]:
-        """What a plan says of the lazy frame, which it does not collect."""
-        return [] if self.lazy_labels is None else [f"{self.kind.plural} of the lazy frame given"]
-
 
 @dataclass(frozen=True)
 class MetricsQuestion:
@@ -138,7 +135,11 @@ def series_question(
         QuerySyntaxError: A regular expression that is not valid.
     """
     project = resolve_project(project)
-    containers = runs if isinstance(runs, Containers) else Containers.of(runs, kind, kind.plural)
+    if isinstance(runs, Containers):  # of the native API, which takes numbers of any library
+        containers = runs
+        step_range, tail_limit = plain_steps(step_range), plain_number(tail_limit)
+    else:
+        containers = Containers.of(runs, kind, kind.plural)
     selector = resolve_attributes(attributes, types, "attributes")
     options = series_options(
         kind,

@@ -7,8 +7,8 @@ by their final names.
 
 from __future__ import annotations
 
-from collections import Counter, defaultdict
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections import defaultdict
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
 from functools import cached_property
@@ -20,7 +20,6 @@ import pyarrow.compute as pc
 
 from neptune_frames import config
 from neptune_frames.counted import counted
-from neptune_frames.errors import ConflictingAttributeTypes
 from neptune_frames.frames import values_objects
 from neptune_frames.frames.pandas_values import (
     NO_TIMESTAMP,
@@ -36,6 +35,7 @@ from neptune_frames.frames.pandas_values import (
 from neptune_frames.frames.questions import known_types
 from neptune_frames.frames.table_exports import Exports
 from neptune_frames.frames.table_grid import MISSING, TypeGrid, gather, table_grids
+from neptune_frames.frames.typed_columns import column_names
 from neptune_frames.progress import tracked
 from neptune_frames.query.attributes import KNOWN_TYPES, SYSTEM_ATTRIBUTE_TYPES
 from neptune_frames.query.inference import infer_sort, infer_types, require_sort, require_types
@@ -51,6 +51,7 @@ if TYPE_CHECKING:
     from neptune_frames.query.attributes import Attribute
     from neptune_frames.query.selection import AttributeSelector, ContainerKind
     from neptune_frames.sources.base import SearchAnswer, Source
+    from neptune_frames.types import File
 
 
 @dataclass(frozen=True)
@@ -170,44 +171,47 @@ class RunTable(Exports):
         values: VALUES tables by client type; ``run`` is a position in ``runs``.
         kind: Whether rows are experiments or runs; names the index.
         with_project: Whether the project is a level of the index (tables over all projects).
-        suffix_parameter: What the face that asked calls ``type_suffix``; part of an error.
+        _suffix_parameter: What the face that asked calls ``type_suffix``; part of an error.
     """
 
     runs: pa.Table
     values: dict[str, pa.Table]
     kind: ContainerKind
     with_project: bool = False
-    suffix_parameter: str = "type_suffix_in_column_names"
+    _suffix_parameter: str = "type_suffix_in_column_names"
+
+    def __len__(self) -> int:
+        """The number of experiments or runs."""
+        return int(self.runs.num_rows)
 
     @cached_property
-    def grids(self) -> list[TypeGrid]:
+    def _grids(self) -> list[TypeGrid]:
         return table_grids(self.values, self.runs.num_rows)
 
     @property
-    def key_columns(self) -> dict[str, str]:
+    def _key_columns(self) -> dict[str, str]:
         """Names of the row keys of the documented frame and the RUNS columns that hold them."""
         project = {"project": "project"} if self.with_project else {}
         return {**project, self.kind.value: self.kind.label_column}
 
-    def column_names(self, *, type_suffix: bool = False) -> list[str]:
-        """Final names of the attribute columns, grid after grid.
+    def _column_names(self, *, type_suffix: bool | None = False, taken: Collection[str] = ()) -> list[str]:
+        """Final names of the attribute columns, grid after grid (`neptune_frames.frames.typed_columns`).
 
         Raises:
-            ConflictingAttributeTypes: If a name has several types and there is no suffix to tell them apart.
+            ConflictingAttributeTypes: If a name has several types and ``type_suffix`` is False.
         """
-        if type_suffix:
-            return [f"{name}:{grid.type}" for grid in self.grids for name in grid.attributes]
-        names = [name for grid in self.grids for name in grid.attributes]
-        conflicts = [name for name, count in Counter(names).items() if count > 1]
-        if conflicts:
-            raise ConflictingAttributeTypes(sorted(conflicts), self.suffix_parameter)
-        return names
+        attributes = [(name, grid.type) for grid in self._grids for name in grid.attributes]
+        return column_names(attributes, type_suffix=type_suffix, taken=taken, parameter=self._suffix_parameter)
 
-    def to_pandas(self, *, type_suffix: bool = False) -> pd.DataFrame:
+    def to_pandas(self, *, type_suffix: bool | None = None) -> pd.DataFrame:
         """The documented frame of `fetch_experiments_table` and its siblings.
 
         Integers with gaps become float64 and booleans with gaps become objects; a missing cell is NaN
         (NaT for timestamps); sets, files and histograms are Python objects.
+
+        Args:
+            type_suffix: Whether column names end in the attribute's type, such as ``:float``. None: only those of
+                names that have several types.
 
         Raises:
             ConflictingAttributeTypes: If a name has several types and ``type_suffix`` is False.
@@ -215,62 +219,62 @@ class RunTable(Exports):
         pandas = import_pandas()
         if not self.runs.num_rows:
             return pandas.DataFrame(index=self._pandas_index(), columns=empty_index("attribute"))
-        names = self.column_names(type_suffix=type_suffix)
+        names = self._column_names(type_suffix=type_suffix)
         order = sorted(range(len(names)), key=names.__getitem__)
         position = np.empty(len(names), dtype=np.int64)
         position[order] = np.arange(len(names))
         columns = name_index([names[place] for place in order], "attribute")
-        return frame_of_blocks(self.pandas_blocks(position), self._pandas_index(), columns)
+        return frame_of_blocks(self._pandas_blocks(position), self._pandas_index(), columns)
+
+    def _held_files(self) -> list[File]:
+        held: list[File] = []
+        for grid in self._grids:
+            if grid.type in ("file", "file_series"):
+                held.extend(self._files(grid)[grid.places[grid.places != MISSING]].tolist())
+        return held
 
     def _contents(self) -> str:
-        attributes = sum(len(grid.attributes) for grid in self.grids)
+        attributes = sum(len(grid.attributes) for grid in self._grids)
         return f"{counted(self.runs.num_rows, self.kind.value)} x {counted(attributes, 'attribute')}"
 
-    def _shown(self) -> pl.DataFrame:
-        try:
-            return self.collect()
-        except ConflictingAttributeTypes:
-            return self.collect(type_suffix=True)
-
-    def collect(self, *, type_suffix: bool = False) -> pl.DataFrame:
+    def collect(self, *, type_suffix: bool | None = None) -> pl.DataFrame:
         """The Polars frame: typed, nullable columns; the keys come first: ``project``, and ``experiment`` or ``run``.
 
         Files and histograms are structs, string sets are lists. An attribute named like a key gets its
         type as suffix even without ``type_suffix``.
 
         Args:
-            type_suffix: Whether column names end in the attribute's type, such as ``:float``.
+            type_suffix: Whether column names end in the attribute's type, such as ``:float``. None: only those of
+                names that have several types.
 
         Raises:
             ConflictingAttributeTypes: If a name has several types and ``type_suffix`` is False.
         """
         import polars as pl
 
-        names = iter(self.column_names(type_suffix=type_suffix))
-        named = {"project": "project", **self.key_columns}
+        named = {"project": "project", **self._key_columns}
         keys = {name: self.runs.column(column) for name, column in named.items()}
+        names = iter(self._column_names(type_suffix=type_suffix, taken=keys))
         columns: dict[str, Any] = {}
-        for grid in self.grids:
+        for grid in self._grids:
             cells = grid.arrow_cells()
-            for position, attribute in enumerate(grid.attributes):
-                name = next(names)
-                column = cells.slice(position * self.runs.num_rows, self.runs.num_rows)
-                columns[f"{attribute}:{grid.type}" if name in keys else name] = column
+            for position in range(len(grid.attributes)):
+                columns[next(names)] = cells.slice(position * self.runs.num_rows, self.runs.num_rows)
         table = pa.table({**keys, **{name: columns[name] for name in sorted(columns)}})
         return pl.DataFrame(pl.from_arrow(table))
 
     def _pandas_index(self) -> pd.Index:
         pandas = import_pandas()
         if self.runs.num_rows:
-            levels = [string_index(self.runs.column(column), name) for name, column in self.key_columns.items()]
+            levels = [string_index(self.runs.column(column), name) for name, column in self._key_columns.items()]
         else:
-            levels = [empty_index(name) for name in self.key_columns]
+            levels = [empty_index(name) for name in self._key_columns]
         return levels[0] if len(levels) == 1 else pandas.MultiIndex.from_arrays(levels)
 
-    def pandas_blocks(self, position: npt.NDArray[np.int64]) -> Iterator[tuple[Block, npt.NDArray[np.int64]]]:
+    def _pandas_blocks(self, position: npt.NDArray[np.int64]) -> Iterator[tuple[Block, npt.NDArray[np.int64]]]:
         """Columns of one dtype each, with their positions in a frame; ``position`` has them grid after grid."""
         start = 0
-        for grid in self.grids:
+        for grid in self._grids:
             of_grid = position[start : start + len(grid.attributes)]
             start += len(grid.attributes)
             if grid.type in _DTYPE_WITH_GAPS:

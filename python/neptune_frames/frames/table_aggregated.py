@@ -63,7 +63,7 @@ def aggregated_frame(
     pandas = import_pandas()
     values = {name: table.values[name] for name in types if name in table.values}
     shown = RunTable(table.runs, values, table.kind)
-    shown.column_names(type_suffix=type_suffix)
+    shown._column_names(type_suffix=type_suffix)
     parts = [
         (attribute_type, level, RunTable(table.runs, part, table.kind))
         for attribute_type, values_of_type in values.items()
@@ -72,7 +72,7 @@ def aggregated_frame(
     keys = [
         (f"{name}:{attribute_type}" if type_suffix else name, level)
         for attribute_type, level, part in parts
-        for grid in part.grids
+        for grid in part._grids
         for name in grid.attributes
     ]
     order = sorted(range(len(keys)), key=keys.__getitem__)
@@ -80,8 +80,8 @@ def aggregated_frame(
     position[order] = np.arange(len(keys))
     blocks, start = [], 0
     for _, _, part in parts:
-        count = sum(len(grid.attributes) for grid in part.grids)
-        blocks += list(part.pandas_blocks(position[start : start + count]))
+        count = sum(len(grid.attributes) for grid in part._grids)
+        blocks += list(part._pandas_blocks(position[start : start + count]))
         start += count
     columns = pandas.MultiIndex.from_tuples([keys[place] for place in order], names=LEVELS)
     rows = table.runs.column(table.kind.label_column)

@@ -9,6 +9,8 @@ if TYPE_CHECKING:
     import polars as pl
     import pyarrow as pa
 
+    from neptune_frames.types import File
+
 
 class ArrowStream(Protocol):
     """What gives its rows as an Arrow stream: every result, pyarrow tables, pandas frames, running queries."""
@@ -62,6 +64,15 @@ class Exports:
         """The same as an Arrow stream, for pyarrow, Polars, DuckDB, pandas and others."""
         return self.to_arrow().__arrow_c_stream__(requested_schema)
 
+    def __dir__(self) -> list[str]:
+        """What completion offers: the ways out of a result, not what it is made of."""
+        made_of = getattr(self, "__dataclass_fields__", {})
+        return [name for name in super().__dir__() if name not in made_of]
+
+    def _held_files(self) -> list[File]:
+        """The files in it, for `neptune_frames.download_files`."""
+        return []
+
     def _contents(self) -> str:
         """How much there is of what."""
         raise NotImplementedError
@@ -73,8 +84,13 @@ class Exports:
     def _summary(self) -> str:
         return f"{type(self).__name__}: {self._contents()}; {self._ways}"
 
+    def _shown_part(self) -> str:
+        """Which rows that frame has, where these are not all."""
+        return ""
+
     def __repr__(self) -> str:
-        return f"{self._summary()}\n{self._shown()}"
+        return "\n".join(filter(None, [self._summary(), self._shown_part(), str(self._shown())]))
 
     def _repr_html_(self) -> str:
-        return f"<p>{escape(self._summary())}</p>{self._shown()._repr_html_()}"
+        said = "<br>".join(map(escape, filter(None, [self._summary(), self._shown_part()])))
+        return f"<p>{said}</p>{self._shown()._repr_html_()}"

@@ -34,7 +34,7 @@ def resolve_project(project: str | None) -> str:
         ValueError: not a string.
     """
     if project is not None and not isinstance(project, str):
-        raise ValueError(f"project must be a string (workspace/name) or None, got {_shown(project)}")
+        raise ValueError(f"project must be a string (workspace/name) or None, got {shown(project)}")
     resolved = project or config.PROJECT.get()
     if not resolved:
         raise NeptuneProjectNotProvided
@@ -97,7 +97,7 @@ def resolve_run_filter(
                 "Leave it out (or pass None) to select everything."
             )
         return one_of(label, dict.fromkeys(map(literal_text, value)))
-    raise ValueError(f"{parameter}: expected a string, a non-empty list of strings or a Filter, got {_shown(value)}")
+    raise ValueError(f"{parameter}: expected a string, a non-empty list of strings or a Filter, got {shown(value)}")
 
 
 def resolve_attributes(
@@ -127,7 +127,7 @@ def resolve_attributes(
         return AttributeSelector((AttributeAlternative(types, names=names),), plain_names=names)
     if isinstance(value, BaseAttributeFilter):
         return AttributeSelector(tuple(_alternative(each, types, parameter) for each in value.alternatives()))
-    raise ValueError(f"{parameter}: expected a string, a list of strings or an AttributeFilter, got {_shown(value)}")
+    raise ValueError(f"{parameter}: expected a string, a list of strings or an AttributeFilter, got {shown(value)}")
 
 
 def _alternative(attribute_filter: AttributeFilter, allowed: tuple[str, ...], parameter: str) -> AttributeAlternative:
@@ -153,7 +153,7 @@ def check_step_range(value: Any) -> StepRange:
         ValueError: anything else, or a start after the end.
     """
     if not isinstance(value, tuple) or len(value) != 2:
-        raise ValueError(f"step_range must be a tuple of two values (start, end), got {_shown(value)}")
+        raise ValueError(f"step_range must be a tuple of two values (start, end), got {shown(value)}")
     start, end = (_step(each, where) for each, where in zip(value, ("start", "end"), strict=True))
     if start is not None and end is not None and start > end:
         raise ValueError(f"step_range start must be less than or equal to its end, got {value!r}")
@@ -164,7 +164,7 @@ def _step(value: Any, where: str) -> float | None:
     if value is None:
         return None
     if not isinstance(value, (int, float)):
-        raise ValueError(f"step_range {where} must be None or a number (int or float), got {_shown(value)}")
+        raise ValueError(f"step_range {where} must be None or a number (int or float), got {shown(value)}")
     try:
         step = float(value)
     except OverflowError:
@@ -188,7 +188,7 @@ def _positive_or_none(value: Any, parameter: str) -> int | None:
     if value is None:
         return None
     if not isinstance(value, int):
-        raise ValueError(f"{parameter} must be None or an integer, got {_shown(value)}")
+        raise ValueError(f"{parameter} must be None or an integer, got {shown(value)}")
     if value <= 0:
         raise ValueError(f"{parameter} must be greater than 0, got {value!r}")
     return int(value)
@@ -197,7 +197,7 @@ def _positive_or_none(value: Any, parameter: str) -> int | None:
 def check_bucket_limit(value: Any) -> int:
     """The number of buckets, 1 to `MAX_BUCKETS`, else ValueError."""
     if not isinstance(value, int):
-        raise ValueError(f"limit must be an integer, got {_shown(value)}")
+        raise ValueError(f"limit must be an integer, got {shown(value)}")
     if value <= 0:
         raise ValueError(f"limit must be greater than 0, got {value!r}")
     if value > MAX_BUCKETS:
@@ -210,14 +210,14 @@ def check_include_time(value: Any) -> bool:
     if value is None:
         return False
     if value != "absolute":
-        raise ValueError(f"include_time must be 'absolute' or None, got {_shown(value)}")
+        raise ValueError(f"include_time must be 'absolute' or None, got {shown(value)}")
     return True
 
 
 def check_sort_direction(value: Any) -> bool:
     """Whether to sort downwards: "desc" or "asc", else ValueError."""
     if value not in ("asc", "desc"):
-        raise ValueError(f"sort_direction must be 'asc' or 'desc', got {_shown(value)}")
+        raise ValueError(f"sort_direction must be 'asc' or 'desc', got {shown(value)}")
     return bool(value == "desc")
 
 
@@ -231,19 +231,22 @@ def resolve_sort(value: str | Attribute) -> Attribute:
         return Attribute(value)
     if isinstance(value, Attribute):
         return Attribute(value.name, value.type)
-    raise ValueError(f"sort_by: expected a string or an Attribute, got {_shown(value)}")
+    raise ValueError(f"sort_by: expected a string or an Attribute, got {shown(value)}")
 
 
 def check_x(value: Any) -> None:
     """The x axis of buckets: only "step" exists, else ValueError."""
     if value != "step":
-        raise ValueError(f"x must be 'step', got {_shown(value)}")
+        raise ValueError(f"x must be 'step', got {shown(value)}")
 
 
-def _shown(value: Any) -> str:
-    # A frame or a column shows many lines of content, which say less than its type.
+def shown(value: Any) -> str:
+    """What messages say of a value that the user gave: how it is written, and its type."""
     text = repr(value)
     kind = type_name(value)
+    if kind in ("Filter", "Attribute", "AttributeFilter"):  # which neptune_fetcher.alpha has too
+        kind = f"{type(value).__module__}.{kind}"
+    # A frame or a column shows many lines of content, which say less than its type.
     return kind if "\n" in text or len(text) > _LONGEST_SHOWN else f"{text} ({kind})"
 
 

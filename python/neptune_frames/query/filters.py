@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from datetime import datetime
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from neptune_frames.query.attribute_filters import AttributeFilter, BaseAttributeFilter
 from neptune_frames.query.attributes import (
@@ -31,6 +31,9 @@ from neptune_frames.query.expressions import (
 )
 from neptune_frames.query.extended_regex import parse_extended_regex
 from neptune_frames.query.rendering import render
+
+if TYPE_CHECKING:
+    from typing_extensions import Self
 
 __all__ = ["KNOWN_TYPES", "Attribute", "AttributeFilter", "AttributeType", "BaseAttributeFilter", "Filter"]
 
@@ -61,8 +64,8 @@ class Filter:
         """The abstract syntax of the condition; immutable."""
         return self._expression
 
-    @staticmethod
-    def name(name: str | list[str]) -> Filter:
+    @classmethod
+    def name(cls, name: str | list[str]) -> Self:
         """Experiments by name: a regular expression, or a list of exact names.
 
         Raises:
@@ -70,41 +73,41 @@ class Filter:
             QuerySyntaxError: the regular expression is not valid RE2.
         """
         if isinstance(name, str):
-            return Filter(matching(_NAME, name))
-        return Filter(one_of(_NAME, _elements(name, "Filter.name")))
+            return cls(matching(_NAME, name))
+        return cls(one_of(_NAME, _elements(name, "Filter.name")))
 
-    @staticmethod
-    def eq(attribute: str | Attribute, value: int | float | str | datetime) -> Filter:
+    @classmethod
+    def eq(cls, attribute: str | Attribute, value: int | float | str | datetime) -> Self:
         """The attribute equals the value."""
-        return _comparison(attribute, "==", value)
+        return cls._compared(attribute, "==", value)
 
-    @staticmethod
-    def ne(attribute: str | Attribute, value: int | float | str | datetime) -> Filter:
+    @classmethod
+    def ne(cls, attribute: str | Attribute, value: int | float | str | datetime) -> Self:
         """The attribute differs from the value, or the run lacks it."""
-        return _comparison(attribute, "!=", value)
+        return cls._compared(attribute, "!=", value)
 
-    @staticmethod
-    def gt(attribute: str | Attribute, value: int | float | str | datetime) -> Filter:
+    @classmethod
+    def gt(cls, attribute: str | Attribute, value: int | float | str | datetime) -> Self:
         """The attribute is greater than the value."""
-        return _comparison(attribute, ">", value)
+        return cls._compared(attribute, ">", value)
 
-    @staticmethod
-    def ge(attribute: str | Attribute, value: int | float | str | datetime) -> Filter:
+    @classmethod
+    def ge(cls, attribute: str | Attribute, value: int | float | str | datetime) -> Self:
         """The attribute is greater than or equal to the value."""
-        return _comparison(attribute, ">=", value)
+        return cls._compared(attribute, ">=", value)
 
-    @staticmethod
-    def lt(attribute: str | Attribute, value: int | float | str | datetime) -> Filter:
+    @classmethod
+    def lt(cls, attribute: str | Attribute, value: int | float | str | datetime) -> Self:
         """The attribute is less than the value."""
-        return _comparison(attribute, "<", value)
+        return cls._compared(attribute, "<", value)
 
-    @staticmethod
-    def le(attribute: str | Attribute, value: int | float | str | datetime) -> Filter:
+    @classmethod
+    def le(cls, attribute: str | Attribute, value: int | float | str | datetime) -> Self:
         """The attribute is less than or equal to the value."""
-        return _comparison(attribute, "<=", value)
+        return cls._compared(attribute, "<=", value)
 
-    @staticmethod
-    def matches(attribute: str | Attribute, pattern: str) -> Filter:
+    @classmethod
+    def matches(cls, attribute: str | Attribute, pattern: str) -> Self:
         """A string attribute matches a regular expression (`neptune_frames.query.extended_regex`).
 
         Raises:
@@ -113,70 +116,80 @@ class Filter:
         """
         if not isinstance(pattern, str):
             raise TypeError(f"Filter.matches takes a pattern as a string, got {pattern!r} ({type_name(pattern)})")
-        return Filter(matching(_operand(attribute), pattern))
+        return cls(matching(operand_of(attribute), pattern))
 
-    @staticmethod
-    def contains_all(attribute: str | Attribute, values: str | list[str]) -> Filter:
+    @classmethod
+    def contains_all(cls, attribute: str | Attribute, values: str | list[str]) -> Self:
         """A string set has all the values as elements, or a string has them all as parts.
 
         Raises:
             ValueError: no value is given.
         """
-        return _containing(attribute, values, "Filter.contains_all", negated=False)
+        return cls._containing(attribute, values, "Filter.contains_all", negated=False)
 
-    @staticmethod
-    def contains_none(attribute: str | Attribute, values: str | list[str]) -> Filter:
+    @classmethod
+    def contains_none(cls, attribute: str | Attribute, values: str | list[str]) -> Self:
         """None of the values is an element (part); also true for runs without the attribute.
 
         Raises:
             ValueError: no value is given.
         """
-        return _containing(attribute, values, "Filter.contains_none", negated=True)
+        return cls._containing(attribute, values, "Filter.contains_none", negated=True)
 
-    @staticmethod
-    def exists(attribute: str | Attribute) -> Filter:
+    @classmethod
+    def exists(cls, attribute: str | Attribute) -> Self:
         """The run has the attribute, with that type if one is given."""
-        return Filter(Exists(_operand(attribute)))
+        return cls(Exists(operand_of(attribute)))
 
-    @staticmethod
-    def all(*filters: Filter) -> Filter:
+    @classmethod
+    def all(cls, *filters: Filter) -> Self:
         """All of the filters hold.
 
         Example:
             >>> print(Filter.all(Filter.exists("a"), Filter.exists("b"), Filter.exists("c")))
             (`a` EXISTS) AND (`b` EXISTS) AND (`c` EXISTS)
         """
-        return Filter(And(_expressions(filters, "Filter.all")))
+        return cls(And(_expressions(filters, "Filter.all")))
 
-    @staticmethod
-    def any(*filters: Filter) -> Filter:
+    @classmethod
+    def any(cls, *filters: Filter) -> Self:
         """At least one of the filters holds."""
-        return Filter(Or(_expressions(filters, "Filter.any")))
+        return cls(Or(_expressions(filters, "Filter.any")))
 
-    def negate(self) -> Filter:
+    def negate(self) -> Self:
         """The opposite: ``f.negate()``, ``Filter.negate(f)`` and ``~f`` are the same."""
         if not isinstance(self, Filter):
             raise TypeError(f"Filter.negate takes a Filter, got {self!r} ({type_name(self)})")
-        return Filter(Not(self._expression))
+        return type(self)(Not(self._expression))
 
-    def __invert__(self) -> Filter:
+    def __invert__(self) -> Self:
         return self.negate()
 
-    def __and__(self, other: Filter) -> Filter:
+    def __and__(self, other: Filter) -> Self:
         if not isinstance(other, Filter):
             return NotImplemented
-        return Filter(And((self._expression, other._expression)))
+        return type(self)(And((self._expression, other._expression)))
 
-    def __or__(self, other: Filter) -> Filter:
+    def __or__(self, other: Filter) -> Self:
         if not isinstance(other, Filter):
             return NotImplemented
-        return Filter(Or((self._expression, other._expression)))
+        return type(self)(Or((self._expression, other._expression)))
 
     def __str__(self) -> str:
         return render(self._expression)
 
     def __repr__(self) -> str:
         return f"<Filter {self}>"
+
+    @classmethod
+    def _compared(cls, attribute: str | Attribute, operator: ComparisonOperator, value: Any) -> Self:
+        return cls(Comparison(operand_of(attribute), operator, literal_text(value)))
+
+    @classmethod
+    def _containing(cls, attribute: str | Attribute, values: Any, method: str, *, negated: bool) -> Self:
+        operand = operand_of(attribute)
+        texts = [values] if isinstance(values, str) else _elements(values, method)
+        return cls(And(tuple(Contains(operand, literal_text(each), negated) for each in texts)))
 
 
 def matching(operand: Operand, pattern: str) -> Expression:
@@ -237,23 +250,18 @@ def _datetime_text(value: datetime) -> str:
     return plain.astimezone().isoformat()
 
 
-def _operand(attribute: str | Attribute) -> Operand:
+def operand_of(attribute: str | Attribute) -> Operand:
+    """What a clause says about the attribute.
+
+    Raises:
+        TypeError: it is neither a name nor an `Attribute`.
+    """
     if isinstance(attribute, str):
         return Operand(attribute)
     if isinstance(attribute, Attribute):
         attribute.validate()
         return Operand(attribute.name, attribute.type)
     raise TypeError(f"An attribute must be a name or an Attribute, got {attribute!r} ({type_name(attribute)})")
-
-
-def _comparison(attribute: str | Attribute, operator: ComparisonOperator, value: Any) -> Filter:
-    return Filter(Comparison(_operand(attribute), operator, literal_text(value)))
-
-
-def _containing(attribute: str | Attribute, values: Any, method: str, *, negated: bool) -> Filter:
-    operand = _operand(attribute)
-    texts = [values] if isinstance(values, str) else _elements(values, method)
-    return Filter(And(tuple(Contains(operand, literal_text(each), negated) for each in texts)))
 
 
 def _elements(values: Any, method: str) -> list[Any]:

@@ -74,9 +74,11 @@ def infer_sort(attribute: Attribute, descending: bool, lookup: TypeLookup) -> So
         if len(found) == 1:
             (known,) = found
         elif found:
+            # A value of another type than the one to sort by is as good as none, on servers and archives.
+            sorted_rows = f"only the runs where it is a {_FALLBACK} are" if _FALLBACK in found else "the rows are not"
             warn(
-                f"Attribute {attribute.name!r} has the types {', '.join(sorted(found))}; sorting by it as {_FALLBACK}. "
-                f"Give the type: Attribute({attribute.name!r}, type=...).",
+                f"Attribute {attribute.name!r} has the types {', '.join(sorted(found))}, so {sorted_rows} sorted by "
+                f"it. Give the type: Attribute({attribute.name!r}, type=...).",
                 AttributeWarning,
             )
         else:

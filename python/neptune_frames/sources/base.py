@@ -73,6 +73,10 @@ class FileRequest:
 class Source(Protocol):
     """Answers questions about projects. Thread-safe; read-only."""
 
+    def __str__(self) -> str:
+        """What it is and where, for plans and logs: the place of an archive, the address of a server. No secrets."""
+        ...
+
     def search(self, query: RunQuery, projection: Sequence[str] = (), needs: RunNeeds = ALL_NEEDED) -> SearchAnswer:
         """Runs (or experiment heads) in sort order, with the values of the projected exact names.
 
@@ -119,6 +123,13 @@ class Source(Protocol):
         """``workspace/name`` of the project that a name (or UUID) stands for, as the source spells it.
 
         Raises `NeptuneProjectInaccessible`, or what the server's refusal becomes, for an unknown project.
+        """
+        ...
+
+    def projects(self) -> pa.Table:
+        """All projects by name, in a column ``project``.
+
+        Raises `NeptuneUserError` where the source does not list them.
         """
         ...
 

@@ -10,8 +10,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from neptune_frames import config
-from neptune_frames.errors import NeptuneApiTokenNotProvided, NeptuneUserError
-from neptune_frames.sources.token_text import looks_like_token, unquoted
+from neptune_frames.errors import (
+    NeptuneApiTokenNotProvided,
+    NeptuneError,
+    NeptuneProjectNotProvided,
+    NeptuneUserError,
+)
+from neptune_frames.sources.token_text import looks_like_token, refuse_token, unquoted
 from neptune_frames.sources.urls import is_url
 
 if TYPE_CHECKING:
@@ -75,6 +80,14 @@ def open_source(explicit: Source | str | os.PathLike[str] | None = None) -> Sour
     return explicit
 
 
+def project_not_provided(explicit: Source | str | os.PathLike[str] | None = None) -> NeptuneProjectNotProvided:
+    """The error that no project was given, which names those of the archive that would be read."""
+    try:
+        return NeptuneProjectNotProvided(open_source(explicit).projects()["project"].to_pylist())
+    except (NeptuneError, TypeError):  # no archive, or nothing to read at all
+        return NeptuneProjectNotProvided()
+
+
 def close_sources() -> None:
     """Close all shared sources; the next call opens them anew."""
     with _lock:
@@ -106,16 +119,20 @@ def default_source(api_token: str | None = None, proxies: Mapping[str, str] | No
 
 def open_archive(location: str | os.PathLike[str]) -> Source:
     """The process's source for an archive, its payloads where NEPTUNE_ARCHIVE_FILES says."""
-    files = config.ARCHIVE_FILES.get()
-    place = os.fspath(location)
-    identity = place if is_url(place) else str(Path(place).expanduser().absolute())
+    place, files = os.fspath(location), config.ARCHIVE_FILES.get()
+    refuse_token(place)
+    # Absolute from now on: what is read later must not depend on a chdir() in between.
+    if not is_url(place):
+        place = _absolute(place)
+    if files is not None:
+        files = _absolute(files)
 
     def open_one() -> Source:
         from neptune_frames.sources.archive import ArchiveSource
 
         return ArchiveSource(place, files)
 
-    return _shared("archive", f"{identity}\n{files}", open_one)
+    return _shared("archive", f"{place}\n{files}", open_one)
 
 
 def open_server(api_token: str, proxies: Mapping[str, str] | None = None) -> Source:
@@ -128,6 +145,10 @@ def open_server(api_token: str, proxies: Mapping[str, str] | None = None) -> Sou
 
     routes = "" if not proxies else "\n".join(sorted(f"{scheme}\t{url}" for scheme, url in proxies.items()))
     return _shared("remote", f"{unquoted(api_token)}\n{routes}", open_one)
+
+
+def _absolute(path: str) -> str:
+    return str(Path(path).expanduser().absolute())
 
 
 def _shared(kind: str, identity: str, open_one: Callable[[], Source]) -> Source:

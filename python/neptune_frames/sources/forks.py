@@ -18,11 +18,16 @@ _lost = False
 
 
 def require_polars() -> None:
-    """Raise `ForkedProcessError` where Polars would wait for threads that stayed behind in the parent."""
+    """Say that Polars is about to work. Raises `ForkedProcessError` where it would wait for threads that are gone."""
     global _used
+    refuse_lost_threads()
+    _used = True
+
+
+def refuse_lost_threads() -> None:
+    """Raise `ForkedProcessError` where the threads of Polars stayed behind in the parent."""
     if _lost:
         raise ForkedProcessError
-    _used = True
 
 
 def _polars_is_running() -> bool:

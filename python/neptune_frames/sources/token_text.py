@@ -5,6 +5,8 @@ from __future__ import annotations
 import re
 from pathlib import Path
 
+from neptune_frames.errors import ArchiveError
+
 #: Base64 of JSON text: an opening brace, and a quotation mark or white space.
 _JSON_OBJECT = re.compile(r"(eyJ|eyA|ewo|ewk|ew0)[A-Za-z0-9+/]{20,}={0,2}")
 #: Other base64, such as a token that lost its beginning: capital and small letters and digits, in one long word.
@@ -31,6 +33,15 @@ def looks_like_token(text: str) -> bool:
     """
     bare = unquoted(text).strip("\"'")
     return bool(_JSON_OBJECT.fullmatch(bare) or _LONG_WORD.fullmatch(bare)) and not _exists(text)
+
+
+def refuse_token(place: str) -> None:
+    """Raise `ArchiveError` where an API token was given for the place of an archive."""
+    if looks_like_token(place):
+        raise ArchiveError(
+            "What looks like an API token (not shown here) was given where the directory or URL of an archive is "
+            "expected. Tokens belong in NEPTUNE_API_TOKEN."
+        )
 
 
 def _exists(path: str) -> bool:

@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 from urllib.parse import urlsplit
 
 from neptune_frames.errors import ArchiveError, MissingDependencyError
-from neptune_frames.sources.token_text import looks_like_token
+from neptune_frames.sources.token_text import refuse_token
 from neptune_frames.sources.urls import is_url
 
 if TYPE_CHECKING:
@@ -246,18 +246,21 @@ def open_location(place: str | os.PathLike[str]) -> Location:
         MissingDependencyError: It is a URL, and `obstore` is not installed.
     """
     text = os.fspath(place)
-    if looks_like_token(text):
-        raise ArchiveError(
-            "What looks like an API token (not shown here) was given where the directory or URL of an archive is "
-            "expected. Tokens belong in NEPTUNE_API_TOKEN."
-        )
+    refuse_token(text)
     if not is_url(text):
         _check_not_collapsed(text)
         return Path(text).expanduser()
     url = urlsplit(text)
     if url.scheme.lower() not in SCHEMES:
         kinds = ", ".join(f"{scheme}://" for scheme in SCHEMES)
-        raise ArchiveError(f"Archives are directories, or URLs of object stores ({kinds}), not {url.scheme}://.")
+        server = (
+            " A server is named by an API token, not by its address: `neptune-frames token URL` prints one for a "
+            "neptune-frames server."
+        )
+        raise ArchiveError(
+            f"Archives are directories, or URLs of object stores ({kinds}), not {url.scheme}://."
+            f"{server if url.scheme.lower() in ('http', 'https') else ''}"
+        )
     if url.username or url.password or url.query or url.fragment:
         raise ArchiveError(
             f"The URL of an archive in {url.hostname} holds more than a bucket and a path. Credentials belong in "

@@ -63,17 +63,23 @@ class ArchiveSource:
     """
 
     def __init__(self, data: str | Location, files: str | os.PathLike[str] | None = None) -> None:
-        place = data if isinstance(data, ObjectPath) else open_location(data)
-        self._projects = Projects(place, payload_root(files))
+        self._place = data if isinstance(data, ObjectPath) else open_location(data)
+        self._projects = Projects(self._place, payload_root(files))
         self._columns: dict[str, CatalogColumns] = {}
         self._lock = threading.Lock()
         self._copies = LocalCopies()
+
+    def __repr__(self) -> str:
+        return f"ArchiveSource({str(self._place)!r})"
 
     def projects(self) -> pa.Table:
         """All projects by name: columns ``project``, ``directory`` (of the part files) and ``uuid``."""
         found = self._projects.directories()
         columns = [list(found), [str(path) for path in found.values()], [project_uuid(name) for name in found]]
         return pa.table([pa.array(column, pa.string()) for column in columns], schema=PROJECTS)
+
+    def __str__(self) -> str:
+        return f"archive {self._place}"
 
     def catalogs(self) -> list[Catalog]:
         """What is known of all projects as they are now, by name."""

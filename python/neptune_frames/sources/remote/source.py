@@ -22,6 +22,7 @@ from neptune_frames.sources.remote.retries import RetryPolicy
 from neptune_frames.sources.remote.search import search
 from neptune_frames.sources.remote.session import Session
 from neptune_frames.sources.remote.values import fetch_values
+from neptune_frames.sources.urls import without_password
 
 if TYPE_CHECKING:
     import httpx
@@ -55,6 +56,9 @@ class RemoteSource:
 
     def __repr__(self) -> str:
         return f"RemoteSource({self._address!r})"
+
+    def __str__(self) -> str:
+        return f"server {without_password(self._address)}"
 
     def search(self, query: RunQuery, projection: Sequence[str] = (), needs: RunNeeds = ALL_NEEDED) -> SearchAnswer:
         return search(self._session, query, projection, needs)
