@@ -150,7 +150,7 @@ def _as_typed(message: str) -> str:
 def make_parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="neptune-frames",
-        description="Read experiment data from Neptune servers and Parquet archives, and serve archives over HTTP.",
+        description="Export experiments from Neptune servers to Parquet archives; check, convert and serve archives.",
         epilog=_EPILOG,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )

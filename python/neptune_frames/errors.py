@@ -165,7 +165,7 @@ class NeptuneUnexpectedResponseError(NeptuneError):
         self.status_code = None if status_code is None else int(status_code)
         self.content = content
         self.url = url
-        asked = "" if url is None else f" a request to {_without_credentials(url)}"
+        asked = "" if url is None else f" a request to {without_passwords(url)}"
         super().__init__(
             f"The server answered{asked} unexpectedly: HTTP status {self.status_code}: {_extract(content)}"
         )
@@ -177,7 +177,7 @@ class NotNeptuneServerError(NeptuneUnexpectedResponseError):
     def __init__(self, status_code: int, content: bytes | str | None, *, url: str) -> None:
         super().__init__(status_code, content, url=url)
         text = (
-            f"{_without_credentials(url)} does not answer as a Neptune server: HTTP status {self.status_code}: "
+            f"{without_passwords(url)} does not answer as a Neptune server: HTTP status {self.status_code}: "
             f"{_extract(content)}. Check the address in the API token, and proxies."
         )
         self.args = (without_tokens(text),)
@@ -349,12 +349,17 @@ def _first_of(names: Sequence[str]) -> str:
 
 def network_failure_told(error: BaseException) -> str:
     """A network error in one line; addresses in it may hold passwords, those of proxies for example."""
-    text = _without_credentials(" ".join(str(error).split()))[:_CONTENT_SHOWN]
+    text = without_passwords(" ".join(str(error).split()))[:_CONTENT_SHOWN]
     return f"{type(error).__name__}: {text}" if text else type(error).__name__
 
 
-def _without_credentials(text: str) -> str:
-    return re.sub(r"//[^/@\s]*@", "//***@", text)
+def without_passwords(text: str) -> str:
+    """A text for people to read: addresses in it without the user and password that they may hold.
+
+    >>> without_passwords("no answer from https://me:secret@host/api")
+    'no answer from https://***@host/api'
+    """
+    return re.sub(r"//[^/\s]*@", "//***@", text)
 
 
 def _extract(content: bytes | str | None) -> str:

@@ -196,7 +196,7 @@ def test_files_of_an_archive_in_an_object_store(
     memory = pytest.importorskip("obstore.store").MemoryStore()
     monkeypatch.setattr(object_path, "_store_of", lambda url, scheme: memory)
     monkeypatch.setenv("NEPTUNE_FRAMES_FILE_COPIES_BYTES", "1")
-    with pytest.warns(NeptuneWarning, match="files are missing"):
+    with pytest.warns(NeptuneWarning, match="files could not be found"):
         convert(write_small_archive(tmp_path), "s3://bucket/archive", progress_bar=False)
     archive = open_location("s3://bucket/archive")
     assert isinstance(archive, ObjectPath)

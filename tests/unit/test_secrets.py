@@ -117,5 +117,5 @@ def test_an_archive_can_be_verified_against_a_token(sweep: Path, capsys: pytest.
         assert main(["verify", str(sweep), "--against", server.api_token]) == 0
         close_sources()
     shown = capsys.readouterr()
-    assert "compared with the server of the token: 1 run, " in shown.out
+    assert f"compared with the server {server.url}: 1 run, " in shown.out
     assert server.api_token not in shown.out + shown.err

@@ -103,7 +103,7 @@ def configure_verify(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument("--subset", action="store_true", help="with --against: ignore what only SOURCE has")
     parser.add_argument(
-        "--payloads", action="store_true", help="with --against: also compare what is in attached files"
+        "--payloads", action="store_true", help="with --against: also compare the content of attached files"
     )
     parser.add_argument("--no-checksums", action="store_true", help="do not compute checksums; check all else")
     parser.add_argument("--files", metavar="FILES_DIR", help=_FILES.format("ARCHIVE"))
@@ -149,7 +149,7 @@ def _compare(arguments: argparse.Namespace, other: Source) -> bool:
     for line in found.shown:
         print(line)
     compared = [counted(found.runs, "run"), f"{found.values:,} values and series", counted(found.points, "point")]
-    name = "the server of the token" if looks_like_token(arguments.against) else arguments.against
+    name = f"the {other}" if looks_like_token(arguments.against) else arguments.against
     print(
         f"compared with {name}: {', '.join(compared)}: "
         + ("equal" if found.is_equal else ", ".join(f"{count:,} {kind}" for kind, count in found.counts.items()))

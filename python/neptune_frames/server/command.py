@@ -11,22 +11,22 @@ from neptune_frames.server.serve import DEFAULT_HOST, DEFAULT_PORT, ServeOptions
 SERVE_HELP = """\
 Serve an archive over the Neptune HTTP API, read-only.
 
-DATA_DIR is an archive (a directory that holds data/ and files/), a directory of several archives, or a directory
-of project directories as neptune-exporter writes them. It may be empty; projects that appear later are picked up.
+DATA_DIR is an archive in either layout (neptune-frames, or that of neptune-exporter), or a directory of several. It may
+be empty; projects that appear later are picked up.
 """
 
 SERVE_EXAMPLES = """\
 examples:
   neptune-frames serve exports                      for this machine only, on port 8600
   neptune-frames serve exports/data --files /mnt/payloads
-                                                    with file payloads kept elsewhere
+                                                    with attached files kept elsewhere
   neptune-frames serve exports --port 0             on a free port; the printed address shows which
   NEPTUNE_FRAMES_SECRET=... neptune-frames serve exports --host 0.0.0.0
                                                     for a team: only those with the secret can read
 """
 
 TOKEN_HELP = """\
-Print the API token with which clients reach a server started by `neptune-frames serve`.
+Print the API token with which clients reach a server started with `neptune-frames serve`.
 """
 
 TOKEN_EXAMPLES = """\
@@ -41,13 +41,16 @@ def configure_serve(parser: argparse.ArgumentParser) -> None:
     parser.epilog = SERVE_EXAMPLES
     parser.add_argument("data", metavar="DATA_DIR", help="the archive (directory or URL), or a directory of archives")
     parser.add_argument(
-        "--files", metavar="FILES_DIR", type=Path, help="directory of the file payloads (default: files/ beside data/)"
+        "--files",
+        metavar="FILES_DIR",
+        type=Path,
+        help="directory of the attached files (default: `files` beside the data)",
     )
     parser.add_argument("--host", default=DEFAULT_HOST, help="address to listen on (default: %(default)s)")
     parser.add_argument(
         "--port", type=int, default=DEFAULT_PORT, help="port to listen on, 0 for a free one (default: %(default)s)"
     )
-    _add_secret(parser, "secret that API tokens must contain; required unless --host is loopback")
+    _add_secret(parser, "secret that API tokens must contain; required unless only this machine can reach --host")
 
 
 def run_serve(arguments: argparse.Namespace) -> int:
@@ -81,8 +84,8 @@ def _add_secret(parser: argparse.ArgumentParser, meaning: str) -> None:
         "--token",
         dest="secret",
         metavar="SECRET",
-        help=f"{meaning} (default: {config.SERVER_SECRET.name}, which other users of the machine cannot see, or else a "
-        "public secret)",
+        help=f"{meaning} (default: the variable {config.SERVER_SECRET.name}, which, unlike this option, other users of "
+        "the machine cannot see; else a public secret, which protects nothing)",
     )
 
 

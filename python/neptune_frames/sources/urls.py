@@ -12,12 +12,3 @@ def is_url(place: str) -> bool:
     (True, False)
     """
     return re.match(r"[A-Za-z][A-Za-z0-9+.-]*://", place) is not None
-
-
-def without_password(url: str) -> str:
-    """The URL for people to read: without the user and password that an address may hold.
-
-    >>> without_password("https://me:secret@host/api")
-    'https://***@host/api'
-    """
-    return re.sub(r"//[^/]*@", "//***@", url)

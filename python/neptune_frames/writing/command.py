@@ -17,8 +17,8 @@ The archive can be queried right away, by this library (NEPTUNE_ARCHIVE=DESTINAT
 """
 
 EXPORT_EXAMPLES = """\
-Runs and attributes are chosen as in Python: a single --runs (--experiments, --attributes) is an extended regular
-expression; several are exact names.
+--runs, --experiments and --attributes choose as in Python. Given once, each takes a regular expression, which may match
+anywhere in the name; `a & b` needs both, `!a` excludes. Given several times, each takes an exact name.
 
 examples:
   neptune-frames export kept --project team/vision         a whole project, from the server of NEPTUNE_API_TOKEN
@@ -52,15 +52,25 @@ def configure_export(parser: argparse.ArgumentParser) -> None:
         help="project to export; may be repeated (default: NEPTUNE_PROJECT)",
     )
     chosen = parser.add_mutually_exclusive_group()
-    chosen.add_argument("--runs", metavar="REGEX", action="append", help="only these runs, by run id")
+    chosen.add_argument("--runs", metavar="REGEX_OR_ID", action="append", help="only these runs, by run id")
     chosen.add_argument(
-        "--experiments", metavar="REGEX", action="append", help="only the head run of each of these experiments"
+        "--experiments",
+        metavar="REGEX_OR_NAME",
+        action="append",
+        help="only the head run of each of these experiments",
     )
     parser.add_argument(
-        "--attributes", metavar="REGEX", action="append", help="only these attributes (and those that identify a run)"
+        "--attributes",
+        metavar="REGEX_OR_NAME",
+        action="append",
+        help="only these attributes (and those that identify a run)",
     )
     parser.add_argument(
-        "--type", metavar="TYPE", action="append", dest="types", help="only attributes of this type; may be repeated"
+        "--type",
+        metavar="TYPE",
+        action="append",
+        dest="types",
+        help="only attributes of this type, such as float, string or float_series; may be repeated",
     )
     add_layout(parser, "DESTINATION")
     parser.add_argument(
