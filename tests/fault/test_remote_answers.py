@@ -148,14 +148,16 @@ def test_half_a_token_is_not_told(server: Any) -> None:
         (404, b"\xff\xfe\x00", r"\(no text, but 3 bytes\)"),
         (403, b'{"detail": "not here"}', '{"detail": "not here"}'),
         (302, b"", r"\(no content\)"),
+        (404, b'{"errorType": "NOT_FOUND"}', '{"errorType": "NOT_FOUND"}'),
     ],
 )
-def test_what_is_no_neptune_server_is_called_so(server: Any, status: int, body: bytes, shown: str) -> None:
+@pytest.mark.parametrize("ask", [definitions, lambda source: source.project_name(PROJECT)], ids=["data", "project"])
+def test_what_is_no_neptune_server_is_called_so(server: Any, status: int, body: bytes, shown: str, ask: Ask) -> None:
     server.on(EXCHANGE, httpx.Response(status, content=body))
     with pytest.raises(
         NotNeptuneServerError, match=rf"^http://stub.invalid does not answer .* status {status}: {shown}\. Check"
     ):
-        definitions(server.source())
+        ask(server.source())
 
 
 def test_what_a_neptune_server_refuses_is_shown_with_its_address(server: Any) -> None:

@@ -13,6 +13,7 @@ import threading
 import time
 from collections.abc import Callable, Generator
 from dataclasses import dataclass, field
+from http import HTTPStatus
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -73,7 +74,8 @@ def exchange(api_token: ApiToken) -> Flow:
     try:
         check(response.status_code, response.headers, response.content, url=api_token.api_url + _EXCHANGE_PATH)
     except NeptuneUnexpectedResponseError as error:
-        if is_neptune_error(response.content):
+        # No Neptune server lacks this path: a 404 comes from another, or from another address of one.
+        if response.status_code != HTTPStatus.NOT_FOUND and is_neptune_error(response.content):
             raise
         raise NotNeptuneServerError(response.status_code, response.content, url=api_token.api_url) from error
     with answer_to(api_token.api_url + _EXCHANGE_PATH):
