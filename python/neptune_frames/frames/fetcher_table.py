@@ -20,7 +20,7 @@ import pyarrow.compute as pc
 
 from neptune_frames.frames.pandas_values import Block, frame_of_blocks, import_pandas, name_index
 from neptune_frames.frames.run_state import active_runs, state_names
-from neptune_frames.frames.table import RunTable
+from neptune_frames.frames.table_cells import TableCells
 from neptune_frames.frames.table_grid import distinct_names
 from neptune_frames.progress import tracked
 from neptune_frames.query.attributes import SYS_STATE, TYPES_WITHOUT_PLAIN_VALUE, WIRE_NAMES
@@ -144,9 +144,10 @@ class FetcherTable:
             return frame_of_blocks([empty], pandas.RangeIndex(0), name_index(columns))
         cells = self._cells()
         mixed = self._mixed_names(cells)
-        table = RunTable(self.runs, {name: _rows_of(part, mixed, inside=False) for name, part in cells.items()}, _KIND)
+        of_one_kind = {name: _rows_of(part, mixed, inside=False) for name, part in cells.items()}
+        table = TableCells(self.runs, of_one_kind, _KIND)
         blocks = [*self._mixed_columns(cells, mixed), *self._columns_without_values(cells)]
-        plain = table._column_names()
+        plain = table.column_names(type_suffix=False)
         names = [*plain, *(name for of_block, _ in blocks for name in of_block)]
         columns = _in_order(names)
         place = {name: position for position, name in enumerate(columns)}
@@ -154,7 +155,7 @@ class FetcherTable:
         def positions(of_block: Sequence[str]) -> npt.NDArray[np.int64]:
             return np.array([place[name] for name in of_block], dtype=np.int64)
 
-        placed = [*table._pandas_blocks(positions(plain)), *((block, positions(some)) for some, block in blocks)]
+        placed = [*table.pandas_blocks(positions(plain)), *((block, positions(some)) for some, block in blocks)]
         return frame_of_blocks(placed, pandas.RangeIndex(rows), name_index(columns))
 
     def _cells(self) -> _Values:

@@ -8,34 +8,27 @@ by their final names.
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
 from neptune_frames import config
 from neptune_frames.counted import counted
-from neptune_frames.frames import values_objects
 from neptune_frames.frames.pandas_values import (
-    NO_TIMESTAMP,
-    Block,
     empty_index,
     frame_of_blocks,
     import_pandas,
     name_index,
     string_index,
-    text_blocks,
-    timestamp_values,
 )
 from neptune_frames.frames.questions import known_types
+from neptune_frames.frames.table_cells import TableCells, ascending
 from neptune_frames.frames.table_exports import Exports
-from neptune_frames.frames.table_grid import MISSING, TypeGrid, gather, table_grids
-from neptune_frames.frames.typed_columns import column_names
 from neptune_frames.progress import tracked
 from neptune_frames.query.attributes import KNOWN_TYPES, SYSTEM_ATTRIBUTE_TYPES
 from neptune_frames.query.inference import infer_sort, infer_types, require_sort, require_types
@@ -43,7 +36,6 @@ from neptune_frames.query.selection import RunNeeds, RunQuery
 from neptune_frames.schemas import RUNS
 
 if TYPE_CHECKING:
-    import numpy.typing as npt
     import pandas as pd
     import polars as pl
 
@@ -185,8 +177,8 @@ class RunTable(Exports):
         return int(self.runs.num_rows)
 
     @cached_property
-    def _grids(self) -> list[TypeGrid]:
-        return table_grids(self.values, self.runs.num_rows)
+    def _cells(self) -> TableCells:
+        return TableCells(self.runs, self.values, self.kind)
 
     @property
     def _key_columns(self) -> dict[str, str]:
@@ -194,14 +186,8 @@ class RunTable(Exports):
         project = {"project": "project"} if self.with_project else {}
         return {**project, self.kind.value: self.kind.label_column}
 
-    def _column_names(self, *, type_suffix: bool | None = False, taken: Collection[str] = ()) -> list[str]:
-        """Final names of the attribute columns, grid after grid (`neptune_frames.frames.typed_columns`).
-
-        Raises:
-            ConflictingAttributeTypes: If a name has several types and ``type_suffix`` is False.
-        """
-        attributes = [(name, grid.type) for grid in self._grids for name in grid.attributes]
-        return column_names(attributes, type_suffix=type_suffix, taken=taken, parameter=self._suffix_parameter)
+    def _column_names(self, type_suffix: bool | None, taken: Collection[str] = ()) -> list[str]:
+        return self._cells.column_names(type_suffix=type_suffix, taken=taken, parameter=self._suffix_parameter)
 
     def to_pandas(self, *, type_suffix: bool | None = None) -> pd.DataFrame:
         """The documented frame of `fetch_experiments_table` and its siblings.
@@ -219,23 +205,16 @@ class RunTable(Exports):
         pandas = import_pandas()
         if not self.runs.num_rows:
             return pandas.DataFrame(index=self._pandas_index(), columns=empty_index("attribute"))
-        names = self._column_names(type_suffix=type_suffix)
-        order = sorted(range(len(names)), key=names.__getitem__)
-        position = np.empty(len(names), dtype=np.int64)
-        position[order] = np.arange(len(names))
-        columns = name_index([names[place] for place in order], "attribute")
-        return frame_of_blocks(self._pandas_blocks(position), self._pandas_index(), columns)
+        names, positions = ascending(self._column_names(type_suffix))
+        columns = name_index(names, "attribute")
+        return frame_of_blocks(self._cells.pandas_blocks(positions), self._pandas_index(), columns)
 
     def _held_files(self) -> list[File]:
-        held: list[File] = []
-        for grid in self._grids:
-            if grid.type in ("file", "file_series"):
-                held.extend(self._files(grid)[grid.places[grid.places != MISSING]].tolist())
-        return held
+        return self._cells.files()
 
     def _contents(self) -> str:
-        attributes = sum(len(grid.attributes) for grid in self._grids)
-        return f"{counted(self.runs.num_rows, self.kind.value)} x {counted(attributes, 'attribute')}"
+        cells = counted(len(self._cells.attributes), "attribute")
+        return f"{counted(self.runs.num_rows, self.kind.value)} x {cells}"
 
     def collect(self, *, type_suffix: bool | None = None) -> pl.DataFrame:
         """The Polars frame: typed, nullable columns; the keys come first: ``project``, and ``experiment`` or ``run``.
@@ -254,9 +233,9 @@ class RunTable(Exports):
 
         named = {"project": "project", **self._key_columns}
         keys = {name: self.runs.column(column) for name, column in named.items()}
-        names = iter(self._column_names(type_suffix=type_suffix, taken=keys))
+        names = iter(self._column_names(type_suffix, taken=keys))
         columns: dict[str, Any] = {}
-        for grid in self._grids:
+        for grid in self._cells.grids:
             cells = grid.arrow_cells()
             for position in range(len(grid.attributes)):
                 columns[next(names)] = cells.slice(position * self.runs.num_rows, self.runs.num_rows)
@@ -270,65 +249,3 @@ class RunTable(Exports):
         else:
             levels = [empty_index(name) for name in self._key_columns]
         return levels[0] if len(levels) == 1 else pandas.MultiIndex.from_arrays(levels)
-
-    def _pandas_blocks(self, position: npt.NDArray[np.int64]) -> Iterator[tuple[Block, npt.NDArray[np.int64]]]:
-        """Columns of one dtype each, with their positions in a frame; ``position`` has them grid after grid."""
-        start = 0
-        for grid in self._grids:
-            of_grid = position[start : start + len(grid.attributes)]
-            start += len(grid.attributes)
-            if grid.type in _DTYPE_WITH_GAPS:
-                yield from _number_blocks(grid, of_grid)
-            elif grid.type in _OBJECTS:
-                yield gather(_OBJECTS[grid.type](self, grid), np.nan, grid.places), of_grid
-            elif grid.type == "datetime":
-                milliseconds = grid.values.cast(pa.int64()).fill_null(0).to_numpy(zero_copy_only=False)
-                cells = gather(milliseconds, NO_TIMESTAMP, grid.places)
-                yield timestamp_values(cells.reshape(-1)).array.reshape(cells.shape), of_grid
-            else:
-                yield from text_blocks(grid.arrow_cells(), of_grid)
-
-    def _files(self, grid: TypeGrid) -> npt.NDArray[np.object_]:
-        """The `File` of each value, with the run and attribute it belongs to."""
-        attributes, runs = np.nonzero(grid.places != MISSING)
-        owner = np.zeros((2, len(grid.values)), dtype=np.int64)
-        owner[:, grid.places[attributes, runs]] = attributes, runs
-        owners = pa.array(owner[1])
-        return values_objects.files(
-            grid.values,
-            kind=self.kind,
-            projects=self.runs.column("project").take(owners).to_pylist(),
-            labels=self.runs.column(self.kind.label_column).take(owners).to_pylist(),
-            attributes=pa.array(grid.attributes).take(pa.array(owner[0])).to_pylist(),
-            steps=[None] * len(grid.values) if grid.last_steps is None else grid.last_steps.to_pylist(),
-        )
-
-
-#: dtype of a column whose attribute some run lacks, for types numpy holds.
-_DTYPE_WITH_GAPS = {
-    "int": np.dtype(np.float64),
-    "float": np.dtype(np.float64),
-    "float_series": np.dtype(np.float64),
-    "bool": np.dtype(object),
-}
-
-#: Types whose cells are Python objects, and who makes them.
-_OBJECTS: dict[str, Callable[[RunTable, TypeGrid], npt.NDArray[np.object_]]] = {
-    "string_set": lambda _, grid: values_objects.sets(grid.values),
-    "histogram_series": lambda _, grid: values_objects.histograms(grid.values),
-    "file": RunTable._files,
-    "file_series": RunTable._files,
-}
-
-
-def _number_blocks(
-    grid: TypeGrid, position: npt.NDArray[np.int64]
-) -> Iterator[tuple[npt.NDArray[Any], npt.NDArray[np.int64]]]:
-    """Attributes that every run has, and those with gaps, which may need another dtype."""
-    numbers = grid.values.fill_null(pa.scalar(False).cast(grid.values.type)).to_numpy(zero_copy_only=False)
-    with_gaps = numbers.astype(_DTYPE_WITH_GAPS[grid.type], copy=False)
-    complete = grid.is_complete & (numbers.dtype != with_gaps.dtype)
-    if complete.any():
-        yield numbers[grid.places[complete]], position[complete]
-    if not complete.all():
-        yield gather(with_gaps, np.nan, grid.places[~complete]), position[~complete]

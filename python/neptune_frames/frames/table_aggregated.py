@@ -11,18 +11,18 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
 from neptune_frames.frames.pandas_values import empty_index, frame_of_blocks, import_pandas, string_index
-from neptune_frames.frames.table import RunTable
+from neptune_frames.frames.table_cells import TableCells, ascending
 from neptune_frames.query.attributes import AGGREGATIONS
 from neptune_frames.query.selectors import match_names
 
 if TYPE_CHECKING:
     import pandas as pd
 
+    from neptune_frames.frames.table import RunTable
     from neptune_frames.query.selection import AttributeSelector
 
 LEVELS = ["attribute", "aggregation"]
@@ -62,28 +62,27 @@ def aggregated_frame(
     """
     pandas = import_pandas()
     values = {name: table.values[name] for name in types if name in table.values}
-    shown = RunTable(table.runs, values, table.kind)
-    shown._column_names(type_suffix=type_suffix)
+    TableCells(table.runs, values, table.kind).column_names(
+        type_suffix=type_suffix, parameter="type_suffix_in_column_names"
+    )
     parts = [
-        (attribute_type, level, RunTable(table.runs, part, table.kind))
+        (attribute_type, level, TableCells(table.runs, part, table.kind))
         for attribute_type, values_of_type in values.items()
         for level, part in _parts(attribute_type, values_of_type, choices)
     ]
-    keys = [
-        (f"{name}:{attribute_type}" if type_suffix else name, level)
-        for attribute_type, level, part in parts
-        for grid in part._grids
-        for name in grid.attributes
-    ]
-    order = sorted(range(len(keys)), key=keys.__getitem__)
-    position = np.empty(len(keys), dtype=np.int64)
-    position[order] = np.arange(len(keys))
+    keys, positions = ascending(
+        [
+            (f"{name}:{attribute_type}" if type_suffix else name, level)
+            for attribute_type, level, part in parts
+            for name, _ in part.attributes
+        ]
+    )
     blocks, start = [], 0
     for _, _, part in parts:
-        count = sum(len(grid.attributes) for grid in part._grids)
-        blocks += list(part._pandas_blocks(position[start : start + count]))
-        start += count
-    columns = pandas.MultiIndex.from_tuples([keys[place] for place in order], names=LEVELS)
+        end = start + len(part.attributes)
+        blocks += list(part.pandas_blocks(positions[start:end]))
+        start = end
+    columns = pandas.MultiIndex.from_tuples(keys, names=LEVELS)
     rows = table.runs.column(table.kind.label_column)
     index = string_index(rows, table.kind.value) if len(rows) else empty_index(table.kind.value)
     if not keys:
