@@ -43,6 +43,9 @@ class Buffer:
     def words(self, positions: Positions) -> Words:
         """The 8 bytes from each position on, little-endian; bytes after the end read as zero."""
         if len(positions) == 0 or int(positions.max()) <= self._last_word:
+            stride = progression(positions)
+            if stride is not None:
+                return np.ndarray(len(positions), "<u8", self.bytes, int(positions[0]), (stride,)).copy()
             return self._words[positions]
         inside = np.minimum(positions, self._last_word)
         beyond: Words = ((positions - inside) * 8).astype(np.uint64)
@@ -67,6 +70,14 @@ class Buffer:
         if first + stride * (count - 1) + WORD > self.size:
             return None
         return np.ndarray(count, "<u8", self.bytes, first, (stride,))
+
+    def rows(self, starts: Positions, size: int) -> npt.NDArray[np.uint8]:
+        """A row of ``size`` bytes from each start on, all within the body; a view of it for equidistant starts."""
+        stride = progression(starts)
+        if stride is not None:
+            return np.ndarray((len(starts), size), np.uint8, self.bytes, int(starts[0]), (stride, 1))
+        gathered = np.ndarray(self.size - size + 1, f"V{size}", self.bytes, 0, (1,))[starts]
+        return gathered.view(np.uint8).reshape(len(starts), size)
 
     def varints(self, positions: Positions, words: Words | None = None) -> tuple[Words, Positions]:
         """Values of the varints at the positions and their sizes in bytes; size 0 marks an overlong one."""

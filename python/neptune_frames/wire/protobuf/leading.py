@@ -63,8 +63,7 @@ def _in_one_place(
         end = places[-1][2]
     if not places:
         return []
-    heads = np.ndarray(buffer.size - end + 1, f"V{end}", buffer.bytes, 0, (1,))[starts]
-    rows = heads.view(np.uint8).reshape(len(starts), end)
+    rows = buffer.rows(starts, end)
     for number, (tag, first, _) in enumerate(places):
         if not bool(((rows[:, first - 2] == tag) & (rows[:, first - 1] == head[first - 1])).all()):
             return places[:number]

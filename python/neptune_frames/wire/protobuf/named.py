@@ -169,14 +169,13 @@ def _heads(buffer: Buffer, positions: Positions, pattern: ValuePattern) -> npt.N
     last = buffer.size - size
     if last < 0:
         return np.zeros((len(positions), size), np.uint8)
-    inside = positions if int(positions[-1]) <= last else np.minimum(positions, last)
-    heads = np.ndarray(last + 1, f"V{size}", buffer.bytes, 0, (1,))[inside]
-    rows = heads.view(np.uint8).reshape(len(positions), size)
-    if inside is not positions:
-        for row in np.flatnonzero(positions > last).tolist():  # fewer than there are bytes in a row
-            ahead = buffer.bytes[positions[row] :]
-            rows[row] = 0
-            rows[row, : len(ahead)] = ahead
+    if int(positions[-1]) <= last:
+        return buffer.rows(positions, size)
+    rows = buffer.rows(np.minimum(positions, last), size).copy()
+    for row in np.flatnonzero(positions > last).tolist():  # fewer than there are bytes in a row
+        ahead = buffer.bytes[positions[row] :]
+        rows[row] = 0
+        rows[row, : len(ahead)] = ahead
     return rows
 
 
