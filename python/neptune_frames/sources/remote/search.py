@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from functools import partial
 
 import msgspec
@@ -169,25 +169,27 @@ def _sorting(sort: SortKey) -> Sorting:
 
 
 def _runs(pages: Sequence[AttributesPage], query: RunQuery, identity: Sequence[str]) -> pa.Table:
-    batches = [_runs_of_page(page, query, identity) for page in pages]
-    return pa.Table.from_batches(batches, schema=RUNS).combine_chunks()
-
-
-def _runs_of_page(page: AttributesPage, query: RunQuery, identity: Sequence[str]) -> pa.RecordBatch:
-    count = page.entries.num_rows
+    count = sum(page.entries.num_rows for page in pages)
+    if query.project is None:
+        projects = _joined(_project_of(page) for page in pages)
+    else:
+        projects = pa.repeat(pa.scalar(query.project), count)
     columns = {
-        name: _text_of(page, attribute) if name in identity else pa.nulls(count, pa.string())
+        name: _joined(_text_of(page, attribute) for page in pages) if name in identity else pa.nulls(count, pa.string())
         for name, attribute in _IDENTITY.items()
     }
     if "sys_id" in identity and columns["sys_id"].null_count:
         raise MismatchedAnswerError(f"a run of the search has no {SYS_ID}")
-    if query.project is None:
-        projects = pc.binary_join_element_wise(
-            page.entries.column("organization_name"), page.entries.column("project_name"), "/"
-        )
-    else:
-        projects = pa.repeat(pa.scalar(query.project), count)
-    return pa.RecordBatch.from_arrays([projects, *columns.values()], schema=RUNS)
+    return pa.Table.from_arrays([projects, *columns.values()], schema=RUNS)
+
+
+def _joined(columns: Iterable[pa.Array]) -> pa.Array:
+    return pa.concat_arrays([pa.array([], pa.string()), *columns])
+
+
+def _project_of(page: AttributesPage) -> pa.Array:
+    entries = page.entries
+    return pc.binary_join_element_wise(entries.column("organization_name"), entries.column("project_name"), "/")
 
 
 def _text_of(page: AttributesPage, attribute: str) -> pa.Array:
