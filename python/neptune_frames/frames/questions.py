@@ -274,8 +274,9 @@ def attribute_names(source: Source, project: str, runs: pa.Table | None, selecto
 def list_labels(source: Source, project: str, containers: Containers) -> list[str]:
     """Names of the experiments, or ids of the runs, in ascending order."""
     runs = find_runs(source, project, containers, labels_only=True)
-    labels: list[str] = runs.column(containers.kind.label_column).drop_null().to_numpy().tolist()
-    return sorted(labels)
+    labels: list[str] = runs.column(containers.kind.label_column).drop_null().to_pylist()
+    labels.sort()
+    return labels
 
 
 def list_attributes(source: Source, project: str, containers: Containers, selector: AttributeSelector) -> list[str]:
