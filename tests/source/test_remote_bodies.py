@@ -29,7 +29,7 @@ def test_a_compressed_body_counts_as_what_it_becomes(known_length: bool) -> None
     response = compressed(bytes(20 * MIB), known_length=known_length)
     with budget.reserve(expected_size(response)) as room:
         assert room.size < 9 * MIB
-        body = read_body(response, room.cover)
+        body = read_body(response, cover=room.cover)
         assert body == bytes(20 * MIB)
         assert 20 * MIB <= room.size <= 21 * MIB
         assert budget._used == room.size
@@ -40,7 +40,7 @@ def test_a_body_of_unknown_length_counts_as_what_it_becomes() -> None:
     budget = BodyBudget()
     response = httpx.Response(200, stream=httpx.ByteStream(bytes(20 * MIB)))
     with budget.reserve(expected_size(response)) as room:
-        assert read_body(response, room.cover) == bytes(20 * MIB)
+        assert read_body(response, cover=room.cover) == bytes(20 * MIB)
         assert budget._used >= 20 * MIB
 
 
@@ -69,7 +69,7 @@ def test_bodies_that_grow_at_once_neither_lock_up_nor_all_go_beyond_the_budget()
 def test_a_body_larger_than_the_budget_is_read() -> None:
     budget = BodyBudget(4 * MIB)
     with budget.reserve(100) as room:
-        assert len(read_body(compressed(bytes(20 * MIB)), room.cover)) == 20 * MIB
+        assert len(read_body(compressed(bytes(20 * MIB)), cover=room.cover)) == 20 * MIB
     with budget.reserve(20 * MIB) as room:
         assert room.size == 4 * MIB
 
@@ -79,7 +79,7 @@ def test_what_is_made_to_fill_the_memory_is_refused(monkeypatch: pytest.MonkeyPa
     bomb = compressed(bytes(64 * MIB))
     covered: list[int] = []
     with pytest.raises(WireDecodingError, match="compressed bytes hold"):
-        read_body(bomb, covered.append)
+        read_body(bomb, cover=covered.append)
     assert max(covered) < 30 * MIB
     # As large, and compressed as text is.
     text = b"".join(b"metrics/layer_%d/loss\n" % number for number in range(300_000))

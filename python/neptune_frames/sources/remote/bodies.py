@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import mmap
 import os
 import threading
 import zlib
@@ -12,6 +11,7 @@ from contextlib import contextmanager
 import httpx
 
 from neptune_frames.errors import WireDecodingError
+from neptune_frames.sources.remote.rooms import Rooms
 
 #: Bytes of undecoded bodies held at one time, decompressed, all requests together.
 BODY_BUDGET = 256 * 1024 * 1024
@@ -26,9 +26,8 @@ _UNKNOWN_LENGTH = 8 * 1024 * 1024
 CONTENT_KEPT = 64 * 1024
 
 #: A declared length is believed up to here; beyond, the buffer grows with what really comes. What is not
-#: filled takes no memory, since bodies of a declared length from `_MAPPED_FROM` on get memory of their own.
+#: filled takes no memory, since large bodies get memory of their own.
 _PREALLOCATED_AT_MOST = 1024 * 1024 * 1024
-_MAPPED_FROM = 1024 * 1024
 
 #: A reservation grows in steps of so many bytes.
 _GROWTH = 1024 * 1024
@@ -39,9 +38,6 @@ _DECOMPRESSED_PIECE = 256 * 1024
 #: Beyond the budget, a body may be so many times as large as its compressed form: names that repeat in every entry
 #: reach 50, what is made to fill memory reaches 1000.
 _EXPANSION = 100
-
-#: The pages that Linux maps as one where a mapping asks for it and has whole ones.
-_HUGE_PAGE = 2 * 1024 * 1024
 
 
 class BodyBudget:
@@ -63,6 +59,7 @@ class BodyBudget:
         self._large_used = 0
         self._beyond: Reservation | None = None
         self._changed = threading.Condition()
+        self.rooms = Rooms()
 
     @contextmanager
     def reserve(self, size: int) -> Iterator[Reservation]:
@@ -104,6 +101,8 @@ class BodyBudget:
             self._large_used -= reservation.is_large
             if self._beyond is reservation:
                 self._beyond = None
+            if not self._used:
+                self.rooms.drop()
             self._changed.notify_all()
 
 
@@ -117,6 +116,10 @@ class Reservation:
     @property
     def is_large(self) -> bool:
         return self.size >= _LARGE
+
+    def take(self, size: int) -> bytearray | memoryview:
+        """Memory of that size, for the body."""
+        return self._budget.rooms.take(size)
 
     def cover(self, size: int) -> None:
         """Have room for ``size`` bytes, and wait for it if that is more than before."""
@@ -145,6 +148,7 @@ def whole_number(text: str) -> int | None:
 
 def read_body(
     response: httpx.Response,
+    take: Callable[[int], bytearray | memoryview] = bytearray,
     cover: Callable[[int], None] = lambda size: None,
     check_cancelled: Callable[[], None] = lambda: None,
 ) -> bytes | bytearray | memoryview:
@@ -155,6 +159,7 @@ def read_body(
 
     Args:
         response: The answer, its body not read yet.
+        take: Called for memory of the size that the server announced.
         cover: Called with the bytes that are held, as they become more than the server announced.
         check_cancelled: Called between pieces; may raise.
 
@@ -166,7 +171,7 @@ def read_body(
         return response.content
     pieces = _pieces(response)
     announced = 0 if _is_compressed(response) else content_length(response) or 0
-    body = _room(min(announced, _PREALLOCATED_AT_MOST))
+    body = take(min(announced, _PREALLOCATED_AT_MOST))
     filled = 0
     overflow = b""
     with memoryview(body) as view:
@@ -187,23 +192,6 @@ def read_body(
         cover(len(grown) + len(piece))
         grown += piece
     return grown
-
-
-def _room(size: int) -> bytearray | memoryview:
-    """Writable memory; much of it goes back to the system as soon as it is not used any more.
-
-    What is freed by `malloc` need not: after large blocks it keeps tens of megabytes for each thread.
-    """
-    if size < _MAPPED_FROM or not hasattr(mmap, "MAP_PRIVATE"):
-        return bytearray(size)
-    # Linux aligns a mapping to huge pages only where it consists of whole ones.
-    whole = -(-size // _HUGE_PAGE) * _HUGE_PAGE
-    room = mmap.mmap(-1, whole, flags=mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS)
-    # Faults of small pages cost more than the copy; a last page of which little is used is not worth a huge one.
-    huge = (size + _HUGE_PAGE * 3 // 4) // _HUGE_PAGE * _HUGE_PAGE
-    if hasattr(mmap, "MADV_HUGEPAGE") and huge:
-        room.madvise(mmap.MADV_HUGEPAGE, 0, huge)
-    return memoryview(room)[:size]
 
 
 def read_error(response: httpx.Response) -> bytes:

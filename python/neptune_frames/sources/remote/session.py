@@ -119,7 +119,7 @@ class Session:
                         raise _AcceptRefused
                     check(response.status_code, response.headers, refusal, project=project, url=url)
                 with self._bodies.reserve(expected_size(response)) as room:
-                    body = read_body(response, room.cover, check_cancelled)
+                    body = read_body(response, room.take, room.cover, check_cancelled)
                     return compute(partial(decode, body, _media_type(response, answers)), side_by_side=side_by_side)
 
         def attempt() -> T:
