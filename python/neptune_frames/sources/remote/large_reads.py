@@ -15,8 +15,8 @@ import httpx
 
 #: What the libraries ask for when they want whatever is there.
 _ASKED_FOR = 64 * 1024
-#: What is read instead: below the 128 KiB from which on `malloc` maps new memory for each copy of a piece.
-PIECE = 96 * 1024
+#: What is read instead.
+PIECE = 256 * 1024
 
 
 def read_large_pieces(client: httpx.Client) -> None:
