@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING, Any
 
 from neptune_frames.query import filters
 from neptune_frames.query.attributes import type_name
-from neptune_frames.query.expressions import Comparison, Or
 from neptune_frames.query.plain_values import plain_value
 
 if TYPE_CHECKING:
@@ -90,7 +89,7 @@ class Filter(filters.Filter):
         texts = dict.fromkeys(filters.literal_text(plain_value(each)) for each in values)
         if not texts:
             raise ValueError("Filter.is_in needs at least one value")
-        return cls(Or(tuple(Comparison(operand, "==", text) for text in texts)))
+        return cls(filters.one_of(operand, texts))
 
     @classmethod
     def all(cls, *filters: filters.Filter | Iterable[filters.Filter]) -> Self:

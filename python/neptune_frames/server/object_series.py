@@ -13,6 +13,7 @@ from neptune_frames.server.limits import check_at_most
 from neptune_frames.server.read_ahead import SeriesQuery, first_points, keep_rest, last_steps, read
 from neptune_frames.server.search import is_descending
 from neptune_frames.server.state import Query, ServerState
+from neptune_frames.slices import offsets_of
 from neptune_frames.wire import encode_object_series
 from neptune_frames.wire.pages import OBJECT_SERIES_PAGE
 from neptune_frames.wire.requests import ObjectSeriesRequest, decode_object_series_request
@@ -63,7 +64,7 @@ def _fitting(points: pa.Array, size_limit: int) -> pa.Array:
     if fitting >= len(total):
         return points
     lengths = pc.list_value_length(points).to_numpy()
-    before = np.cumsum(lengths) - lengths
+    before = offsets_of(lengths)[:-1]
     return first_points(points, np.clip(fitting - before, 0, lengths))
 
 

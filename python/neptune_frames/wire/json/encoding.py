@@ -14,6 +14,8 @@ import polars as pl
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from neptune_frames.slices import offsets_of
+
 #: The type of values that are JSON text already.
 JSON_TEXT = pa.large_binary()
 
@@ -100,8 +102,7 @@ def concatenated(*pieces: pa.Array | str) -> pa.Array:
 
 def joined_lists(lengths: pa.Array, texts: pa.Array) -> pa.Array:
     """Runs of ``lengths`` texts, each joined with commas; an empty text for an empty run."""
-    offsets = np.zeros(len(lengths) + 1, np.int64)
-    np.cumsum(lengths.to_numpy(zero_copy_only=False), out=offsets[1:])
+    offsets = offsets_of(lengths.to_numpy(zero_copy_only=False))
     lists = pa.LargeListArray.from_arrays(pa.array(offsets), texts)
     return pc.binary_join(lists, pa.scalar(",", _TEXT))
 

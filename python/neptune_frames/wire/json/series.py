@@ -8,11 +8,11 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
-import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
 from neptune_frames.schemas import FILE, HISTOGRAM, OBJECT_POINT, POINT_TIME, float_point
+from neptune_frames.slices import offsets_of
 from neptune_frames.wire.json.decoding import decode_object
 from neptune_frames.wire.json.encoding import constant, encode_object, single_list
 from neptune_frames.wire.pages import BUCKET, BUCKETS_PAGE, OBJECT_SERIES_PAGE, bucket_struct, project_buckets
@@ -236,8 +236,7 @@ def encode_buckets(batch: pa.RecordBatch) -> bytes:
 def relisted(lists: pa.Array, values: pa.Array, kind: pa.DataType | None = None) -> pa.Array:
     """Lists of the same lengths over other values; a null list is an empty one."""
     lengths = pc.fill_null(pc.list_value_length(lists), 0).to_numpy(zero_copy_only=False)
-    offsets = np.zeros(len(lengths) + 1, np.int64)
-    np.cumsum(lengths, out=offsets[1:])
+    offsets = offsets_of(lengths)
     if kind is not None and pa.types.is_list(kind):
         return pa.ListArray.from_arrays(pa.array(offsets).cast(pa.int32()), values, type=kind)
     return pa.LargeListArray.from_arrays(pa.array(offsets), values, type=kind or _list_of(values.type))

@@ -10,6 +10,7 @@ import pyarrow as pa
 
 from neptune_frames.query.attributes import CLIENT_NAMES, WIRE_NAMES
 from neptune_frames.schemas import FILE, FLOAT_SERIES_STATISTICS, HISTOGRAM, TIMESTAMP, VALUE_TYPES, values_schema
+from neptune_frames.slices import offsets_of
 from neptune_frames.wire.pages import ENTRIES, AttributesPage
 from neptune_frames.wire.protobuf import messages
 from neptune_frames.wire.protobuf.buffer import Body, Positions
@@ -251,9 +252,7 @@ def _draft_attributes(page: AttributesPage) -> tuple[Positions, Draft]:
             ordered = batch if bool((rows[1:] > rows[:-1]).all()) else batch.take(pa.array(ascending))
             draft.set_child(_VALUE_FIELDS[client_type][0], rows[ascending], _draft_values(client_type, ordered))
         first += batch.num_rows
-    offsets = np.zeros(page.entries.num_rows + 1, np.int64)
-    np.cumsum(np.bincount(runs, minlength=page.entries.num_rows), out=offsets[1:])
-    return offsets, draft
+    return offsets_of(np.bincount(runs, minlength=page.entries.num_rows)), draft
 
 
 def _draft_values(client_type: str, batch: pa.RecordBatch) -> Draft:

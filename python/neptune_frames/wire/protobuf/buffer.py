@@ -29,6 +29,13 @@ def progression(positions: Positions) -> int | None:
     return stride if bool((positions[1:] - positions[:-1] == stride).all()) else None
 
 
+def as_slice(places: Positions) -> Positions | slice:
+    """The same places as a slice where each is the next one of that before: a slice of an array is no copy."""
+    if len(places) and int(places[-1] - places[0]) == len(places) - 1 and bool((places[1:] > places[:-1]).all()):
+        return slice(int(places[0]), int(places[-1]) + 1)
+    return places
+
+
 class Buffer:
     """The bytes of one body, without a copy. Positions are byte offsets from its start."""
 

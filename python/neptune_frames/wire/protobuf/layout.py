@@ -9,7 +9,7 @@ from __future__ import annotations
 import numpy as np
 import numpy.typing as npt
 
-from neptune_frames.wire.protobuf.buffer import Buffer, Positions, progression
+from neptune_frames.wire.protobuf.buffer import Buffer, Positions, as_slice, progression
 from neptune_frames.wire.protobuf.fields import Message, WireType
 from neptune_frames.wire.protobuf.found import Chunk, Found
 from neptune_frames.wire.protobuf.samples import ByteTest, Sample, byte_tests, read_sample
@@ -41,7 +41,7 @@ def take_uniform(
             length = int(np.argmax(counts))
             if counts[length] < max(_FEWEST_MESSAGES, len(starts) // _RAREST):
                 break
-            alike = _as_slice(np.flatnonzero(lengths == length))
+            alike = as_slice(np.flatnonzero(lengths == length))
         if not 0 < length < _LONGEST_MESSAGE:
             break
         members = starts[alike]
@@ -72,13 +72,6 @@ def _is_one_text(sample: Sample) -> bool:
 def _add(found: Found, sample: Sample, owners: Positions, starts: Positions, stride: int | None) -> None:
     for tag, start, stop in sample.fields:
         found.add_chunk(tag, Chunk(owners, starts, start, stop, stride))
-
-
-def _as_slice(ascending: Positions) -> Positions | slice:
-    """The same selection as a slice if it has no gaps: a slice of an array is no copy."""
-    if len(ascending) and int(ascending[-1] - ascending[0]) == len(ascending) - 1:
-        return slice(int(ascending[0]), int(ascending[-1]) + 1)
-    return ascending
 
 
 def _fits(buffer: Buffer, starts: Positions, stride: int | None, tests: list[ByteTest]) -> npt.NDArray[np.bool_] | None:

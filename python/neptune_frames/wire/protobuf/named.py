@@ -127,7 +127,7 @@ class _Walk:
         """Pass this value of the pattern; return which of the entries have it."""
         rows = _heads(self._buffer, self._positions, pattern)
         differences = rows.view("<u8") ^ pattern.expected
-        differences[:, -1] &= pattern.mask[-1]  # all other words are bytes of the head
+        differences[:, -1] &= pattern.last_mask  # all other words are bytes of the head
         if not differences.any():  # so the lengths are the same too
             following = self._positions + pattern.stop
             like = following <= self._ends
@@ -165,7 +165,7 @@ class _Walk:
 
 def _heads(buffer: Buffer, positions: Positions, pattern: ValuePattern) -> npt.NDArray[np.uint8]:
     """A row of as many bytes from each position on as the pattern has words; zeros behind the end of the body."""
-    size = WORD * len(pattern.mask)
+    size = WORD * len(pattern.expected)
     last = buffer.size - size
     if last < 0:
         return np.zeros((len(positions), size), np.uint8)

@@ -12,6 +12,7 @@ from typing import NamedTuple
 
 import numpy as np
 
+from neptune_frames.slices import offsets_of
 from neptune_frames.wire.protobuf.buffer import WORD, Buffer, Words
 from neptune_frames.wire.protobuf.fields import WireType
 from neptune_frames.wire.protobuf.headers import read_delimited
@@ -32,8 +33,9 @@ class ValuePattern(NamedTuple):
     """One named value of an entry. Places count from its first byte.
 
     ``outer`` and ``inner`` are the places of the lengths of the named value and of its typed value. The name ends at
-    ``name_stop``; the content lies between ``tail`` and ``stop``. ``expected`` are the words of the head, and
-    ``mask`` is set where it has bytes; so is ``loose_mask``, but of the lengths it tells only how many bytes they have.
+    ``name_stop``; the content lies between ``tail`` and ``stop``. ``expected`` are the words of the head, of which
+    ``last_mask`` tells what of the last one belongs to it. ``loose_mask`` is set where the head has bytes, but of the
+    lengths it tells only how many bytes they have.
     """
 
     name: str
@@ -45,7 +47,7 @@ class ValuePattern(NamedTuple):
     tail: int
     stop: int
     expected: Words
-    mask: Words
+    last_mask: np.uint64
     loose_mask: Words
 
 
@@ -116,9 +118,9 @@ def _patterns(content: bytes, values: list[_Value]) -> Iterator[ValuePattern]:
     starts = np.array([value.start for value in values])
     tails = np.array([value.tail for value in values]) - starts
     words = -(-tails // WORD)
-    firsts = np.cumsum(words) - words
+    offsets = offsets_of(words)
     value_of = np.repeat(np.arange(len(values)), words * WORD)
-    place = np.arange(len(value_of)) - firsts[value_of] * WORD
+    place = np.arange(len(value_of)) - offsets[value_of] * WORD
     is_length = np.zeros(len(value_of), np.bool_)
     for lengths in ([value.outer for value in values], [value.inner for value in values]):
         first, last = (np.array([getattr(one, side) for one in lengths]) for side in ("start", "stop"))
@@ -127,8 +129,8 @@ def _patterns(content: bytes, values: list[_Value]) -> Iterator[ValuePattern]:
     loose_mask = np.where(is_length, np.uint8(0x80), mask)
     # What is read beyond the head, perhaps beyond the entry, is masked.
     bytes_of_heads = np.frombuffer(content, np.uint8).take(starts[value_of] + place, mode="clip") & mask
-    columns = [column.view("<u8") for column in (bytes_of_heads, mask, loose_mask)]
-    for value, first, last in zip(values, firsts.tolist(), (firsts + words).tolist(), strict=True):
+    expected, mask, loose_mask = (column.view("<u8") for column in (bytes_of_heads, mask, loose_mask))
+    for value, first, last in zip(values, offsets[:-1].tolist(), offsets[1:].tolist(), strict=True):
         try:
             name, type_name = content[value.name].decode(), content[value.type_name].decode()
         except UnicodeDecodeError:
@@ -142,5 +144,7 @@ def _patterns(content: bytes, values: list[_Value]) -> Iterator[ValuePattern]:
             value.inner,
             value.tail - value.start,
             value.stop - value.start,
-            *(column[first:last] for column in columns),
+            expected[first:last],
+            mask[last - 1],
+            loose_mask[first:last],
         )

@@ -11,7 +11,8 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from neptune_frames.errors import WireDecodingError
-from neptune_frames.wire.protobuf.buffer import Body, Buffer, Positions, text
+from neptune_frames.slices import offsets_of
+from neptune_frames.wire.protobuf.buffer import Body, Buffer, Positions, as_slice, text
 from neptune_frames.wire.protobuf.fields import Field, Kind, Message, WireType
 from neptune_frames.wire.protobuf.found import Chunk, Found
 from neptune_frames.wire.protobuf.gather import gather
@@ -111,7 +112,7 @@ class Records:
         for chunk in self._chunks(field):
             for first in range(0, len(chunk.owners), _BLOCK):
                 block = slice(first, first + _BLOCK)
-                dense[_as_slice(chunk.owners[block])] = self._decode_numbers(field, chunk, block)
+                dense[as_slice(chunk.owners[block])] = self._decode_numbers(field, chunk, block)
         return dense
 
     def array(self, name: str) -> pa.Array:
@@ -233,10 +234,8 @@ class Records:
             text(self._buffer.binary(starts, stops), starts)
 
     def _offsets(self, owners: Positions, lengths: Positions | None = None) -> Positions:
-        offsets = np.zeros(self.count + 1, np.int64)
         # Weighted counts come as doubles, which hold byte counts exactly.
-        np.cumsum(np.bincount(owners, lengths, self.count).astype(np.int64), out=offsets[1:])
-        return offsets
+        return offsets_of(np.bincount(owners, lengths, self.count).astype(np.int64))
 
     def _chunks(self, field: Field) -> list[Chunk]:
         """Occurrences whose order says which comes last."""
@@ -304,13 +303,6 @@ class Records:
 
 def _list_array(offsets: Positions, values: pa.Array) -> pa.ListArray:
     return pa.ListArray.from_arrays(pa.array(offsets.astype(np.int32)), values)
-
-
-def _as_slice(owners: Positions) -> Positions | slice:
-    """The same places as a slice where they are neighbours: cheaper to assign to."""
-    if len(owners) and int(owners[-1] - owners[0]) == len(owners) - 1 and bool((owners[1:] > owners[:-1]).all()):
-        return slice(int(owners[0]), int(owners[-1]) + 1)
-    return owners
 
 
 def _is_identity(owners: Positions, count: int) -> bool:

@@ -8,6 +8,7 @@ from typing import NamedTuple
 import numpy as np
 import numpy.typing as npt
 
+from neptune_frames.slices import offsets_of
 from neptune_frames.wire.protobuf.buffer import Positions
 
 
@@ -53,10 +54,8 @@ class Runs(NamedTuple):
 
     def offsets(self, count: int) -> Positions:
         """List offsets by owner, of ``count`` owners."""
-        offsets = np.zeros(count + 1, np.int64)
         # Weighted counts come as doubles, which hold these counts exactly.
-        np.cumsum(np.bincount(self.owners, self.counts, count).astype(np.int64), out=offsets[1:])
-        return offsets
+        return offsets_of(np.bincount(self.owners, self.counts, count).astype(np.int64))
 
     def expanded(self) -> tuple[Positions, Positions, Positions]:
         """Owner, start and stop of every occurrence."""
