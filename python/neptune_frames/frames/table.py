@@ -235,7 +235,7 @@ class RunTable(Exports):
         keys = {name: self.runs.column(column) for name, column in named.items()}
         names = iter(self._column_names(type_suffix, taken=keys))
         columns: dict[str, Any] = {}
-        for grid in self._cells.grids:
+        for grid in self._cells.grids():
             cells = grid.arrow_cells()
             for position in range(len(grid.attributes)):
                 columns[next(names)] = cells.slice(position * self.runs.num_rows, self.runs.num_rows)

@@ -12,7 +12,7 @@ import pyarrow as pa
 
 from neptune_frames.frames import values_objects
 from neptune_frames.frames.pandas_values import NO_TIMESTAMP, Block, text_blocks, timestamp_values
-from neptune_frames.frames.table_grid import MISSING, TypeGrid, gather, table_grids
+from neptune_frames.frames.table_grid import MISSING, TypeGrid, gather, grid_attributes, table_grids
 from neptune_frames.frames.typed_columns import column_names
 
 if TYPE_CHECKING:
@@ -22,6 +22,8 @@ if TYPE_CHECKING:
     from neptune_frames.types import File
 
 _Key = TypeVar("_Key", str, tuple[str, str])
+
+_FILE_TYPES = ("file", "file_series")
 
 
 @dataclass(frozen=True)
@@ -38,15 +40,14 @@ class TableCells:
     values: dict[str, pa.Table]
     kind: ContainerKind
 
-    @cached_property
-    def grids(self) -> list[TypeGrid]:
-        """A grid per type, ordered by type."""
+    def grids(self) -> Iterator[TypeGrid]:
+        """A grid per type, ordered by type; each is made when it is asked for."""
         return table_grids(self.values, self.runs.num_rows)
 
-    @property
+    @cached_property
     def attributes(self) -> list[tuple[str, str]]:
         """Name and type of each column, grid after grid."""
-        return [(name, grid.type) for grid in self.grids for name in grid.attributes]
+        return grid_attributes(self.values)
 
     def column_names(
         self, *, type_suffix: bool | None, taken: Collection[str] = (), parameter: str = "type_suffix"
@@ -61,7 +62,7 @@ class TableCells:
     def pandas_blocks(self, position: npt.NDArray[np.int64]) -> Iterator[tuple[Block, npt.NDArray[np.int64]]]:
         """Columns of one dtype each, with their positions in a frame; ``position`` has them grid after grid."""
         start = 0
-        for grid in self.grids:
+        for grid in self.grids():
             of_grid = position[start : start + len(grid.attributes)]
             start += len(grid.attributes)
             if grid.type in _DTYPE_WITH_GAPS:
@@ -78,9 +79,9 @@ class TableCells:
     def files(self) -> list[File]:
         """All files, as the objects that the pandas frame holds."""
         held: list[File] = []
-        for grid in self.grids:
-            if grid.type in ("file", "file_series"):
-                held.extend(self._files(grid)[grid.places[grid.places != MISSING]].tolist())
+        files = {name: table for name, table in self.values.items() if name in _FILE_TYPES}
+        for grid in table_grids(files, self.runs.num_rows):
+            held.extend(self._files(grid)[grid.places[grid.places != MISSING]].tolist())
         return held
 
     def _files(self, grid: TypeGrid) -> npt.NDArray[np.object_]:
@@ -124,8 +125,7 @@ _DTYPE_WITH_GAPS = {
 _OBJECTS: dict[str, Callable[[TableCells, TypeGrid], npt.NDArray[np.object_]]] = {
     "string_set": lambda _, grid: values_objects.sets(grid.values),
     "histogram_series": lambda _, grid: values_objects.histograms(grid.values),
-    "file": TableCells._files,
-    "file_series": TableCells._files,
+    **dict.fromkeys(_FILE_TYPES, TableCells._files),
 }
 
 

@@ -6,6 +6,7 @@ columns of any result: numbers, text, timestamps or Python objects.
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
@@ -44,17 +45,28 @@ class TypeGrid:
     def arrow_cells(self) -> pa.Array:
         """All cells, attribute after attribute, null where there is no value."""
         flat = self.places.ravel()
-        values = self.values.cast(pa.large_string()) if pa.types.is_string(self.values.type) else self.values
-        return values.take(pa.array(flat, mask=None if self.is_complete.all() else flat == MISSING))
+        # No value is taken twice: what fits into one array fits into one again.
+        cells = self.values.take(pa.array(flat, mask=None if self.is_complete.all() else flat == MISSING))
+        return cells.cast(pa.large_string()) if pa.types.is_string(cells.type) else cells
 
 
-def table_grids(values: dict[str, pa.Table], run_count: int) -> list[TypeGrid]:
+def table_grids(values: dict[str, pa.Table], run_count: int) -> Iterator[TypeGrid]:
     """The grids of VALUES tables (`SearchAnswer.values`), by type; ``run`` counts up to ``run_count``.
 
+    Each is made when it is asked for: who lets go of one before the next has only one in memory.
     Where a run has two values of one attribute, the later one is taken.
     """
+    for attribute_type, table in sorted(values.items()):
+        if table.num_rows:
+            yield _grid(attribute_type, table, run_count)
+
+
+def grid_attributes(values: dict[str, pa.Table]) -> list[tuple[str, str]]:
+    """Name and type of each row of each grid, in the order of `table_grids`."""
     return [
-        _grid(attribute_type, table, run_count) for attribute_type, table in sorted(values.items()) if table.num_rows
+        (name, attribute_type)
+        for attribute_type, table in sorted(values.items())
+        for name in sorted(distinct_names(table.column("attribute")))
     ]
 
 
@@ -102,6 +114,8 @@ def gather(
     values: npt.NDArray[Any], missing: object, places: npt.NDArray[np.int32] | npt.NDArray[np.int64]
 ) -> npt.NDArray[Any]:
     """``values[places]``, and ``missing`` where there is no place. The dtype stays that of ``values``."""
+    if not (places == MISSING).any():
+        return values[places]
     with_missing = np.empty(len(values) + 1, dtype=values.dtype)
     with_missing[:-1] = values
     with_missing[-1] = missing
