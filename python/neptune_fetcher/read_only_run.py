@@ -115,8 +115,11 @@ class ReadOnlyRun:
             KeyError: The run does not have it. The next look-up asks again.
             TypeError: ``path`` is not a string.
         """
-        path = required_text(path, "The name of a field")
-        field_type = self._fields.types.get(path) or self._look_up(path)
+        try:
+            field_type = self._fields.types[path]
+        except (KeyError, TypeError):
+            path = required_text(path, "The name of a field")
+            field_type = self._look_up(path)
         return FIELD_CLASSES.get(field_type, Field)(self._fields, path, field_type)
 
     def _ipython_key_completions_(self) -> list[str]:

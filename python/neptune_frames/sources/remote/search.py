@@ -26,7 +26,7 @@ from neptune_frames.query.selection import (
 )
 from neptune_frames.schemas import RUNS
 from neptune_frames.sources.base import SearchAnswer
-from neptune_frames.sources.remote.concurrency import fetch_ordered, large_answers_ahead
+from neptune_frames.sources.remote.concurrency import compute, fetch_ordered, large_answers_ahead
 from neptune_frames.sources.remote.responses import answer_to
 from neptune_frames.sources.remote.session import LEADERBOARD, Session
 from neptune_frames.sources.remote.unknown_types import warn_of_unknown_types
@@ -72,7 +72,8 @@ def search(session: Session, query: RunQuery, projection: Sequence[str], needs: 
     batches = _carried_values(pages, names) if carried else _later_values(session, runs, names)
     pages.clear()  # What they hold beside the values is not needed any more; each type's pieces go with it.
     values = {name: _table(batches.pop(name)) for name in list(batches)}
-    # The allocator keeps what other threads made and this one freed: it would be the larger part of the memory.
+    # The allocator keeps what was freed, each thread what it had made: it would be the larger part of the memory.
+    compute(pa.default_memory_pool().release_unused, side_by_side=False)
     pa.default_memory_pool().release_unused()
     return SearchAnswer(runs, values, total)
 

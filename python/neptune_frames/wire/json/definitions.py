@@ -7,8 +7,8 @@ import pyarrow.compute as pc
 
 from neptune_frames.query.attributes import CLIENT_NAMES, WIRE_NAMES
 from neptune_frames.schemas import ATTRIBUTES
-from neptune_frames.wire.json.decoding import decode_object
 from neptune_frames.wire.json.encoding import encode_object, single_list
+from neptune_frames.wire.json.text_objects import decode_text_list
 from neptune_frames.wire.pages import DefinitionsPage
 
 _DEFINITION = pa.struct([pa.field("name", pa.string(), nullable=False), pa.field("type", pa.string(), nullable=False)])
@@ -25,8 +25,7 @@ _ANSWER = pa.struct(
 
 
 def decode_definitions(body: bytes) -> DefinitionsPage:
-    answer = decode_object(body, _ANSWER)
-    entries = answer.field("entries").flatten()
+    answer, entries = decode_text_list(body, _ANSWER, "entries")
     names, wire_types = entries.field("name"), entries.field("type")
     types = mapped(wire_types, CLIENT_NAMES)
     known = types.is_valid()

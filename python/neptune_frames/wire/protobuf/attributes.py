@@ -11,9 +11,9 @@ import pyarrow as pa
 from neptune_frames.query.attributes import CLIENT_NAMES, WIRE_NAMES
 from neptune_frames.schemas import FILE, FLOAT_SERIES_STATISTICS, HISTOGRAM, TIMESTAMP, VALUE_TYPES, values_schema
 from neptune_frames.slices import offsets_of
+from neptune_frames.wire.buffer import Body, Positions
 from neptune_frames.wire.pages import ENTRIES, AttributesPage
 from neptune_frames.wire.protobuf import messages
-from neptune_frames.wire.protobuf.buffer import Body, Positions
 from neptune_frames.wire.protobuf.drafts import Draft
 from neptune_frames.wire.protobuf.fields import Message
 from neptune_frames.wire.protobuf.named_patterns import NamedField

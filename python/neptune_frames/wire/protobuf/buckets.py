@@ -10,10 +10,10 @@ import numpy.typing as npt
 import pyarrow as pa
 
 from neptune_frames.errors import WireDecodingError
+from neptune_frames.wire.buffer import Body
 from neptune_frames.wire.lineage import BUCKETS_ENTITY_TYPES, BUCKETS_LINEAGES, FULL, RUN
 from neptune_frames.wire.pages import bucket_struct, buckets_page_schema
 from neptune_frames.wire.protobuf import messages
-from neptune_frames.wire.protobuf.buffer import Body
 from neptune_frames.wire.protobuf.drafts import Draft
 from neptune_frames.wire.protobuf.pages import body_of, list_column, list_parts
 from neptune_frames.wire.protobuf.records import Records

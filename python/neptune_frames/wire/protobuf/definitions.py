@@ -6,9 +6,9 @@ import pyarrow as pa
 
 from neptune_frames.query.attributes import CLIENT_NAMES, WIRE_NAMES
 from neptune_frames.schemas import ATTRIBUTES
+from neptune_frames.wire.buffer import Body
 from neptune_frames.wire.pages import DefinitionsPage
 from neptune_frames.wire.protobuf import messages
-from neptune_frames.wire.protobuf.buffer import Body
 from neptune_frames.wire.protobuf.drafts import Draft
 from neptune_frames.wire.protobuf.pages import body_of
 from neptune_frames.wire.protobuf.records import Records

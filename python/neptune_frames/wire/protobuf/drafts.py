@@ -10,7 +10,7 @@ import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from neptune_frames.wire.protobuf.buffer import Positions, Words
+from neptune_frames.wire.buffer import Positions, Words
 from neptune_frames.wire.protobuf.fields import Field, Message, WireType
 from neptune_frames.wire.protobuf.scatter import Bytes, copy_spans, put_numbers, put_varints, varint_sizes
 

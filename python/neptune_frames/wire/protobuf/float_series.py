@@ -6,9 +6,9 @@ import numpy as np
 import pyarrow as pa
 
 from neptune_frames.schemas import float_point
+from neptune_frames.wire.buffer import Body, Positions
 from neptune_frames.wire.pages import float_series_schema
 from neptune_frames.wire.protobuf import messages
-from neptune_frames.wire.protobuf.buffer import Body, Positions
 from neptune_frames.wire.protobuf.drafts import Draft
 from neptune_frames.wire.protobuf.pages import body_of, expanded_offsets, list_column, list_parts
 from neptune_frames.wire.protobuf.records import Records

@@ -7,7 +7,7 @@ from typing import NamedTuple
 import numpy as np
 
 from neptune_frames.errors import WireDecodingError
-from neptune_frames.wire.protobuf.buffer import Positions, Words
+from neptune_frames.wire.buffer import Positions, Words
 from neptune_frames.wire.protobuf.fields import Field, Message
 from neptune_frames.wire.protobuf.runs import Runs
 

@@ -11,7 +11,7 @@ from typing import NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-from neptune_frames.wire.protobuf.buffer import WORD, Buffer, Positions, Words
+from neptune_frames.wire.buffer import WORD, Buffer, Positions, Words
 from neptune_frames.wire.protobuf.runs import Runs, progressions
 
 #: Runs that are this long on average are worth a copy.

@@ -8,7 +8,7 @@ import numpy as np
 import numpy.typing as npt
 
 from neptune_frames.errors import WireDecodingError
-from neptune_frames.wire.protobuf.buffer import LONGEST_VARINT, Buffer, Positions, Words
+from neptune_frames.wire.buffer import LONGEST_VARINT, Buffer, Positions, Words
 from neptune_frames.wire.protobuf.fields import WireType
 
 #: Larger than any body, small enough for sums of positions.

@@ -9,7 +9,7 @@ from __future__ import annotations
 import numpy as np
 import numpy.typing as npt
 
-from neptune_frames.wire.protobuf.buffer import Buffer, Positions, as_slice, progression
+from neptune_frames.wire.buffer import Buffer, Positions, as_slice, progression
 from neptune_frames.wire.protobuf.fields import Message, WireType
 from neptune_frames.wire.protobuf.found import Chunk, Found
 from neptune_frames.wire.protobuf.samples import ByteTest, Sample, byte_tests, read_sample

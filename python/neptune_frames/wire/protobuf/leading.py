@@ -10,7 +10,7 @@ from collections.abc import Collection
 
 import numpy as np
 
-from neptune_frames.wire.protobuf.buffer import Buffer, Positions
+from neptune_frames.wire.buffer import Buffer, Positions
 from neptune_frames.wire.protobuf.fields import Message
 from neptune_frames.wire.protobuf.found import Chunk, Found
 

@@ -14,7 +14,7 @@ from typing import NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-from neptune_frames.wire.protobuf.buffer import WORD, Buffer, Positions
+from neptune_frames.wire.buffer import WORD, Buffer, Positions
 from neptune_frames.wire.protobuf.headers import read_headers
 from neptune_frames.wire.protobuf.named_patterns import NamedField, ValuePattern, entry_patterns
 

@@ -13,7 +13,7 @@ from typing import NamedTuple
 import numpy as np
 
 from neptune_frames.slices import offsets_of
-from neptune_frames.wire.protobuf.buffer import WORD, Buffer, Words
+from neptune_frames.wire.buffer import WORD, Buffer, Words
 from neptune_frames.wire.protobuf.fields import WireType
 from neptune_frames.wire.protobuf.headers import read_delimited
 

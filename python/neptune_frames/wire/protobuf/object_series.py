@@ -7,9 +7,9 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from neptune_frames.schemas import FILE, HISTOGRAM, OBJECT_POINT, TIMESTAMP
+from neptune_frames.wire.buffer import Body, Positions
 from neptune_frames.wire.pages import OBJECT_SERIES_PAGE
 from neptune_frames.wire.protobuf import messages
-from neptune_frames.wire.protobuf.buffer import Body, Positions
 from neptune_frames.wire.protobuf.drafts import Draft
 from neptune_frames.wire.protobuf.pages import body_of, expanded_offsets, list_column, list_parts
 from neptune_frames.wire.protobuf.records import Records

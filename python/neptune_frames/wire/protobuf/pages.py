@@ -6,7 +6,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from neptune_frames.wire.protobuf.buffer import Positions
+from neptune_frames.wire.buffer import Positions
 from neptune_frames.wire.protobuf.drafts import Draft
 from neptune_frames.wire.protobuf.fields import Message
 

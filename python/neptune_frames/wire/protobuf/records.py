@@ -12,7 +12,7 @@ import pyarrow.compute as pc
 
 from neptune_frames.errors import WireDecodingError
 from neptune_frames.slices import offsets_of
-from neptune_frames.wire.protobuf.buffer import Body, Buffer, Positions, as_slice, text
+from neptune_frames.wire.buffer import Body, Buffer, Positions, as_slice, text
 from neptune_frames.wire.protobuf.fields import Field, Kind, Message, WireType
 from neptune_frames.wire.protobuf.found import Chunk, Found
 from neptune_frames.wire.protobuf.gather import gather

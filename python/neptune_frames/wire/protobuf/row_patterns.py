@@ -12,7 +12,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from neptune_frames.wire.protobuf.buffer import WORD
+from neptune_frames.wire.buffer import WORD
 from neptune_frames.wire.protobuf.fields import Field, Kind, Message, WireType
 from neptune_frames.wire.protobuf.headers import read_field
 from neptune_frames.wire.protobuf.samples import ByteTest, byte_tests, payload_mask, read_sample

@@ -9,7 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 from neptune_frames.slices import offsets_of
-from neptune_frames.wire.protobuf.buffer import Positions
+from neptune_frames.wire.buffer import Positions
 
 
 class Runs(NamedTuple):

@@ -12,7 +12,7 @@ from typing import Any, NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-from neptune_frames.wire.protobuf.buffer import WORD
+from neptune_frames.wire.buffer import WORD
 from neptune_frames.wire.protobuf.fields import WireType
 from neptune_frames.wire.protobuf.headers import read_field
 

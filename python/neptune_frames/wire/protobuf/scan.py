@@ -16,7 +16,7 @@ from __future__ import annotations
 import numpy as np
 import numpy.typing as npt
 
-from neptune_frames.wire.protobuf.buffer import Buffer, Positions, Words
+from neptune_frames.wire.buffer import Buffer, Positions, Words
 from neptune_frames.wire.protobuf.fields import Message, WireType
 from neptune_frames.wire.protobuf.found import Found
 from neptune_frames.wire.protobuf.headers import explain, read_delimited, read_headers

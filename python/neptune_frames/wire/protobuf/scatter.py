@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import numpy.typing as npt
 
-from neptune_frames.wire.protobuf.buffer import Positions, Words, progression
+from neptune_frames.wire.buffer import Positions, Words, progression
 
 Bytes = npt.NDArray[np.uint8]
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from neptune_frames.wire.protobuf.buffer import Buffer, Positions, Words
+from neptune_frames.wire.buffer import Buffer, Positions, Words
 from neptune_frames.wire.protobuf.fields import Kind, Message
 from neptune_frames.wire.protobuf.found import LARGE_TAG, Found
 from neptune_frames.wire.protobuf.gather import JOINED_BYTES, joined_words

@@ -8,7 +8,7 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
-from neptune_frames.wire.protobuf.buffer import Positions
+from neptune_frames.wire.buffer import Positions
 
 
 def indices_of(have: Positions, rows: Positions) -> pa.Array:

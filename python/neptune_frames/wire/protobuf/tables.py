@@ -16,7 +16,7 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
-from neptune_frames.wire.protobuf.buffer import WORD, Buffer, Positions, progression, short_varints, text
+from neptune_frames.wire.buffer import WORD, Buffer, Positions, progression, short_varints, text
 from neptune_frames.wire.protobuf.fields import Kind, Message, WireType
 from neptune_frames.wire.protobuf.gather import JOINED_BYTES, joined_spans
 from neptune_frames.wire.protobuf.row_patterns import RowPattern, Stretch, row_pattern
