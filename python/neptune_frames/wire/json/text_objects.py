@@ -152,5 +152,6 @@ def _is_text(buffer: Buffer, first: Positions, last: Positions, expected: bytes)
     """Where the bytes between two places, these included, are a certain text."""
     limit = buffer.size - len(expected)
     rows = buffer.rows(np.minimum(first, limit), len(expected))
-    equal: npt.NDArray[np.bool_] = (rows == np.frombuffer(expected, np.uint8)).all(axis=1)
-    return equal & (first <= limit) & (last - first == len(expected) - 1)
+    is_text: npt.NDArray[np.bool_] = (rows == np.frombuffer(expected, np.uint8)).all(axis=1)
+    is_text &= (first <= limit) & (last - first == len(expected) - 1)
+    return is_text
