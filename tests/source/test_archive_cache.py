@@ -303,8 +303,9 @@ class TestCache:
 class TestWatching:
     @pytest.fixture(autouse=True)
     def settled(self, monkeypatch: pytest.MonkeyPatch) -> None:
-        """Time stamps count as soon as they are there."""
+        """Time stamps count as soon as they are there, and each look compares."""
         monkeypatch.setattr(freshness, "_CLOCK_TICK_NS", -(10**12))
+        monkeypatch.setattr(freshness, "_SHARE_OF_TIME", 1)
 
     def test_nothing_is_listed_while_nothing_changes(self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
         directory = write(tmp_path, "a", 1).parent
@@ -344,6 +345,20 @@ class TestWatching:
             looks = [watched.look() for _ in range(3)]
             assert looks[-1] is not before
             assert looks[-1].parts[str(path)].size == len(content) + 1
+
+    def test_looks_that_follow_at_once_compare_no_files(self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+        path = write(tmp_path, "a", 1)
+        watched = WatchedDirectory(path.parent, list_parts)
+        listed, compared = watched.look(), watched.look()
+        assert listed is compared
+        now = time.monotonic()
+        monkeypatch.setattr(freshness, "_SHARE_OF_TIME", 20)
+        watched.look()
+        path.write_bytes(path.read_bytes() + b" ")
+        monkeypatch.setattr(time, "monotonic", lambda: now)
+        assert watched.look() is listed
+        monkeypatch.setattr(time, "monotonic", lambda: now + 10)
+        assert watched.look() is not listed
 
     def test_a_directory_that_changed_a_moment_ago_is_listed_each_time(
         self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch

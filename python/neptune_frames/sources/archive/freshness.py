@@ -8,8 +8,10 @@ from pathlib import Path
 
 from neptune_frames.sources.archive.layout import Listing, state_of
 
-#: Files whose size and time are compared on each look (some milliseconds), in turn.
+#: Files whose size and time are compared on one look (some milliseconds), in turn.
 FILES_COMPARED = 1_000
+#: Looks that follow at once compare none: of the time, comparing takes one part in so many.
+_SHARE_OF_TIME = 20
 #: A directory's time is no proof if it is this recent: two changes may carry the same time.
 _CLOCK_TICK_NS = 100_000_000
 
@@ -19,8 +21,9 @@ class WatchedDirectory:
 
     Files that were added, removed, renamed or replaced by renaming, as exporters do, count at once: each
     of these changes the time of the directory. A file whose content is overwritten in place does not, so
-    that files are compared too, `FILES_COMPARED` on each look; in a directory of N files such a change is
-    seen after at most N / `FILES_COMPARED` looks. ``listed_ns`` is the time of the last listing.
+    that files are compared too, up to `FILES_COMPARED` on a look. Such a change is seen a fraction of a second
+    later at most, or in a directory of N files after N / `FILES_COMPARED` looks that far apart. ``listed_ns`` is
+    the time of the last listing.
     """
 
     def __init__(self, path: Path, list_files: Callable[[Path], Listing]) -> None:
@@ -29,6 +32,7 @@ class WatchedDirectory:
         self._listing: Listing | None = None
         self._names: list[str] = []
         self._next = 0
+        self._next_comparison = 0.0
         self.listed_ns = self._changed_ns = 0
 
     def look(self) -> Listing:
@@ -44,7 +48,13 @@ class WatchedDirectory:
         return self._listing
 
     def _some_are_unchanged(self, listing: Listing) -> bool:
-        """Whether the next few files are as they were listed."""
+        """Whether the next few files are as they were listed; True where it is too soon to compare any."""
+        began = time.monotonic()
+        if began < self._next_comparison:
+            return True
         compared = self._names[self._next : self._next + FILES_COMPARED]
         self._next = 0 if self._next + FILES_COMPARED >= len(self._names) else self._next + FILES_COMPARED
-        return all(state_of(name) == listing.parts[name] for name in compared)
+        unchanged = all(state_of(name) == listing.parts[name] for name in compared)
+        ended = time.monotonic()
+        self._next_comparison = ended + (ended - began) * (_SHARE_OF_TIME - 1)
+        return unchanged

@@ -52,7 +52,7 @@ class ArchiveSource:
         files: The root of file payloads of the exporter's layout; by default ``files`` beside the data.
 
     Files are looked at again on each call: what was added, removed or replaced by renaming counts at once,
-    a file overwritten in place in a large archive some calls later (see `WatchedDirectory`). What was read
+    a file overwritten in place in a large archive a moment later (see `WatchedDirectory`). What was read
     of a large archive is kept on disk for the next process (``NEPTUNE_FRAMES_CACHE``). Runs that
     were exported without ``sys/id`` or ``sys/custom_run_id`` carry their run id there, and ``sys/trashed``
     where that is missing (see `neptune_frames.sources.archive.catalog.complete`). Trashed runs are not
