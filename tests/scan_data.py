@@ -13,6 +13,7 @@ from typing import Any
 
 import pytest
 
+from neptune_frames.wire.requests import arrow_series, encode_float_series_request
 from neptune_frames.writing.exporter_layout import (
     float_series_rows,
     object_series_rows,
@@ -22,6 +23,8 @@ from neptune_frames.writing.exporter_layout import (
 )
 
 PROJECT = "ws/scans"
+#: How an Arrow stream begins.
+_ARROW = b"\xff\xff\xff\xff"
 _START = datetime(2026, 1, 1, tzinfo=timezone.utc)
 
 #: Values of parameters by name, one for each run; None where the run lacks it.
@@ -73,6 +76,27 @@ def write_archive(root: Path, *, points: int = 12) -> Path:
     return root
 
 
+def _as_json(body: bytes) -> Any:
+    """What a request says, a request for points in Arrow as JSON would say it; None for others."""
+    if not body.startswith(_ARROW):
+        return json.loads(body) if body.startswith(b"{") else None
+    request = arrow_series.decode_float_series_request(body)
+    series, first = request.series.to_pydict(), request.series.to_pylist()[0]
+    encoded = encode_float_series_request(
+        series["request_id"],
+        series["holder"],
+        series["attribute"],
+        lineage=first["lineage"],
+        entity_type=first["entity_type"],
+        include_preview=first["include_preview"],
+        per_series_points_limit=request.per_series_points_limit,
+        step_range=request.step_range,
+        order=request.order or "ascending",
+        after_steps=request.series["after_step"],
+    )
+    return json.loads(encoded)
+
+
 @dataclass
 class Ledger:
     """What a server was asked: (path, body), and the bytes of its answers by path."""
@@ -98,8 +122,7 @@ class Ledger:
         async def speak(message: Any) -> None:
             with self.lock:
                 if message["type"] == "http.response.start":
-                    asked = json.loads(body) if body[:1] == b"{" else None
-                    self.requests.append((path, asked))
+                    self.requests.append((path, _as_json(body)))
                 self.sent.append((path, len(message.get("body", b""))))
             await send(message)
 

@@ -3,15 +3,19 @@
 from __future__ import annotations
 
 import json
+from typing import Any
 
 import msgspec
 import numpy as np
 import pyarrow as pa
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from neptune_frames.errors import NeptuneUserError, WireDecodingError
 from neptune_frames.wire import requests
-from neptune_frames.wire.requests import decode_message, encode_message
+from neptune_frames.wire.arrow_batches import encode_stream, read_stream
+from neptune_frames.wire.requests import arrow_series, decode_message, encode_message
 
 # Bodies captured from neptune-query 1.14.1 and neptune-fetcher 0.23.0 (http-captures.md), unindented.
 CAPTURED = [
@@ -280,3 +284,82 @@ def test_steps_that_json_cannot_say_are_refused_before_sending(bad: float) -> No
 def test_bad_series_requests_are_refused(body: bytes, path: str) -> None:
     with pytest.raises(WireDecodingError, match=path):
         requests.decode_float_series_request(body)
+
+
+STEPS = st.none() | st.floats(allow_nan=False, allow_infinity=False)
+
+
+@settings(max_examples=50, deadline=None)
+@given(
+    names=st.lists(st.text(max_size=8), max_size=5),
+    steps=st.lists(STEPS, min_size=5, max_size=5) | st.none(),
+    step_range=st.tuples(STEPS, STEPS),
+    entity_type=st.sampled_from([None, "RUN", "EXPERIMENT"]),
+    include_preview=st.booleans(),
+    encoded=st.booleans(),
+)
+def test_requests_for_float_points_say_the_same_in_both_formats(
+    names: list[str],
+    steps: list[float | None] | None,
+    step_range: tuple[float | None, float | None],
+    entity_type: str | None,
+    include_preview: bool,
+    encoded: bool,
+) -> None:
+    count = len(names)
+    texts = pa.array(names, pa.string())
+    columns = [[str(number) for number in range(count)], [f"w/p/{name}" for name in names], names]
+    if encoded:
+        columns[1:] = [pa.array(columns[1], pa.string()).dictionary_encode(), texts.dictionary_encode()]
+    arguments: dict[str, Any] = {
+        "lineage": "FULL",
+        "entity_type": entity_type,
+        "include_preview": include_preview,
+        "per_series_points_limit": 7,
+        "step_range": step_range,
+        "order": "descending",
+        "after_steps": None if steps is None else pa.array(steps[:count], pa.float64()),
+    }
+    from_json = requests.decode_float_series_request(requests.encode_float_series_request(*columns, **arguments))
+    body = arrow_series.encode_float_series_request(*columns, **arguments)
+    assert arrow_series.decode_float_series_request(body) == from_json
+
+
+def arrow_request(**changes: Any) -> bytes:
+    arguments: dict[str, Any] = {
+        "lineage": "FULL",
+        "entity_type": "RUN",
+        "include_preview": False,
+        "per_series_points_limit": 1,
+    }
+    return arrow_series.encode_float_series_request(["0", "1"], ["w/p/R-1"] * 2, ["a", "b"], **arguments, **changes)
+
+
+@pytest.mark.parametrize("bad", [float("nan"), float("inf")])
+def test_steps_that_json_cannot_say_are_refused_in_arrow_too(bad: float) -> None:
+    with pytest.raises(NeptuneUserError, match="step_range"):
+        arrow_request(step_range=(None, bad))
+    with pytest.raises(NeptuneUserError, match="finite"):
+        arrow_request(after_steps=pa.array([None, bad]))
+
+
+def test_damaged_arrow_requests_are_refused() -> None:
+    whole = arrow_request()
+    with pytest.raises(WireDecodingError, match="at most 10"):
+        arrow_series.decode_float_series_request(whole, max_bytes=10)
+    for body in (b"", b"{}", whole[: len(whole) // 2], whole + whole):
+        with pytest.raises(WireDecodingError):
+            arrow_series.decode_float_series_request(body)
+    strange = encode_stream(pa.record_batch({"request_id": pa.array(["0"])}))
+    with pytest.raises(WireDecodingError, match="schema"):
+        arrow_series.decode_float_series_request(strange)
+    batch, metadata = read_stream(whole)
+    with pytest.raises(WireDecodingError, match="'request'"):
+        arrow_series.decode_float_series_request(encode_stream(batch))
+    with pytest.raises(WireDecodingError, match="perSeriesPointsLimit"):
+        arrow_series.decode_float_series_request(encode_stream(batch, {b"request": b'{"lineage":"FULL"}'}))
+    outside = pa.DictionaryArray.from_arrays(pa.array([0, 9], pa.int32()), pa.array(["a"]), safe=False)
+    with pytest.raises(WireDecodingError):
+        arrow_series.decode_float_series_request(
+            encode_stream(batch.set_column(2, batch.schema.field(2), outside), metadata)
+        )

@@ -15,7 +15,7 @@ from neptune_frames.server.state import Query, ServerState
 from neptune_frames.wire import encode_float_series
 from neptune_frames.wire.media_types import ARROW_STREAM
 from neptune_frames.wire.pages import FLOAT_SERIES_PAGE, project_points
-from neptune_frames.wire.requests import SERIES_REQUESTS, FloatSeriesRequest, decode_float_series_request
+from neptune_frames.wire.requests import SERIES_REQUESTS, FloatSeriesRequest, arrow_series, decode_float_series_request
 
 SINGLE_SERIES_LIMIT = 10_000
 
@@ -26,7 +26,9 @@ def query_float_series(state: ServerState, query: Query) -> bytes:
     Exactly ``perSeriesPointsLimit`` points come as long as that many remain: a shorter page is the
     last one to a client.
     """
-    request = decode_float_series_request(query.body, max_bytes=state.limits.body_bytes)
+    is_arrow = query.body_type == ARROW_STREAM
+    decode = arrow_series.decode_float_series_request if is_arrow else decode_float_series_request
+    request = decode(query.body, max_bytes=state.limits.body_bytes)
     return encode_float_series(_needed(answer(state, request), query), query.media_type)
 
 

@@ -20,7 +20,14 @@ from neptune_frames.server.errors import ApiError, access_denied, bad_request
 from neptune_frames.server.limits import Limits, read_body
 from neptune_frames.sources.archive import ArchiveSource
 from neptune_frames.wire import negotiate
-from neptune_frames.wire.media_types import ARROW_STREAM, JSON, POINT_COLUMNS_HEADER, PROTOBUF
+from neptune_frames.wire.media_types import (
+    ARROW_STREAM,
+    JSON,
+    POINT_COLUMNS_HEADER,
+    PROTOBUF,
+    REQUEST_FORMATS_HEADER,
+    essence,
+)
 
 #: What the ``/proto/`` paths answer: protobuf unless a client asks for something else.
 PROTO_PATH = (PROTOBUF, ARROW_STREAM, JSON)
@@ -69,12 +76,14 @@ class ServerState:
 class Query:
     """One request after all checks: its query parameters, its body, and the media type to answer with.
 
-    ``columns`` are the columns of float points that the client needs (POINT_COLUMNS_HEADER); None for all.
+    ``body_type`` is the media type of the body, ``columns`` are those of float points that the client needs
+    (POINT_COLUMNS_HEADER), None for all.
     """
 
     parameters: QueryParams
     body: bytes = b""
     media_type: str = JSON
+    body_type: str = JSON
     columns: frozenset[str] | None = None
 
     def required(self, name: str) -> str:
@@ -142,9 +151,10 @@ def endpoint(answer: Callable[[ServerState, Query], bytes], offered: Sequence[st
         state = check_bearer(request)
         media_type = acceptable(request, offered)
         body = await read_body(request, state.limits.body_bytes)
-        query = Query(request.query_params, body, media_type, _columns(request))
+        body_type = essence(request.headers.get("content-type", JSON))
+        query = Query(request.query_params, body, media_type, body_type, _columns(request))
         content = await to_thread.run_sync(answer, state, query, limiter=state.answering)
-        return Response(content, media_type=media_type)
+        return Response(content, media_type=media_type, headers={REQUEST_FORMATS_HEADER: ARROW_STREAM})
 
     return handle
 

@@ -18,6 +18,9 @@ ACCEPT_LEGACY = "*/*"
 #: an Arrow answer; the other formats have no way to.
 POINT_COLUMNS_HEADER = "X-Neptune-Point-Columns"
 
+#: A response header of ours: the formats in which requests for float series may come, besides JSON.
+REQUEST_FORMATS_HEADER = "X-Neptune-Request-Formats"
+
 
 def essence(media_type: str) -> str:
     """A media type without its parameters, in lower case.

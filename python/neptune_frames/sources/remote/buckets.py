@@ -86,8 +86,8 @@ def _request(
         batch.runs,
         batch.attributes,
         pc.binary_join_element_wise(_ID_PREFIX, numbers, ""),
-        batch.holders,
-        batch.names,
+        batch.holders.cast(pa.string()),
+        batch.names.cast(pa.string()),
         batch.projects,
     )
     request = BucketsRequest(

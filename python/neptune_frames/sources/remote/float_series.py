@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from functools import partial
 
@@ -28,7 +28,7 @@ from neptune_frames.sources.remote.session import LEADERBOARD, Session
 from neptune_frames.sources.remote.splitting import series_parts
 from neptune_frames.wire import decode_float_series
 from neptune_frames.wire.media_types import POINT_COLUMNS_HEADER
-from neptune_frames.wire.requests import encode_float_series_request
+from neptune_frames.wire.requests import arrow_series, encode_float_series_request
 
 _PATH = f"{LEADERBOARD}/proto/attributes/series/float"
 
@@ -86,20 +86,30 @@ class _Reading:
 
     def _send(self, batch: SeriesBatch, place: _Place | None, limit: int) -> pa.RecordBatch:
         options = self._options
-        content = encode_float_series_request(
-            batch.request_ids,
-            batch.holders,
-            batch.names,
-            lineage=lineage(options),
-            entity_type=entity_type(options),
-            include_preview=options.include_previews,
-            per_series_points_limit=limit,
-            step_range=finite_step_range(options) or (None, None),
-            order="descending" if self._from_the_end else "ascending",
-            after_steps=None if place is None else pa.array(place.after_steps),
+
+        def encoded(encode: Callable[..., bytes]) -> bytes:
+            return encode(
+                batch.request_ids,
+                batch.holders,
+                batch.names,
+                lineage=lineage(options),
+                entity_type=entity_type(options),
+                include_preview=options.include_previews,
+                per_series_points_limit=limit,
+                step_range=finite_step_range(options) or (None, None),
+                order="descending" if self._from_the_end else "ascending",
+                after_steps=None if place is None else pa.array(place.after_steps),
+            )
+
+        return self._session.call(
+            "POST",
+            _PATH,
+            partial(decode_float_series, time=options.include_time, preview=options.include_previews),
+            content=partial(encoded, encode_float_series_request),
+            arrow_content=partial(encoded, arrow_series.encode_float_series_request),
+            headers=self._headers,
+            project=batch.projects,
         )
-        decode = partial(decode_float_series, time=options.include_time, preview=options.include_previews)
-        return self._session.call("POST", _PATH, decode, content=content, headers=self._headers, project=batch.projects)
 
     def _check_progress(self, place: _Place | None, rows: npt.NDArray[np.int64], lists: PointLists) -> None:
         """A server that does not continue after the step it was given would send the same points for ever."""

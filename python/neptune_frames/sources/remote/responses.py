@@ -70,6 +70,11 @@ def may_refuse_accept(status_code: int, content: bytes) -> bool:
     return status_code in (406, 415) or (status_code == 400 and b"accept" in content.lower())
 
 
+def may_refuse_content(status_code: int) -> bool:
+    """Whether an error may mean that the server does not read the format of the request."""
+    return status_code in (400, 415)
+
+
 def retry_after(text: str | None, now: float | None = None) -> float | None:
     """Seconds a ``Retry-After`` header asks for: a number, or a date relative to ``now`` (epoch seconds).
 

@@ -25,7 +25,8 @@ Positions = npt.NDArray[np.int32]
 class SeriesBatch:
     """Some of the series asked for, as columns: their keys, and how they are written in a request.
 
-    ``projects`` is what errors name.
+    ``holders`` and ``names`` are strings, dictionary-encoded where the same ones come again. ``projects`` is what
+    errors name.
     """
 
     runs: Positions
@@ -80,10 +81,16 @@ def series_batches(keys: SeriesKeys, parts: Bounds) -> Iterator[SeriesBatch]:
             some_runs,
             some_attributes,
             pc.utf8_lpad(numbers, width=len(str(end - start - 1)), padding="0"),
-            all_holders.take(pa.array(some_runs)),
-            keys.attributes.take(pa.array(some_attributes)),
+            _chosen(all_holders, some_runs),
+            _chosen(keys.attributes, some_attributes),
             projects,
         )
+
+
+def _chosen(texts: pa.Array, positions: Positions) -> pa.Array:
+    """The texts at some positions, as references to them where they are few: each is written out once then."""
+    indices = pa.array(positions)
+    return texts.take(indices) if len(texts) > len(indices) else pa.DictionaryArray.from_arrays(indices, texts)
 
 
 def entity_type(options: SeriesOptions) -> str:

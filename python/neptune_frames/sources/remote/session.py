@@ -17,10 +17,18 @@ from neptune_frames.sources.remote.bodies import BodyBudget, expected_size, read
 from neptune_frames.sources.remote.concurrency import cancellable_sleep, check_cancelled, compute, run_attended
 from neptune_frames.sources.remote.connections import Connections
 from neptune_frames.sources.remote.credentials import ApiToken
-from neptune_frames.sources.remote.responses import answer_to, check, may_refuse_accept
+from neptune_frames.sources.remote.responses import answer_to, check, may_refuse_accept, may_refuse_content
 from neptune_frames.sources.remote.retries import RetryPolicy
 from neptune_frames.sources.remote.token_flow import AccessTokens
-from neptune_frames.wire.media_types import ACCEPT_ANY_FORMAT, ACCEPT_LEGACY, ARROW_STREAM, JSON, PROTOBUF, essence
+from neptune_frames.wire.media_types import (
+    ACCEPT_ANY_FORMAT,
+    ACCEPT_LEGACY,
+    ARROW_STREAM,
+    JSON,
+    PROTOBUF,
+    REQUEST_FORMATS_HEADER,
+    essence,
+)
 
 T = TypeVar("T")
 
@@ -63,6 +71,8 @@ class Session:
         self.connections = Connections(proxies, transport)
         self._tokens = AccessTokens(api_token, self.connections.send)
         self._accept = ACCEPT_ANY_FORMAT
+        #: Whether the server reads requests in Arrow; None once it has refused one.
+        self._reads_arrow: bool | None = False
 
     def __repr__(self) -> str:
         return f"Session({self._base_url!r})"
@@ -75,8 +85,9 @@ class Session:
         *,
         answers: str = PROTOBUF,
         params: Mapping[str, str] | None = None,
-        content: bytes | None = None,
+        content: bytes | Callable[[], bytes] | None = None,
         content_type: str = JSON,
+        arrow_content: Callable[[], bytes] | None = None,
         project: str | None = None,
         headers: Mapping[str, str] | None = None,
         side_by_side: bool = True,
@@ -89,8 +100,9 @@ class Session:
             decode: Called with the body and its media type, in a thread that only computes.
             answers: The media type to assume where the answer does not name one that we know.
             params: The query of the URL.
-            content: The body.
+            content: The body, or who makes it.
             content_type: The media type of the body.
+            arrow_content: Makes the same body as an Arrow stream, for a server that says it reads that.
             project: Named in the error where access is denied.
             headers: Further headers of this request.
             side_by_side: Whether its decoding may run beside that of others
@@ -103,31 +115,39 @@ class Session:
             WireDecodingError: Its answer is not the message it should be.
         """
         sent = dict(headers or {})
-        if content is not None:
-            sent["Content-Type"] = content_type
         if path.startswith(LEADERBOARD):
             sent[_METADATA_HEADER] = client_metadata(current_call())
         url = self._base_url + path
 
-        def receive(accept: str) -> T:
+        def receive(accept: str, arrow: Callable[[], bytes] | None) -> T:
             check_cancelled()
-            response = self._send_authorised(method, url, params, {**sent, "Accept": accept}, content)
+            made = arrow or content
+            body = made() if callable(made) else made
+            types = {} if body is None else {"Content-Type": content_type if arrow is None else ARROW_STREAM}
+            response = self._send_authorised(method, url, params, {**sent, **types, "Accept": accept}, body)
             with closing(response):
                 if not response.is_success:
                     refusal = read_error(response)
+                    if arrow is not None and may_refuse_content(response.status_code):
+                        raise _FormatRefused
                     if accept != ACCEPT_LEGACY and may_refuse_accept(response.status_code, refusal):
-                        raise _AcceptRefused
+                        raise _FormatRefused
                     check(response.status_code, response.headers, refusal, project=project, url=url)
+                self._learn_formats(response)
                 with self._bodies.reserve(expected_size(response)) as room:
-                    body = read_body(response, room.take, room.cover, check_cancelled)
-                    return compute(partial(decode, body, _media_type(response, answers)), side_by_side=side_by_side)
+                    answer = read_body(response, room.take, room.cover, check_cancelled)
+                    return compute(partial(decode, answer, _media_type(response, answers)), side_by_side=side_by_side)
 
         def attempt() -> T:
-            with suppress(_AcceptRefused):
-                return receive(self._accept)
-            answer = receive(ACCEPT_LEGACY)
-            # Only now is it known that the header was to blame, and not what was asked.
-            self._accept = ACCEPT_LEGACY
+            arrow = arrow_content if self._reads_arrow else None
+            with suppress(_FormatRefused):
+                return receive(self._accept, arrow)
+            answer = receive(ACCEPT_LEGACY, None)
+            # Only now is it known that a format was to blame, and not what was asked.
+            if arrow is not None:
+                self._reads_arrow = None
+            else:
+                self._accept = ACCEPT_LEGACY
             return answer
 
         sleep = cancellable_sleep(self._retry_policy.sleep)
@@ -136,6 +156,11 @@ class Session:
 
     def close(self) -> None:
         self.connections.close()
+
+    def _learn_formats(self, response: httpx.Response) -> None:
+        named = response.headers.get(REQUEST_FORMATS_HEADER, "")
+        if self._reads_arrow is False and ARROW_STREAM in map(essence, named.split(",")):
+            self._reads_arrow = True
 
     def _send_authorised(
         self,
@@ -166,8 +191,8 @@ class Session:
         return response
 
 
-class _AcceptRefused(Exception):
-    """The server may not know the formats offered."""
+class _FormatRefused(Exception):
+    """The server may not know the formats offered, or that of the request."""
 
 
 def _media_type(response: httpx.Response, otherwise: str) -> str:

@@ -47,9 +47,9 @@ def decode_text_list(
     """
     item = message.field(key).type.value_type
     names = [field.name for field in item]
-    cut = _cut(Buffer(body))
-    if cut is not None and cut.columns.keys() >= set(names):
-        with suppress(WireDecodingError):  # positions in the errors are to be those of the body
+    with suppress(WireDecodingError):  # whose words, and positions, are those of `decode_object`
+        cut = _cut(Buffer(body))
+        if cut is not None and cut.columns.keys() >= set(names):
             answer = decode_object(cut.rest, message)
             # The objects are of this list if what stands for them is all that is in it.
             if answer.field(key).flatten().to_pylist() == [dict.fromkeys(names, _PLACEHOLDER)]:

@@ -39,7 +39,8 @@ SERIES_REQUESTS = pa.schema(
 #: Names by position: an Arrow array (a dictionary array is best) or a sequence of text.
 Strings: TypeAlias = pa.Array | Sequence[str]
 
-_HOLDER_TYPE = "experiment"
+#: What holds a series, in the words of requests.
+HOLDER_TYPE = "experiment"
 
 
 @dataclass(frozen=True)
@@ -106,9 +107,8 @@ def encode_float_series_request(
     """
     preview = f',"includePreview":{json_text(pa.array([include_preview]))[0].as_py()}'
     pieces = _series_pieces(request_ids, holders, attributes, preview, lineage, entity_type)
+    check_after_steps(after_steps)
     if after_steps is not None:
-        if pc.any(pc.invert(pc.is_finite(after_steps))).as_py():
-            raise NeptuneUserError("A step to continue after is NaN or infinite; steps must be finite numbers.")
         pieces.append(_optional(',"afterStep":', json_text(after_steps), ""))
     return _body(
         {"perSeriesPointsLimit": pa.array([per_series_points_limit], pa.int64())},
@@ -163,6 +163,19 @@ def decode_object_series_request(body: bytes, *, max_bytes: int = MAX_BYTES) -> 
     return ObjectSeriesRequest(_series(request), limit, _decoded_range(request), request.field("order")[0].as_py())
 
 
+def check_after_steps(after_steps: pa.Array | None) -> None:
+    """Raise `NeptuneUserError` for steps that JSON cannot say."""
+    if after_steps is not None and pc.any(pc.invert(pc.is_finite(after_steps))).as_py():
+        raise NeptuneUserError("A step to continue after is NaN or infinite; steps must be finite numbers.")
+
+
+def check_step_range(step_range: StepRange) -> None:
+    """Raise `NeptuneUserError` for bounds that JSON cannot say."""
+    for step in step_range:
+        if step is not None and not math.isfinite(step):
+            raise NeptuneUserError(f"step_range={step_range!r} has no finite bound; use None for an open side.")
+
+
 def _series_pieces(
     request_ids: Strings, holders: Strings, attributes: Strings, preview: str, lineage: str, entity_type: str | None
 ) -> list[pa.Array | str]:
@@ -175,7 +188,7 @@ def _series_pieces(
         _text(attributes),
         '","holder":{"identifier":"',
         _text(holders),
-        f'","type":"{_HOLDER_TYPE}"}}{preview},"lineage":{_constant_text(lineage)}{entity}}}',
+        f'","type":"{HOLDER_TYPE}"}}{preview},"lineage":{_constant_text(lineage)}{entity}}}',
     ]
 
 
@@ -202,9 +215,7 @@ def _body(before: dict[str, pa.Array], pieces: list[pa.Array | str], after: dict
 
 def _step_range(step_range: StepRange) -> pa.Array:
     """The member ``stepRange``: the one place where null is written out, as the official clients do."""
-    for step in step_range:
-        if step is not None and not math.isfinite(step):
-            raise NeptuneUserError(f"step_range={step_range!r} has no finite bound; use None for an open side.")
+    check_step_range(step_range)
     low, high = (json_text(pa.array([step], pa.float64())) for step in step_range)
     members = ('{"from":', pc.fill_null(low, "null"), ',"to":', pc.fill_null(high, "null"), "}")
     return concatenated(*members).cast(JSON_TEXT)
@@ -265,7 +276,7 @@ _COLUMNS: dict[str, tuple[str, ...]] = {
 def _series(request: pa.StructArray) -> pa.RecordBatch:
     requests = request.field("requests").flatten()
     columns = {name: pc.struct_field(requests, list(path)) for name, path in _COLUMNS.items()}
-    columns["holder_type"] = pc.fill_null(columns["holder_type"], _HOLDER_TYPE)
+    columns["holder_type"] = pc.fill_null(columns["holder_type"], HOLDER_TYPE)
     return pa.RecordBatch.from_arrays(list(columns.values()), schema=SERIES_REQUESTS)
 
 
