@@ -13,11 +13,7 @@ from neptune_frames.server.auth import REALM_PATH, TOKEN_ENDPOINT_PATH
 from neptune_frames.server.errors import EXCEPTION_HANDLERS
 from neptune_frames.server.state import JSON_PATH, PROTO_PATH, ServerState, endpoint
 from neptune_frames.server.unexpected import UnexpectedErrors
-
-_BACKEND = "/api/backend/v1"
-_LEADERBOARD = "/api/leaderboard/v1"
-_STORAGE = "/api/storagebridge/v1"
-_PROTO = f"{_LEADERBOARD}/proto"
+from neptune_frames.wire import paths
 
 
 def create_app(state: ServerState) -> Starlette:
@@ -36,74 +32,65 @@ def create_app(state: ServerState) -> Starlette:
 def _account_routes() -> list[Route]:
     return [
         Route("/", welcome, methods=["GET"]),
-        Route(f"{_BACKEND}/clients/config", backend.client_config, methods=["GET"]),
-        Route(f"{_BACKEND}/authorization/oauth-token", backend.exchange_api_token, methods=["GET"]),
-        Route(f"{_BACKEND}/projects/get", backend.get_project, methods=["GET"]),
+        Route(paths.CLIENT_CONFIG, backend.client_config, methods=["GET"]),
+        Route(paths.TOKEN_EXCHANGE, backend.exchange_api_token, methods=["GET"]),
+        Route(paths.PROJECT, backend.get_project, methods=["GET"]),
         Route(f"{REALM_PATH}/.well-known/openid-configuration", backend.openid_discovery, methods=["GET"]),
         Route(TOKEN_ENDPOINT_PATH, backend.refresh_token, methods=["POST"]),
     ]
 
 
 def _search_routes() -> list[Route]:
-    definitions_of_run = f"{_LEADERBOARD}/attributes/queryAttributeDefinitions"
     return [
-        Route(f"{_PROTO}/leaderboard/entries/search/", endpoint(search.search, PROTO_PATH), methods=["POST"]),
-        Route(f"{_LEADERBOARD}/leaderboard/entries/search", endpoint(search.search, JSON_PATH), methods=["POST"]),
+        Route(paths.SEARCH, endpoint(search.search, PROTO_PATH), methods=["POST"]),
+        Route(paths.SEARCH_IN_JSON, endpoint(search.search, JSON_PATH), methods=["POST"]),
         Route(
-            f"{_PROTO}/leaderboard/entries/global/search/",
+            paths.GLOBAL_SEARCH,
             endpoint(search.search_globally, PROTO_PATH),
             methods=["POST"],
         ),
         Route(
-            f"{_LEADERBOARD}/leaderboard/attributes/definitions/query",
+            paths.DEFINITIONS,
             endpoint(definitions.query_definitions, JSON_PATH),
             methods=["POST"],
         ),
-        Route(f"{_PROTO}/leaderboard/attributes/query", endpoint(values.query_values, PROTO_PATH), methods=["POST"]),
+        Route(paths.VALUES, endpoint(values.query_values, PROTO_PATH), methods=["POST"]),
+        Route(paths.VALUES_IN_JSON, endpoint(values.query_values, JSON_PATH), methods=["POST"]),
         Route(
-            f"{_LEADERBOARD}/leaderboard/attributes/query", endpoint(values.query_values, JSON_PATH), methods=["POST"]
-        ),
-        Route(
-            f"{_PROTO}/attributes/queryAttributeDefinitions",
+            paths.RUN_DEFINITIONS,
             endpoint(definitions.run_definitions, PROTO_PATH),
             methods=["GET"],
         ),
-        Route(definitions_of_run, endpoint(definitions.run_definitions, JSON_PATH), methods=["GET", "POST"]),
-        Route(f"{_PROTO}/attributes/attributes", endpoint(values.run_attributes, PROTO_PATH), methods=["POST"]),
-        Route(
-            f"{_LEADERBOARD}/attributes/attributes", endpoint(values.run_attributes, JSON_PATH), methods=["GET", "POST"]
-        ),
+        Route(paths.RUN_DEFINITIONS_IN_JSON, endpoint(definitions.run_definitions, JSON_PATH), methods=["GET", "POST"]),
+        Route(paths.RUN_VALUES, endpoint(values.run_attributes, PROTO_PATH), methods=["POST"]),
+        Route(paths.RUN_VALUES_IN_JSON, endpoint(values.run_attributes, JSON_PATH), methods=["GET", "POST"]),
     ]
 
 
 def _series_routes() -> list[Route]:
     return [
+        Route(paths.FLOAT_SERIES, endpoint(float_series.query_float_series, PROTO_PATH), methods=["POST"]),
+        Route(paths.FLOAT_SERIES, endpoint(float_series.one_float_series, PROTO_PATH), methods=["GET"]),
         Route(
-            f"{_PROTO}/attributes/series/float", endpoint(float_series.query_float_series, PROTO_PATH), methods=["POST"]
-        ),
-        Route(
-            f"{_PROTO}/attributes/series/float", endpoint(float_series.one_float_series, PROTO_PATH), methods=["GET"]
-        ),
-        Route(
-            f"{_LEADERBOARD}/attributes/series/float",
+            paths.FLOAT_SERIES_IN_JSON,
             endpoint(float_series.one_float_series, JSON_PATH),
             methods=["GET"],
         ),
-        Route(f"{_PROTO}/attributes/series", endpoint(object_series.query_object_series, PROTO_PATH), methods=["POST"]),
+        Route(paths.OBJECT_SERIES, endpoint(object_series.query_object_series, PROTO_PATH), methods=["POST"]),
         Route(
-            f"{_LEADERBOARD}/attributes/series",
+            paths.OBJECT_SERIES_IN_JSON,
             endpoint(object_series.query_object_series, JSON_PATH),
             methods=["POST"],
         ),
-        Route(f"{_PROTO}/attributes/timeseries/buckets", endpoint(buckets.query_buckets, PROTO_PATH), methods=["POST"]),
+        Route(paths.BUCKETS, endpoint(buckets.query_buckets, PROTO_PATH), methods=["POST"]),
     ]
 
 
 def _file_routes() -> list[Route]:
     return [
-        Route(f"{_STORAGE}/signedUrl", files.sign_urls, methods=["POST"]),
-        Route(f"{_STORAGE}/azure/signedUrl", files.sign_azure_urls, methods=["POST"]),
-        Route(f"{files.FILE_PATH}/{{name}}", files.download, methods=["GET"]),
+        Route(paths.SIGNED_URLS, files.sign_urls, methods=["POST"]),
+        Route(paths.AZURE_SIGNED_URLS, files.sign_azure_urls, methods=["POST"]),
+        Route(f"{paths.FILES}/{{name}}", files.download, methods=["GET"]),
     ]
 
 

@@ -21,10 +21,9 @@ from neptune_frames.server.limits import check_at_most, read_body
 from neptune_frames.server.state import JSON_ONLY, ServerState, acceptable, base_url, check_bearer
 from neptune_frames.sources.archive.local_copies import PayloadFile
 from neptune_frames.sources.archive.payloads import mime_type
+from neptune_frames.wire import paths
 from neptune_frames.wire.media_types import JSON
 from neptune_frames.wire.requests import SignedFile, SignedUrlAnswer, SignedUrlRequest, decode_message, encode_message
-
-FILE_PATH = "/api/storagebridge/v1/files"
 
 #: How clients are told to fetch: a plain GET. They judge the age of such a URL by the two X-Goog parameters.
 PROVIDER = "gcp"
@@ -62,7 +61,7 @@ async def sign_azure_urls(request: Request) -> Response:
     raise ApiError(
         HTTPStatus.GONE,
         "BAD_REQUEST",
-        "This server has no Azure storage. Ask /api/storagebridge/v1/signedUrl for URLs that answer a plain GET.",
+        f"This server has no Azure storage. Ask {paths.SIGNED_URLS} for URLs that answer a plain GET.",
     )
 
 
@@ -105,7 +104,7 @@ def _signed_path(state: ServerState, project: str, path: str, date: str) -> str:
     name = base64.urlsafe_b64encode(json.dumps([project, path]).encode()).rstrip(b"=").decode()
     parameters = {"X-Goog-Date": date, "X-Goog-Expires": str(math.ceil(state.file_url_lifetime))}
     signature = state.authority.sign(_signed_text(name, *parameters.values()), _SIGNING_PURPOSE)
-    return f"{FILE_PATH}/{name}?{urlencode({**parameters, 'X-Goog-Signature': signature})}"
+    return f"{paths.FILES}/{name}?{urlencode({**parameters, 'X-Goog-Signature': signature})}"
 
 
 def _signed_text(name: str, date: str, expires: str) -> str:

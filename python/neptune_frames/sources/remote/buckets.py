@@ -15,14 +15,12 @@ from neptune_frames.sources.base import SeriesKeys
 from neptune_frames.sources.remote.concurrency import fetch_ordered, large_answers_ahead
 from neptune_frames.sources.remote.responses import answer_to
 from neptune_frames.sources.remote.series_requests import SeriesBatch, entity_type, series_batches
-from neptune_frames.sources.remote.session import LEADERBOARD, Session
+from neptune_frames.sources.remote.session import Session
 from neptune_frames.sources.remote.splitting import even_parts
-from neptune_frames.wire import decode_buckets
+from neptune_frames.wire import decode_buckets, paths
 from neptune_frames.wire.lineage import FULL, OWN_BUCKETS
 from neptune_frames.wire.media_types import PROTOBUF
 from neptune_frames.wire.protobuf import BucketsRequest, encode_buckets_request
-
-_PATH = f"{LEADERBOARD}/proto/attributes/timeseries/buckets"
 
 SERIES_PER_REQUEST = 1000
 
@@ -103,8 +101,8 @@ def _request(
     )
     content = encode_buckets_request(request)
     decode = partial(decode_buckets, statistics=schema.equals(BUCKETS))
-    page = session.call("POST", _PATH, decode, content=content, content_type=PROTOBUF, project=batch.projects)
-    with answer_to(_PATH, batch.projects):
+    page = session.call("POST", paths.BUCKETS, decode, content=content, content_type=PROTOBUF, project=batch.projects)
+    with answer_to(paths.BUCKETS, batch.projects):
         return _with_keys(page, asked, schema)
 
 

@@ -16,14 +16,12 @@ from neptune_frames.sources.remote.concurrency import Step, fetch_unordered
 from neptune_frames.sources.remote.identifiers import by_project, holders
 from neptune_frames.sources.remote.paging import TokenTrail
 from neptune_frames.sources.remote.responses import answer_to
-from neptune_frames.sources.remote.session import LEADERBOARD, Session
+from neptune_frames.sources.remote.session import Session
 from neptune_frames.sources.remote.splitting import run_parts
 from neptune_frames.sources.remote.unknown_types import warn_of_unknown_types
-from neptune_frames.wire import decode_definitions
+from neptune_frames.wire import decode_definitions, paths
 from neptune_frames.wire.media_types import JSON
 from neptune_frames.wire.requests import DefinitionsRequest, NextPage, encode_message
-
-_PATH = f"{LEADERBOARD}/leaderboard/attributes/definitions/query"
 
 #: Projects, and the runs asked about (None: all of them).
 Scope = tuple[list[str], list[str] | None]
@@ -69,13 +67,13 @@ def _page(
     )
     project = ", ".join(projects)
     page = session.call(
-        "POST", _PATH, decode_definitions, answers=JSON, content=encode_message(request), project=project
+        "POST", paths.DEFINITIONS, decode_definitions, answers=JSON, content=encode_message(request), project=project
     )
     warn_of_unknown_types(page.unknown_types)
     # Entries of unknown types were dropped, so that a page with some may be full although it is short.
     is_last = page.definitions.num_rows < limit and not page.unknown_types
     following: Callable[[], Step[pa.RecordBatch]] | None = None
     if page.next_page_token and not is_last:
-        with answer_to(_PATH, project):
+        with answer_to(paths.DEFINITIONS, project):
             following = partial(_page, session, scope, filters, trail.follow(page.next_page_token), trail)
     return Step(page.definitions, following)

@@ -25,6 +25,7 @@ from neptune_frames.sources.remote.connections import Connections
 from neptune_frames.sources.remote.responses import RetryableAnswer, answer_to, check, is_retryable
 from neptune_frames.sources.remote.retries import RetryPolicy
 from neptune_frames.sources.remote.session import Session
+from neptune_frames.wire import paths
 from neptune_frames.wire.media_types import JSON
 from neptune_frames.wire.requests import (
     FileToSign,
@@ -34,8 +35,6 @@ from neptune_frames.wire.requests import (
     decode_message,
     encode_message,
 )
-
-_PATH = "/api/storagebridge/v1/signedUrl"
 
 #: Tries of one transfer; each continues where the one before broke off.
 TRIES = 6
@@ -111,12 +110,12 @@ class Downloads:
         asked = [FileToSign(path=file.path, permission="read", project_identifier=file.project) for file in files]
         signed: list[SignedFile] = self._session.call(
             "POST",
-            _PATH,
+            paths.SIGNED_URLS,
             lambda body, _: decode_message(body, SignedUrlAnswer).files,
             answers=JSON,
             content=encode_message(SignedUrlRequest(files=asked)),
         )
-        with answer_to(_PATH):
+        with answer_to(paths.SIGNED_URLS):
             if [file.path for file in signed] != [file.path for file in files]:
                 raise MismatchedAnswerError("the signed files are not those that were asked for")
         return signed

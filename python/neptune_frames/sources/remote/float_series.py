@@ -24,13 +24,11 @@ from neptune_frames.sources.remote.series_requests import (
     selects_nothing,
     series_batches,
 )
-from neptune_frames.sources.remote.session import LEADERBOARD, Session
+from neptune_frames.sources.remote.session import Session
 from neptune_frames.sources.remote.splitting import series_parts
-from neptune_frames.wire import decode_float_series
+from neptune_frames.wire import decode_float_series, paths
 from neptune_frames.wire.media_types import POINT_COLUMNS_HEADER
 from neptune_frames.wire.requests import arrow_series, encode_float_series_request
-
-_PATH = f"{LEADERBOARD}/proto/attributes/series/float"
 
 #: Points in one answer, all series together.
 POINTS_PER_ANSWER = 1_000_000
@@ -42,7 +40,7 @@ def fetch_float_points(session: Session, keys: SeriesKeys, options: SeriesOption
         return
     point = float_point(time=options.include_time, preview=options.include_previews)
     reading = _Reading(session, options, {POINT_COLUMNS_HEADER: ",".join(field.name for field in point)})
-    pages = SeriesPages(_PATH, series_points_schema(point), is_from_the_end(options), reading.ask)
+    pages = SeriesPages(paths.FLOAT_SERIES, series_points_schema(point), is_from_the_end(options), reading.ask)
     yield from pages.read(series_batches(keys, series_parts(keys.attributes, keys.positions()[1])))
 
 
@@ -103,7 +101,7 @@ class _Reading:
 
         return self._session.call(
             "POST",
-            _PATH,
+            paths.FLOAT_SERIES,
             partial(decode_float_series, time=options.include_time, preview=options.include_previews),
             content=partial(encoded, encode_float_series_request),
             arrow_content=partial(encoded, arrow_series.encode_float_series_request),

@@ -22,12 +22,11 @@ from neptune_frames.sources.remote.series_requests import (
     selects_nothing,
     series_batches,
 )
-from neptune_frames.sources.remote.session import LEADERBOARD, Session
+from neptune_frames.sources.remote.session import Session
 from neptune_frames.sources.remote.splitting import object_series_parts
-from neptune_frames.wire import decode_object_series
+from neptune_frames.wire import decode_object_series, paths
 from neptune_frames.wire.requests import encode_object_series_request
 
-_PATH = f"{LEADERBOARD}/proto/attributes/series"
 _SCHEMA = series_points_schema(OBJECT_POINT)
 
 
@@ -36,7 +35,7 @@ def fetch_object_points(session: Session, keys: SeriesKeys, options: SeriesOptio
     if selects_nothing(options) or len(keys) == 0:
         return
     reading = _Reading(session, options)
-    pages = SeriesPages(_PATH, _SCHEMA, is_from_the_end(options), reading.ask)
+    pages = SeriesPages(paths.OBJECT_SERIES, _SCHEMA, is_from_the_end(options), reading.ask)
     yield from pages.read(series_batches(keys, object_series_parts(keys.attributes, keys.positions()[1])))
 
 
@@ -76,7 +75,7 @@ class _Reading:
         )
         params = {"useDeprecatedStringFields": "false"}
         return self._session.call(
-            "POST", _PATH, decode_object_series, params=params, content=content, project=batch.projects
+            "POST", paths.OBJECT_SERIES, decode_object_series, params=params, content=content, project=batch.projects
         )
 
 

@@ -7,17 +7,16 @@ from typing import Any
 
 from neptune_frames.errors import NeptuneUnexpectedResponseError, NotNeptuneServerError, ProjectNotFoundError
 from neptune_frames.sources.remote.session import Session
+from neptune_frames.wire import paths
 from neptune_frames.wire.media_types import JSON
 from neptune_frames.wire.requests import Project, decode_message
-
-_PATH = "/api/backend/v1/projects/get"
 
 
 def fetch_project_name(session: Session, identifier: str) -> str:
     """``workspace/name`` as the server spells it. Raises `ProjectNotFoundError` where there is no such project."""
     try:
         project = session.call(
-            "GET", _PATH, _decode, answers=JSON, params={"projectIdentifier": identifier}, project=identifier
+            "GET", paths.PROJECT, _decode, answers=JSON, params={"projectIdentifier": identifier}, project=identifier
         )
     except NeptuneUnexpectedResponseError as error:
         if error.status_code != HTTPStatus.NOT_FOUND or isinstance(error, NotNeptuneServerError):

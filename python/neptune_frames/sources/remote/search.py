@@ -28,10 +28,10 @@ from neptune_frames.schemas import RUNS
 from neptune_frames.sources.base import SearchAnswer
 from neptune_frames.sources.remote.concurrency import compute, fetch_ordered, large_answers_ahead
 from neptune_frames.sources.remote.responses import answer_to
-from neptune_frames.sources.remote.session import LEADERBOARD, Session
+from neptune_frames.sources.remote.session import Session
 from neptune_frames.sources.remote.unknown_types import warn_of_unknown_types
 from neptune_frames.sources.remote.values import fetch_values
-from neptune_frames.wire import decode_search
+from neptune_frames.wire import decode_search, paths
 from neptune_frames.wire.pages import AttributesPage
 from neptune_frames.wire.requests import (
     AttributePath,
@@ -44,11 +44,8 @@ from neptune_frames.wire.requests import (
     encode_message,
 )
 
-_PATH = f"{LEADERBOARD}/proto/leaderboard/entries/search/"
 #: Attribute values in one page at most: pages of few names hold many runs, and pages of many names fewer.
 _VALUES_PER_PAGE = 125_000
-
-_GLOBAL_PATH = f"{LEADERBOARD}/proto/leaderboard/entries/global/search/"
 
 #: Attributes that fill the columns of RUNS.
 _IDENTITY = {"sys_id": SYS_ID, "run_id": SYS_CUSTOM_RUN_ID, "experiment": SYS_NAME}
@@ -157,7 +154,7 @@ def _fetch_page(
 
 
 def _path(query: RunQuery) -> str:
-    return _GLOBAL_PATH if query.project is None else _PATH
+    return paths.GLOBAL_SEARCH if query.project is None else paths.SEARCH
 
 
 def _sorting(sort: SortKey) -> Sorting:

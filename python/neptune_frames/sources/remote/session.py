@@ -20,6 +20,7 @@ from neptune_frames.sources.remote.credentials import ApiToken
 from neptune_frames.sources.remote.responses import answer_to, check, may_refuse_accept, may_refuse_content
 from neptune_frames.sources.remote.retries import RetryPolicy
 from neptune_frames.sources.remote.token_flow import AccessTokens
+from neptune_frames.wire import paths
 from neptune_frames.wire.media_types import (
     ACCEPT_ANY_FORMAT,
     ACCEPT_LEGACY,
@@ -34,8 +35,6 @@ T = TypeVar("T")
 
 #: Turns a body and its media type into what it means.
 Decode = Callable[[Any, str], T]
-
-LEADERBOARD = "/api/leaderboard/v1"
 
 _METADATA_HEADER = "X-Neptune-Client-Metadata"
 
@@ -115,7 +114,7 @@ class Session:
             WireDecodingError: Its answer is not the message it should be.
         """
         sent = dict(headers or {})
-        if path.startswith(LEADERBOARD):
+        if path.startswith(paths.LEADERBOARD):
             sent[_METADATA_HEADER] = client_metadata(current_call())
         url = self._base_url + path
 

@@ -28,14 +28,13 @@ from neptune_frames.errors import (
 )
 from neptune_frames.sources.remote.credentials import ApiToken
 from neptune_frames.sources.remote.responses import RetryableAnswer, answer_to, check, is_neptune_error
+from neptune_frames.wire import paths
 from neptune_frames.wire.requests import AccessTokens as RefreshedTokens
 from neptune_frames.wire.requests import ClientConfig, ExchangedTokens, OpenIdConfiguration, decode_message
 
 #: A token is renewed this many seconds before it expires.
 RENEWAL_MARGIN = 30.0
 
-_EXCHANGE_PATH = "/api/backend/v1/authorization/oauth-token"
-_CONFIG_PATH = "/api/backend/v1/clients/config"
 
 Flow = Generator[httpx.Request, httpx.Response, "AccessToken"]
 
@@ -67,18 +66,18 @@ class AccessToken:
 def exchange(api_token: ApiToken) -> Flow:
     """API token for access token (TOK). A rejected API token is an error that no retry mends."""
     response = yield httpx.Request(
-        "GET", api_token.api_url + _EXCHANGE_PATH, headers={"X-Neptune-Api-Token": api_token.reveal()}
+        "GET", api_token.api_url + paths.TOKEN_EXCHANGE, headers={"X-Neptune-Api-Token": api_token.reveal()}
     )
     if response.status_code == 401:
         raise NeptuneInvalidCredentialsError
     try:
-        check(response.status_code, response.headers, response.content, url=api_token.api_url + _EXCHANGE_PATH)
+        check(response.status_code, response.headers, response.content, url=api_token.api_url + paths.TOKEN_EXCHANGE)
     except NeptuneUnexpectedResponseError as error:
         # No Neptune server lacks this path: a 404 comes from another, or from another address of one.
         if response.status_code != HTTPStatus.NOT_FOUND and is_neptune_error(response.content):
             raise
         raise NotNeptuneServerError(response.status_code, response.content, url=api_token.api_url) from error
-    with answer_to(api_token.api_url + _EXCHANGE_PATH):
+    with answer_to(api_token.api_url + paths.TOKEN_EXCHANGE):
         tokens = decode_message(response.content, ExchangedTokens)
         return AccessToken.from_texts(tokens.access_token, tokens.refresh_token)
 
@@ -181,9 +180,9 @@ class AccessTokens:
 def _discover(api_token: ApiToken) -> Generator[httpx.Request, httpx.Response, tuple[str, str]]:
     """Token endpoint and client id, from the client configuration and the OpenID document it names."""
     try:
-        response = yield httpx.Request("GET", api_token.api_url + _CONFIG_PATH)
+        response = yield httpx.Request("GET", api_token.api_url + paths.CLIENT_CONFIG)
         check(response.status_code, response.headers, response.content)
-        with answer_to(_CONFIG_PATH):
+        with answer_to(paths.CLIENT_CONFIG):
             security = decode_message(response.content, ClientConfig).security
         response = yield httpx.Request("GET", security.open_id_discovery)
         check(response.status_code, response.headers, response.content)

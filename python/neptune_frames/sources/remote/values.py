@@ -28,14 +28,12 @@ from neptune_frames.sources.remote.concurrency import Step, fetch_unordered
 from neptune_frames.sources.remote.identifiers import by_project, holders
 from neptune_frames.sources.remote.paging import TokenTrail
 from neptune_frames.sources.remote.responses import answer_to
-from neptune_frames.sources.remote.session import LEADERBOARD, Session
+from neptune_frames.sources.remote.session import Session
 from neptune_frames.sources.remote.splitting import busy_run_parts, values_parts
 from neptune_frames.sources.remote.unknown_types import warn_of_unknown_types
-from neptune_frames.wire import decode_values
+from neptune_frames.wire import decode_values, paths
 from neptune_frames.wire.pages import AttributesPage
 from neptune_frames.wire.requests import NextPage, ValuesRequest, encode_message
-
-_PATH = f"{LEADERBOARD}/proto/leaderboard/attributes/query"
 
 Batch = tuple[str, pa.RecordBatch]
 
@@ -113,7 +111,7 @@ def _page(session: Session, question: _Question, token: str | None, trail: Token
     next_page = NextPage(limit=config.VALUES_PAGE_SIZE.get(), next_page_token=token)
     page = session.call(
         "POST",
-        _PATH,
+        paths.VALUES,
         decode_values,
         params={"projectIdentifier": question.project},
         content=encode_message(msgspec.structs.replace(question.request, next_page=next_page)),
@@ -122,7 +120,7 @@ def _page(session: Session, question: _Question, token: str | None, trail: Token
     )
     warn_of_unknown_types(page.unknown_types)
     following: Callable[[], Step[list[Batch]]] | None = None
-    with answer_to(_PATH, question.project):
+    with answer_to(paths.VALUES, question.project):
         if page.next_page_token:
             following = partial(_page, session, question, trail.follow(page.next_page_token), trail)
         return Step(_with_runs(page, question), following)
