@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import tracemalloc
 from typing import Any
 
 import pyarrow as pa
@@ -106,3 +107,14 @@ def test_objects_of_another_list_are_left_to_it(cuts: list[int]) -> None:
     body = json.dumps({"other": others, "entries": [{"name": "mine", "type": "int"}]}, separators=(",", ":")).encode()
     assert by_quotes(body) == [[{"name": "mine", "type": "int"}], [None]]
     assert cuts == [100]
+
+
+def test_little_memory_is_taken_for_objects_unlike_a_long_first_one() -> None:
+    """If the text of the first one were looked for at each of the quotes, that would be gigabytes."""
+    long = b'{"name":"a","type"' + b" " * 4000 + b':"int"}'
+    body = b'{"entries":[' + long + b"," + b'{"name":"","type":""},' * 100_000 + long + b"]}"
+    tracemalloc.start()
+    assert len(by_quotes(body)[0]) == 100_002
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert peak < 100 * len(body)

@@ -80,11 +80,10 @@ def _cut(buffer: Buffer) -> _Cut | None:
         return None
     # A row for each quote of an object, a column for each object.
     quotes = found[: count * sample.quotes].reshape(count, -1).T
-    unlike = np.flatnonzero(~_are_alike(buffer, sample, quotes))
-    if len(unlike):
-        quotes = quotes[:, : unlike[0]]
-    if quotes.shape[1] < _FEWEST_OBJECTS:
+    alike = _count_alike(buffer, sample, quotes)
+    if alike < _FEWEST_OBJECTS:
         return None
+    quotes = quotes[:, :alike]
     columns = {
         key: text(buffer.binary(opening + 1, closing), opening + 1)
         for key, opening, closing in zip(sample.keys, quotes[2::4], quotes[3::4], strict=True)
@@ -137,21 +136,23 @@ def _read_sample(content: bytes) -> _Sample | None:
     return _Sample(start, names, heads, content[edges[-1] : stop], separator) if len(set(names)) == len(names) else None
 
 
-def _are_alike(buffer: Buffer, sample: _Sample, quotes: Positions) -> npt.NDArray[np.bool_]:
-    """Which objects have the text of the sample around their values, and between them and the object before."""
+def _count_alike(buffer: Buffer, sample: _Sample, quotes: Positions) -> int:
+    """How many objects, from the first on, have the text of the sample around their values and between them."""
     alike = np.ones(quotes.shape[1], np.bool_)
     for head, closing, opening in zip(sample.heads[1:], quotes[3::4], quotes[6::4], strict=False):
         alike &= _is_text(buffer, closing, opening, head)
     last = quotes[-1]
-    alike &= _is_text(buffer, last, last + (len(sample.end) - 1), sample.end)
     alike[1:] &= _is_text(buffer, last[:-1], quotes[2, 1:], sample.end + sample.separator + sample.heads[0])
-    return alike
+    count = int(np.argmin(alike)) if not alike.all() else len(alike)
+    # What follows an object is known from the next one; the last one may end in another way.
+    end = int(last[count - 1])
+    return count if buffer.bytes[end : end + len(sample.end)].tobytes() == sample.end else count - 1
 
 
 def _is_text(buffer: Buffer, first: Positions, last: Positions, expected: bytes) -> npt.NDArray[np.bool_]:
     """Where the bytes between two places, these included, are a certain text."""
-    limit = buffer.size - len(expected)
-    rows = buffer.rows(np.minimum(first, limit), len(expected))
-    is_text: npt.NDArray[np.bool_] = (rows == np.frombuffer(expected, np.uint8)).all(axis=1)
-    is_text &= (first <= limit) & (last - first == len(expected) - 1)
+    is_text: npt.NDArray[np.bool_] = last - first == len(expected) - 1
+    # Only where it fits: what is read together is not longer than the body then.
+    rows = buffer.rows(first[is_text], len(expected))
+    is_text[is_text] = (rows == np.frombuffer(expected, np.uint8)).all(axis=1)
     return is_text
