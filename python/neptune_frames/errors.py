@@ -270,9 +270,14 @@ class WireDecodingError(NeptuneError, ValueError):
     def __init__(self, message: str, *, position: int | None = None) -> None:
         self.position = position
         self.request: str | None = None
+        self._message = message
         where = "" if position is None else f" at byte {position}"
         self.reason = f"{message}{where}"
         super().__init__(f"The body could not be decoded: {self.reason}")
+
+    def move(self, position: int) -> None:
+        """Count from the start of the body: what was decoded was a copy of parts of it."""
+        WireDecodingError.__init__(self, self._message, position=position)
 
     def name_request(self, request: str) -> None:
         """Say what was asked, and what to do: whoever decodes does not know. The first one who does is believed."""

@@ -351,6 +351,22 @@ def test_a_broken_item_among_many_is_found_where_it_is() -> None:
         assert caught.value.position == header + before * len(good) + 2
 
 
+def test_a_broken_item_of_many_series_is_found_where_it_is() -> None:
+    """Their points are read from a copy that has those of all series one after another."""
+    good, bad = delimited(2, b"\x11" + bytes(8)), delimited(2, b"\x11" + bytes(7) + b"\xff")
+    bad = bad[:2] + b"\x16" + bad[3:]  # a wire type that does not exist
+
+    def series(points: bytes) -> bytes:
+        return delimited(1, delimited(2, points))
+
+    before = series(good * 20) * 30 + series(good * 40) * 30
+    broken = series(good * 11 + bad + good * 8)
+    with pytest.raises(WireDecodingError, match="wire type 6") as caught:
+        protobuf.decode_float_series(before + broken + series(good * 20) * 300)
+    assert caught.value.position == len(before) + broken.index(bad) + 2
+    assert f"at byte {caught.value.position}" in str(caught.value)
+
+
 def test_points_come_in_the_order_they_were_sent_in() -> None:
     points = b"".join(delimited(2, b"\x11" + struct.pack("<d", step)) for step in [5.0, 3.0, 4.0])
     page = protobuf.decode_float_series(delimited(1, delimited(2, points)))

@@ -6,11 +6,14 @@ Runs of messages are copied whole, by Arrow: a memory copy for each run, and no 
 from __future__ import annotations
 
 from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import NamedTuple
 
 import numpy as np
 import numpy.typing as npt
 
+from neptune_frames.errors import WireDecodingError
+from neptune_frames.slices import offsets_of
 from neptune_frames.wire.buffer import WORD, Buffer, Positions, Words
 from neptune_frames.wire.protobuf.runs import Runs, progressions
 
@@ -24,12 +27,28 @@ JOINED_BYTES = 2 * 1024 * 1024
 
 
 class Gathered(NamedTuple):
-    """Some messages of the runs: their places among all of them, and where their bytes are."""
+    """Some messages of the runs: their places among all of them, and where their bytes are.
+
+    ``heads`` and ``offsets`` say of a buffer of copies where in the body each copied run is, and where in the buffer.
+    """
 
     places: Positions | slice
     buffer: Buffer
     starts: Positions
     stops: Positions
+    heads: Positions | None = None
+    offsets: Positions | None = None
+
+    @contextmanager
+    def errors_in_body(self) -> Iterator[None]:
+        """Errors count bytes from the start of the body, wherever these messages are read."""
+        try:
+            yield
+        except WireDecodingError as error:
+            if self.heads is not None and self.offsets is not None and error.position is not None:
+                run = np.searchsorted(self.offsets, error.position, side="right") - 1
+                error.move(int(self.heads[run] + error.position - self.offsets[run]))
+            raise
 
 
 def gather(buffer: Buffer, runs: Runs, most: int) -> Iterator[Gathered]:
@@ -52,7 +71,8 @@ def gather(buffer: Buffer, runs: Runs, most: int) -> Iterator[Gathered]:
             heads = block.starts - header
             joined = Buffer(joined_spans(buffer, heads, heads + stride * block.counts))
             payloads = np.arange(joined.size // stride) * stride + header
-            yield Gathered(_all_places(block_places), joined, payloads, payloads + length)
+            offsets = offsets_of(stride * block.counts)[:-1]
+            yield Gathered(_all_places(block_places), joined, payloads, payloads + length, heads, offsets)
     for block, block_places in _blocks(runs, places, rest, most):
         yield _as_they_are(buffer, block, block_places)
 

@@ -188,9 +188,11 @@ class Records:
         assert field.message is not None
         runs = self._found.runs(field)
         structs = JoinedStructs(struct_type or field.message.arrow_type, runs.total)
-        for places, buffer, starts, stops in gather(self._buffer, runs, _BLOCK):
-            items = Records(buffer, field.message, len(starts), np.arange(len(starts)), starts, stops)
-            structs.put(places, items.struct() if decode is None else decode(items))
+        for some in gather(self._buffer, runs, _BLOCK):
+            count = len(some.starts)
+            with some.errors_in_body():
+                items = Records(some.buffer, field.message, count, np.arange(count), some.starts, some.stops)
+                structs.put(some.places, items.struct() if decode is None else decode(items))
         return runs.offsets(self.count), structs.joined()
 
     def item_blocks(self, name: str) -> Iterator[tuple[Positions, Records]]:
