@@ -61,14 +61,14 @@ Counting = Callable[[int, int], object]
 
 
 @contextmanager
-def counting_bar(total: int, what: str, counted: str, *, enabled: bool = True, title: str) -> Iterator[Counting]:
+def counting_bar(total: int, what: str, counted: str, *, title: str) -> Iterator[Counting]:
     """As `progress_bar`, for items that differ in size: what is in them is counted too, and how fast it comes.
 
-    >>> with counting_bar(2, "runs", "points", enabled=False, title="team/project") as advance:
+    >>> with counting_bar(2, "runs", "points", title="team/project") as advance:
     ...     advance(1, 5000)
     """
     count, started = 0, time.monotonic()
-    with progress_bar(total, what, enabled=enabled, title=title) as bar:
+    with progress_bar(total, what, title=title) as bar:
 
         def shown_count() -> str:
             return f"{count:,} {counted}, {count / max(time.monotonic() - started, 1e-9):,.0f}/s"
@@ -82,18 +82,47 @@ def counting_bar(total: int, what: str, counted: str, *, enabled: bool = True, t
         yield advance
 
 
+@contextmanager
+def reading_bar(size: int, title: str) -> Iterator[Bar]:
+    """Show how many of so many bytes of files are read, should it take long: also where no face has a bar of its own.
+
+    >>> with reading_bar(4096, "Reading the archive") as bar:
+    ...     bar.advance(4096)
+    """
+    if not _is_wanted():
+        yield Bar()
+        return
+    from tqdm import tqdm
+
+    with tqdm(total=size, desc=title, unit="B", unit_scale=True, delay=_PATIENCE, leave=False) as drawn:
+        yield Bar(drawn)
+
+
+#: Whether the call that is being answered may draw bars.
+_are_allowed: ContextVar[bool] = ContextVar("neptune_frames_bars_are_allowed", default=True)
 #: The title of the bar of a long fetch, where a face wants one.
 _fetch_title: ContextVar[str | None] = ContextVar("neptune_frames_fetch_title", default=None)
 
 
 @contextmanager
-def long_fetch(title: str, *, enabled: bool = True) -> Iterator[None]:
-    """Have what is fetched within draw a bar with this title, should it take long (`tracked`)."""
-    token = _fetch_title.set(title if enabled else None)
+def allowing_bars(allowed: bool) -> Iterator[None]:
+    """Whether anything may draw a bar meanwhile: who passes ``progress_bar=False`` wants none, of whatever."""
+    token = _are_allowed.set(allowed)
     try:
         yield
     finally:
-        _fetch_title.reset(token)
+        _are_allowed.reset(token)
+
+
+@contextmanager
+def long_fetch(title: str, *, enabled: bool = True) -> Iterator[None]:
+    """Have what is fetched within draw a bar with this title, should it take long (`tracked`)."""
+    with allowing_bars(enabled):
+        token = _fetch_title.set(title if enabled else None)
+        try:
+            yield
+        finally:
+            _fetch_title.reset(token)
 
 
 def tracked(
@@ -124,7 +153,7 @@ def tracked(
 
 
 def _is_wanted() -> bool:
-    return config.PROGRESS_BAR.get() and _is_terminal()
+    return _are_allowed.get() and config.PROGRESS_BAR.get() and _is_terminal()
 
 
 def _is_terminal() -> bool:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from functools import partial
+from pathlib import Path
 
 import pytest
 from tqdm import tqdm
@@ -11,7 +12,9 @@ import neptune_frames as nf
 from memory_source import MemoryRun, MemorySource
 from neptune_fetcher import ReadOnlyProject
 from neptune_frames import progress
-from neptune_frames.progress import counting_bar, long_fetch, progress_bar, tracked
+from neptune_frames.progress import allowing_bars, counting_bar, long_fetch, progress_bar, reading_bar, tracked
+from neptune_frames.sources.archive import ArchiveSource
+from neptune_frames.writing.exporter_layout import float_series_rows, parameter_rows, write_run
 
 
 def test_the_bar_is_the_documented_one(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
@@ -85,6 +88,31 @@ def test_nothing_is_drawn_where_it_is_not_wanted(
         with long_fetch("Fetching table", enabled=how != "switched off"):
             list(tracked([1], "runs", lambda page: page))
     assert capsys.readouterr().err.strip() == ""
+
+
+@pytest.mark.usefixtures("terminal")
+def test_nothing_is_drawn_where_bars_are_not_allowed(capsys: pytest.CaptureFixture[str]) -> None:
+    with allowing_bars(False), reading_bar(2, "Reading") as bar, progress_bar(2, "runs", title="Title") as other:
+        bar.advance(2)
+        other.advance(2)
+    assert capsys.readouterr().err == ""
+
+
+@pytest.mark.usefixtures("terminal")
+@pytest.mark.parametrize("wanted", [True, False])
+def test_reading_an_archive_for_the_first_time_draws_a_bar(
+    wanted: bool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("NEPTUNE_FRAMES_CACHE", "off")
+    rows = [parameter_rows({"sys/name": "one"}), float_series_rows({"loss": ([1.0], [0.5])})]
+    write_run(tmp_path / "data", "ws/proj", "run-1", rows)
+    source = ArchiveSource(tmp_path)
+    for shown in (wanted, False):
+        nf.fetch_metrics(project="ws/proj", experiments="", source=source, progress_bar=wanted)
+        assert ("Reading the archive: 100%" in capsys.readouterr().err) is shown
+    copy = nf.export(tmp_path / "copy", project="ws/proj", source=ArchiveSource(tmp_path), progress_bar=wanted)
+    assert copy.runs == 1
+    assert ("Reading the archive" in capsys.readouterr().err) is wanted
 
 
 @pytest.mark.usefixtures("terminal")

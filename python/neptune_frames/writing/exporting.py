@@ -13,7 +13,7 @@ import pyarrow as pa
 
 from neptune_frames.counted import counted
 from neptune_frames.errors import ArchiveError, NeptuneWarning
-from neptune_frames.progress import Counting, counting_bar
+from neptune_frames.progress import Counting, allowing_bars, counting_bar
 from neptune_frames.query.arguments import resolve_project
 from neptune_frames.sources.archive.object_path import Location, open_location
 from neptune_frames.sources.base import Source
@@ -102,12 +102,13 @@ def export(
     archive = open_location(destination)
     started = time.monotonic()
     try:
-        names = list(dict.fromkeys(asked.project_name(name) for name in projects))
-        with _places(archive, layout, names, update=update) as places:
-            written = [
-                _export_project(asked, place, name, selection, update=update, progress=progress_bar)
-                for name, place in zip(names, places, strict=True)
-            ]
+        with allowing_bars(progress_bar):
+            names = list(dict.fromkeys(asked.project_name(name) for name in projects))
+            with _places(archive, layout, names, update=update) as places:
+                written = [
+                    _export_project(asked, place, name, selection, update=update)
+                    for name, place in zip(names, places, strict=True)
+                ]
     except WriteFailed as failure:
         raise ArchiveError(
             f"The archive {archive} could not be written: {failure}. What it shows is valid; export again to go on."
@@ -168,7 +169,7 @@ def _prepare(archive: Path, layout: Layout, projects: Sequence[str]) -> list[Pro
 
 
 def _export_project(
-    source: Source, place: ProjectArchive, project: str, selection: ExportSelection, *, update: bool, progress: bool
+    source: Source, place: ProjectArchive, project: str, selection: ExportSelection, *, update: bool
 ) -> Written:
     with ExitStack() as held:
         with writing():
@@ -188,7 +189,7 @@ def _export_project(
                 NeptuneWarning,
             )
         written = Written(project, kept=plan.kept)
-        with counting_bar(plan.found.num_rows, "runs", "points", enabled=progress, title=project) as advance:
+        with counting_bar(plan.found.num_rows, "runs", "points", title=project) as advance:
             advance(plan.kept, 0)
             place.write(source, selection, plan, written, advance)
         if written.runs and not written.selection_met:

@@ -18,6 +18,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from neptune_frames.errors import ArchiveError
+from neptune_frames.progress import reading_bar
 from neptune_frames.query.attributes import FLOAT_SERIES
 from neptune_frames.slices import offsets_of, ranges
 from neptune_frames.sources.archive.grouping import Grouped, Indices, Steps, dense_codes, group_rows
@@ -68,7 +69,12 @@ class Inventory:
 
 def read_inventory(files: Mapping[str, FileState]) -> list[Inventory]:
     """Inventories of part files, some megabytes of files at a time. Raises `DamagedFileError`."""
-    return [_read_chunk(chunk) for chunk in _chunks(files)]
+    found = []
+    with reading_bar(sum(state.size for state in files.values()), "Reading the archive") as bar:
+        for chunk in _chunks(files):
+            found.append(_read_chunk(chunk))
+            bar.advance(sum(files[path].size for path in chunk))
+    return found
 
 
 def merge(inventories: Sequence[Inventory], *, without: Collection[str] = ()) -> Inventory:
