@@ -13,6 +13,7 @@ from typing import Any
 import pytest
 
 import neptune_fetcher
+from memory_source import MemoryRun, MemorySource
 from neptune_fetcher import alpha, read_only_project, read_only_run
 from neptune_fetcher import exceptions as fetcher_exceptions
 from neptune_fetcher.alpha import exceptions as alpha_exceptions
@@ -65,6 +66,14 @@ def test_opening_an_archive_fails_as_everything_else(monkeypatch: pytest.MonkeyP
     with pytest.raises(NeptuneException, match="ArchiveError: There is no archive") as caught:
         neptune_fetcher.ReadOnlyProject("team/vision")
     assert isinstance(caught.value.__cause__, ArchiveError)
+
+
+def test_tables_without_a_limit_have_all_runs() -> None:
+    """The README's 5000 are the largest limit, not the largest table."""
+    source = MemorySource([MemoryRun(f"run-{number}") for number in range(5001)])
+    project = neptune_fetcher.ReadOnlyProject("ws/proj", source=source)
+    assert len(project.fetch_runs_df(trashed=None)) == 5001
+    assert len(project.fetch_runs_df(trashed=None, limit=5000)) == 5000
 
 
 @pytest.mark.parametrize("token", ["abc", "e30="])

@@ -237,6 +237,8 @@ def _comparison(attribute: str | Attribute, operator: ComparisonOperator, value:
 
 
 def _operand(attribute: str | Attribute) -> Operand:
+    if not isinstance(attribute, (str, Attribute)):
+        raise TypeError(f"An attribute must be a name or an Attribute, got {attribute!r} ({type(attribute).__name__})")
     return attribute.operand() if isinstance(attribute, Attribute) else Operand(attribute)
 
 
@@ -256,8 +258,12 @@ def _joined(kind: type[And] | type[Or], filters: Sequence[Filter]) -> Filter:
 
 
 def _operand_of(filter_: Filter) -> Expression:
+    from neptune_frames.errors import QuerySyntaxError
+
     if filter_.expression is None:
-        raise ValueError("A filter without conditions selects everything and cannot be joined or negated; leave it out")
+        raise QuerySyntaxError(
+            "A filter without conditions selects everything and cannot be joined or negated; leave it out."
+        )
     return filter_.expression
 
 
