@@ -355,6 +355,10 @@ def _alpha() -> list[Case]:
         f"alpha.list_experiments(Filter.all() & Filter.exists(Attribute('loss', type='float_series')), {lineage})",
         f"alpha.fetch_experiments_table('alpha', sort_by=5, {lineage})",
         f"alpha_runs.fetch_runs_table('^alpha', 'lr', sort_by='loss', {lineage})",
+        # Names with two types, of which not the same is shown.
+        f"alpha.fetch_experiments_table(None, AttributeFilter('loss', aggregations=['max', 'variance']), {lineage})",
+        f"alpha_runs.fetch_runs_table(None, '^empty$', {lineage})",
+        f"alpha_runs.fetch_runs_table(None, '^loss$', {lineage})",
         *(
             f"alpha.fetch_experiments_table('a', 'lr', limit=9, sort_by=Attribute('loss', '{aggregation}', "
             f"'float_series'), {lineage})"

@@ -19,6 +19,7 @@ from neptune_fetcher.exceptions import (
     NeptuneUnexpectedResponseError,
 )
 from neptune_frames.server.testing import RunningServer
+from neptune_frames.writing.exporter_layout import float_series_rows, object_series_rows, parameter_rows, write_run
 
 _ACC = {"name": "metrics/acc", "type": "float_series"}
 
@@ -72,8 +73,13 @@ def test_a_type_that_no_experiment_has_is_that_of_the_project() -> None:
     assert alpha_runs.list_runs(Filter.eq("log/out", "b")) == ["plain_run"]
     assert alpha.list_experiments(Filter.eq("log/out", "b")) == []
     assert alpha.list_experiments(Filter.eq("sys/state", "inactive")) == ["gone", "tree_32", "tree_33"]
+    assert alpha.fetch_experiments_table("tree", sort_by="log/out").index.to_list() == ["tree_33", "tree_32"]
     with pytest.raises(AttributeTypeInferenceError, match="nope: could not find the attribute"):
         alpha.list_experiments(Filter.eq("nope", 1))
+
+
+def test_an_aggregation_tells_the_type() -> None:
+    assert alpha.list_experiments(Filter.gt(Attribute("metrics/acc", aggregation="max"), 0.92)) == ["tree_33"]
 
 
 def test_the_type_of_a_sort_key_is_looked_up_among_the_runs_selected() -> None:
@@ -86,6 +92,26 @@ def test_the_type_of_a_sort_key_is_looked_up_among_the_runs_selected() -> None:
     assert alpha.fetch_experiments_table("zzz", sort_by="nope").shape == (0, 0)
     with pytest.raises(ConflictingAttributeTypes):
         alpha_runs.fetch_runs_table(None, "params/batch")
+
+
+def test_types_conflict_where_columns_would_have_one_key(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("NEPTUNE_ARCHIVE", str(tmp_path))
+    identity = {"sys/id": "A-1", "sys/custom_run_id": "a", ("note", "file"): "a/note"}
+    write_run(
+        tmp_path, "ws/two", "a", [parameter_rows(identity), float_series_rows({"loss": ([1.0, 2.0], [3.0, 1.0])})]
+    )
+    identity = {"sys/id": "A-2", "sys/custom_run_id": "b", "note": "text"}
+    texts = object_series_rows({"loss": ([1.0], ["high"])}, "string_series")
+    write_run(tmp_path, "ws/two", "b", [parameter_rows(identity), texts])
+    two = alpha.Context("ws/two")
+    with pytest.raises(ConflictingAttributeTypes, match="type_suffix_in_column_names"):
+        alpha_runs.fetch_runs_table(None, "loss", context=two)
+    smallest = alpha_runs.fetch_runs_table(None, AttributeFilter("loss", aggregations=["min"]), context=two)
+    assert smallest.columns.to_list() == [("loss", "min")]
+    assert smallest.loc["a"].to_list() == [1.0]
+    notes = alpha_runs.fetch_runs_table(None, "note", context=two)
+    assert notes.columns.to_list() == [("note", level) for level in ("", "mime_type", "path", "size_bytes")]
+    assert notes.loc["b", ("note", "")] == "text"
 
 
 @pytest.mark.parametrize("attributes", [None, []])
