@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +19,7 @@ from neptune_fetcher.exceptions import (
     NeptuneUnexpectedResponseError,
 )
 from neptune_frames.server.testing import RunningServer
+from neptune_frames.sources.choose import close_sources
 from neptune_frames.writing.exporter_layout import float_series_rows, object_series_rows, parameter_rows, write_run
 
 _ACC = {"name": "metrics/acc", "type": "float_series"}
@@ -27,7 +28,7 @@ _ACC = {"name": "metrics/acc", "type": "float_series"}
 @pytest.fixture(params=["server", "archive"], autouse=True)
 def _context(
     request: pytest.FixtureRequest, data: Path, server: RunningServer, monkeypatch: pytest.MonkeyPatch
-) -> None:
+) -> Iterator[None]:
     monkeypatch.setattr("neptune_fetcher.alpha._context._context", alpha.Context())
     monkeypatch.setenv("NEPTUNE_PROJECT", PROJECT)
     if request.param == "server":
@@ -35,6 +36,8 @@ def _context(
     else:
         monkeypatch.setenv("NEPTUNE_ARCHIVE", str(data))
     alpha.set_context()
+    yield
+    close_sources()
 
 
 @pytest.mark.parametrize(

@@ -279,6 +279,7 @@ def _selector(attributes: Attributes, types: Sequence[str]) -> AttributeSelector
 def _alternative(attribute_filter: AttributeFilter, types: Sequence[str]) -> AttributeAlternative:
     from neptune_frames.query.extended_regex import check_regex
 
+    attribute_filter.validate()
     wanted = tuple(name for name in types if name in attribute_filter.type_in)
     if not wanted and types != ORDERED_TYPES:
         raise ValueError(
