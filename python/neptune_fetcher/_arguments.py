@@ -28,6 +28,13 @@ def as_list(value: Any, parameter: str) -> list[str]:
     return [str(item) for item in items]
 
 
+def required_list(value: Any, parameter: str) -> list[str]:
+    """As `as_list`, for a parameter that must be given."""
+    if value is None:
+        raise TypeError(f"{parameter} takes a list of strings, got None")
+    return as_list(value, parameter)
+
+
 def as_nonempty_list(value: Any, parameter: str) -> list[str]:
     """As `as_list`, for parameters that must not be empty if they are given."""
     items = as_list(value, parameter)
@@ -55,6 +62,17 @@ def check_limit(limit: Any) -> int | None:
     if rows > MAX_ROWS:
         raise ValueError(f"limit can't be higher than {MAX_ROWS}, got {limit!r}; without a limit all rows are fetched")
     return rows
+
+
+def check_trashed(value: Any) -> bool | None:
+    """Whether runs are in the trash, or None for both. Words count, as they do for the official package on a server."""
+    if value is None:
+        return None
+    known = {"true": True, "false": False, True: True, False: False}
+    try:
+        return known[value.lower() if isinstance(value, str) else value]
+    except (KeyError, TypeError):
+        raise TypeError(f"trashed must be True, False or None, got {value!r} ({type(value).__name__})") from None
 
 
 def check_text(value: Any, parameter: str) -> str | None:

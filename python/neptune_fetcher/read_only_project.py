@@ -6,7 +6,7 @@ import os
 from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING
 
-from neptune_fetcher._arguments import as_list, as_nonempty_list, check_text, check_token
+from neptune_fetcher._arguments import as_list, as_nonempty_list, check_text, check_token, check_trashed
 from neptune_fetcher._criteria import Criteria
 from neptune_fetcher._tables import TableLayout, fetch_identities, fetch_table
 from neptune_fetcher.read_only_run import ReadOnlyRun
@@ -205,7 +205,7 @@ class ReadOnlyProject:
             "fetch_runs_df",
             RUN,
             Criteria(
-                trashed=trashed,
+                trashed=check_trashed(trashed),
                 with_ids=as_list(with_ids, "with_ids"),
                 custom_ids=as_list(custom_ids, "custom_ids"),
                 states=as_list(states, "states"),
@@ -247,7 +247,7 @@ class ReadOnlyProject:
         Args:
             columns: Names of fields. ``sys/custom_run_id``, ``sys/name`` and the sorting column are always included.
             columns_regex: Also include fields whose names match this regular expression.
-            names_regex: Regular expressions; a experiment's name must match all of them.
+            names_regex: Regular expressions; an experiment's name must match all of them.
             names_exclude_regex: Regular expressions; an experiment's name must match none of them.
             custom_id_regex: Regular expression for the custom run id.
             with_ids: Neptune ids, any of them.
@@ -284,7 +284,7 @@ class ReadOnlyProject:
             "fetch_experiments_df",
             EXPERIMENT,
             Criteria(
-                trashed=trashed,
+                trashed=check_trashed(trashed),
                 with_ids=as_list(with_ids, "with_ids"),
                 custom_ids=as_list(custom_ids, "custom_ids"),
                 states=as_list(states, "states"),

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from typing import TYPE_CHECKING
 
-from neptune_fetcher._arguments import as_list, check_step_range, required_text
+from neptune_fetcher._arguments import check_step_range, required_list, required_text
 from neptune_fetcher.fields import FIELD_CLASSES, Field
 from neptune_fetcher.util import fetcher_call, warn_of_unsupported_types
 
@@ -169,7 +169,7 @@ class ReadOnlyRun:
             >>> run["sys/owner"].fetch()
             'ada'
         """
-        self._fields.prefetch(as_list(paths, "paths"))
+        self._fields.prefetch(required_list(paths, "paths"))
 
     @fetcher_call("ReadOnlyRun.prefetch_series_values")
     def prefetch_series_values(
@@ -204,7 +204,7 @@ class ReadOnlyRun:
             1   4.0   0.25
         """
         self._fields.prefetch_series(
-            as_list(paths, "paths"),
+            required_list(paths, "paths"),
             inherited=include_inherited,
             step_range=check_step_range(step_range),
             show_progress=bool(progress_bar),

@@ -52,6 +52,13 @@ def _whole_number(text: str) -> int:
     return value
 
 
+def _count(text: str) -> int:
+    value = _number(text, int)
+    if value is None or value < 0:
+        raise ValueError("it must be a whole number, 0 or more")
+    return value
+
+
 def _positive_int(text: str) -> int:
     value = _number(text, int)
     if value is None or value < 1:
@@ -158,8 +165,8 @@ MAX_NAME_FILTER_SIZE = Setting(
 MAX_PROJECTED_ATTRIBUTES = Setting(
     "NEPTUNE_QUERY_ENTRIES_SEARCH_MAX_PROJECTION_ATTRIBUTES",
     1000,
-    _positive_int,
-    "longest list of names asked for within the search itself",
+    _count,
+    "longest list of names asked for within the search itself (0: none is)",
 )
 SERIES_BATCH_SIZE = Setting(
     "NEPTUNE_QUERY_SERIES_BATCH_SIZE",
@@ -179,7 +186,11 @@ LARGE_TABLE = Setting(
 )
 FILES_BATCH_SIZE = Setting("NEPTUNE_QUERY_FILES_BATCH_SIZE", 200, _positive_int, "files signed in one request")
 FILES_TIMEOUT = Setting(
-    "NEPTUNE_QUERY_FILES_TIMEOUT", None, _timeout, "the same for transfers of files (default: that of requests)"
+    "NEPTUNE_QUERY_FILES_TIMEOUT",
+    None,
+    _timeout,
+    "the same for transfers of files (default: that of requests)",
+    ("NEPTUNE_FETCHER_FILES_TIMEOUT",),
 )
 METADATA = Setting("NEPTUNE_QUERY_METADATA", "", str, "text or JSON sent along with each request")
 PROGRESS_BAR = Setting("NEPTUNE_PROGRESS_BAR", True, _flag, "progress bars on a terminal")

@@ -141,6 +141,11 @@ def _listings() -> list[Case]:
         Case("lineage.fetch_runs_df(sort_by='mixed/value', trashed=None)"),
         Case("run(lineage, 'alpha-root')[5]", "wrong types"),
         Case("run(lineage, 5)", "wrong types"),
+        Case("lineage.fetch_runs_df(trashed=2)", "wrong types"),
+        Case("lineage.fetch_runs_df(columns_regex=5)", "wrong types"),
+        Case("lineage.fetch_runs_df(trashed='false')"),
+        Case("run(lineage, 'alpha-root').prefetch(None)"),
+        Case("run(lineage, 'alpha-root').prefetch_series_values(None)"),
         Case("run(lineage, 'alpha-root')['loss'].fetch_values(step_range=('1', '2'))"),
         Case("lineage.fetch_runs_df(limit=float('nan'))", "not a number"),
         *(
@@ -342,6 +347,23 @@ def _alpha() -> list[Case]:
         f"alpha.fetch_series('2025', 'stdout', tail_limit=2, {speedrun})",
         f"alpha.fetch_series('2025', 'stdout', tail_limit=1, include_time='absolute', {speedrun})",
         f"alpha.fetch_series('2025', 'zzz', {speedrun})",
+        f"alpha.fetch_series('1d3bd93b', [], tail_limit=2, {speedrun})",
+        f"alpha.fetch_metrics('1d3bd93b', None, tail_limit=2, {speedrun})",
+        f"alpha.list_experiments([1, 'alpha'], {lineage})",
+        f"alpha.list_attributes('alpha', AttributeFilter(type_in=[]), {lineage})",
+        f"alpha.list_attributes('alpha', '(', {lineage})",
+        f"alpha.list_experiments(Filter.all() & Filter.exists(Attribute('loss', type='float_series')), {lineage})",
+        f"alpha.fetch_experiments_table('alpha', sort_by=5, {lineage})",
+        f"alpha_runs.fetch_runs_table('^alpha', 'lr', sort_by='loss', {lineage})",
+        # Names with two types, of which not the same is shown.
+        f"alpha.fetch_experiments_table(None, AttributeFilter('loss', aggregations=['max', 'variance']), {lineage})",
+        f"alpha_runs.fetch_runs_table(None, '^empty$', {lineage})",
+        f"alpha_runs.fetch_runs_table(None, '^loss$', {lineage})",
+        *(
+            f"alpha.fetch_experiments_table('a', 'lr', limit=9, sort_by=Attribute('loss', '{aggregation}', "
+            f"'float_series'), {lineage})"
+            for aggregation in ("min", "max", "average", "variance")
+        ),
         "alpha.Context('p').with_project('')",
         "alpha.list_experiments(context=alpha.Context())",
         "Filter.eq('a', None)",
@@ -355,5 +377,5 @@ def _alpha() -> list[Case]:
     return [
         *map(Case, calls),
         Case(f"alpha.fetch_metrics(None, 'l', {lineage})", "no runs given"),
-        Case(f"alpha.fetch_series('2025', [], {speedrun})", "no runs given"),
+        Case(f"alpha.fetch_series([], 'stdout', {speedrun})", "no runs given"),
     ]

@@ -284,6 +284,9 @@ _DIFFERENT = {
         f"nr.fetch_runs_table({_L}, runs=['datetimes'], attributes=['when/last_year'])",
         f"nq.fetch_experiments_table({_L}, experiments=['datetimes'], attributes='^when/')",
     ),
+    "first step without a value": (
+        f"nq.fetch_metric_buckets({_S}, experiments=[{_SPEEDRUN_NAME!r}], y=['train/step_avg_ms'], limit=2)",
+    ),
     "negative zero": (
         f"nq.fetch_metric_buckets({_L}, experiments=['values'], y=['inf/both', 'nan/as_nan', 'extremes'], limit=4)",
     ),

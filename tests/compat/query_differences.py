@@ -13,6 +13,7 @@ DIFFERENCES = {
     "names on the package": "type(result).__name__ in ('Filter', 'Attribute', 'AttributeFilter')",
     "negate": "str(result) == str(~Filter.eq('a', 1))",
     "late dates": "result['when/last_year'].iloc[0] == pd.Timestamp('9999-12-31T23:59:59.999Z')",
+    "first step without a value": "[str(label) for label in result.index] == ['[0.0, 696.5]', '(696.5, 1393.0]']",
     "negative zero": "np.signbit(result[('values', 'extremes', 'y')].iloc[1])",
     "booleans as numbers": "len(result) == 1",
     "steps that are no numbers": "type(result) is ValueError and 'step_range start' in str(result)",

@@ -84,6 +84,28 @@ def test_names_of_fields_are_texts(run: ReadOnlyRun, path: Any) -> None:
         run.prefetch_series_values([path])
 
 
+def test_paths_must_be_given(run: ReadOnlyRun) -> None:
+    for call in (run.prefetch, run.prefetch_series_values):
+        with pytest.raises(TypeError, match="paths takes a list of strings, got None"):
+            call(None)  # type: ignore[operator]
+        call([])  # type: ignore[operator]
+
+
+@pytest.mark.parametrize(
+    ("trashed", "found"),
+    [(True, 1), ("True", 1), (1, 1), (np.True_, 1), (False, 4), ("false", 4), (0, 4), (None, 5)],
+)
+def test_trashed_is_a_truth_value_or_none(project: ReadOnlyProject, trashed: Any, found: int) -> None:
+    assert len(project.fetch_runs_df(trashed=trashed)) == found
+
+
+@pytest.mark.parametrize("trashed", ["", "no", "x", 2, [], 0.5])
+def test_other_words_for_trashed_are_refused(project: ReadOnlyProject, trashed: Any) -> None:
+    for call in (project.fetch_runs_df, project.fetch_experiments_df):
+        with pytest.raises(TypeError, match="trashed must be True, False or None, got"):
+            call(trashed=trashed)
+
+
 @pytest.mark.parametrize(
     ("wrong", "message"),
     [

@@ -13,6 +13,7 @@ from typing import Any
 import pytest
 
 import neptune_fetcher
+from memory_source import MemoryRun, MemorySource
 from neptune_fetcher import alpha, read_only_project, read_only_run
 from neptune_fetcher import exceptions as fetcher_exceptions
 from neptune_fetcher.alpha import exceptions as alpha_exceptions
@@ -65,6 +66,14 @@ def test_opening_an_archive_fails_as_everything_else(monkeypatch: pytest.MonkeyP
     with pytest.raises(NeptuneException, match="ArchiveError: There is no archive") as caught:
         neptune_fetcher.ReadOnlyProject("team/vision")
     assert isinstance(caught.value.__cause__, ArchiveError)
+
+
+def test_tables_without_a_limit_have_all_runs() -> None:
+    """The README's 5000 are the largest limit, not the largest table."""
+    source = MemorySource([MemoryRun(f"run-{number}") for number in range(5001)])
+    project = neptune_fetcher.ReadOnlyProject("ws/proj", source=source)
+    assert len(project.fetch_runs_df(trashed=None)) == 5001
+    assert len(project.fetch_runs_df(trashed=None, limit=5000)) == 5000
 
 
 @pytest.mark.parametrize("token", ["abc", "e30="])
@@ -149,3 +158,40 @@ def test_filters(condition: Filter, text: str | None) -> None:
 def test_filters_that_cannot_be(make: Any, error: type[Exception], message: str) -> None:
     with pytest.raises(error, match=message):
         make()
+
+
+def test_filters_are_compared_by_what_they_ask() -> None:
+    one = Filter.eq("a", 1) & ~Filter.exists("b")
+    assert one == Filter.eq("a", 1) & ~Filter.exists("b")
+    assert one == pickle.loads(pickle.dumps(one))
+    assert len({one, Filter.eq("a", 1) & ~Filter.exists("b"), Filter.eq("a", 2)}) == 2
+    assert one != "a"
+    assert Filter.all() == Filter.any()
+
+
+@pytest.mark.parametrize(
+    ("make", "message"),
+    [
+        (lambda: Filter.matches_all("a", ["x", 5]), r"one of them is 5 \(int\)"),  # type: ignore[list-item]
+        (lambda: Filter.contains_none("a", [None]), r"one of them is None \(NoneType\)"),  # type: ignore[list-item]
+        (lambda: Filter.all(Filter.exists("a"), None), "Only filters can be joined or negated, got None"),  # type: ignore[arg-type]
+        (lambda: Filter.any("a"), "Only filters can be joined or negated, got 'a'"),  # type: ignore[arg-type]
+        (lambda: Filter.negate(None), "Only filters can be joined or negated, got None"),  # type: ignore[arg-type]
+    ],
+)
+def test_parts_of_filters_of_a_wrong_type(make: Any, message: str) -> None:
+    with pytest.raises(TypeError, match=message):
+        make()
+
+
+def test_fields_may_be_assigned_to_and_are_checked_when_they_are_used() -> None:
+    attribute = Attribute("a")
+    attribute.type = "int"
+    assert str(attribute) == "`a`:int"
+    attribute.type = "nonsense"
+    with pytest.raises(ValueError, match="type must be one of"):
+        str(attribute)
+    everything = AttributeFilter()
+    everything.type_in = ["nonsense"]
+    with pytest.raises(ValueError, match="type_in must be a list of valid values"):
+        alpha.list_attributes("a", everything)

@@ -285,3 +285,10 @@ heavy = {{"numpy", "pyarrow", "pandas", "polars", "re2", "lark", "httpx"}} & set
 assert not heavy, heavy
 """
     subprocess.run([sys.executable, "-c", program], check=True)
+
+
+def test_an_attribute_is_checked_again_when_it_is_written() -> None:
+    attribute = Attribute("a")
+    attribute.type = "nonsense"  # type: ignore[assignment]
+    with pytest.raises(ValueError, match="type must be one of"):
+        str(attribute)

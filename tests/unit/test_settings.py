@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import pytest
 
+import neptune_fetcher
+import neptune_query
 from neptune_frames import config
-from neptune_frames.errors import InvalidSettingError
+from neptune_frames.errors import InvalidSettingError, NeptuneApiTokenNotProvided
 from neptune_frames.sources.remote.connections import Connections
 
 
@@ -54,3 +56,25 @@ def test_what_is_no_number_is_told_in_words(setting: config.Setting[object], mon
     monkeypatch.setenv(setting.name, "many")
     with pytest.raises(InvalidSettingError, match=rf"{setting.name}='many' cannot be used: it must be (a|true)"):
         setting.get()
+
+
+def test_names_within_the_search_can_be_switched_off(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv(config.MAX_PROJECTED_ATTRIBUTES.name, "0")
+    assert config.MAX_PROJECTED_ATTRIBUTES.get() == 0
+    monkeypatch.setenv(config.MAX_PROJECTED_ATTRIBUTES.name, "-1")
+    with pytest.raises(InvalidSettingError, match="0 or more"):
+        config.MAX_PROJECTED_ATTRIBUTES.get()
+
+
+def test_the_fetcher_names_of_a_setting_count_too(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("NEPTUNE_FETCHER_FILES_TIMEOUT", "5")
+    assert config.FILES_TIMEOUT.get() == 5.0
+
+
+@pytest.mark.parametrize("token", ["", "  "])
+def test_an_empty_token_is_as_good_as_none(token: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("NEPTUNE_API_TOKEN", token)
+    with pytest.raises(NeptuneApiTokenNotProvided):
+        neptune_query.list_experiments(project="team/vision")
+    with pytest.raises(ValueError, match="NEPTUNE_API_TOKEN"):
+        neptune_fetcher.ReadOnlyProject("team/vision")

@@ -135,7 +135,7 @@ def fetch_experiments_table(
 @public_call("alpha.fetch_metrics")
 def fetch_metrics(
     experiments: str | list[str] | Filter,
-    attributes: str | list[str] | AttributeFilter,
+    attributes: str | list[str] | AttributeFilter | None,
     include_time: Literal["absolute"] | None = None,
     step_range: tuple[float | None, float | None] = (None, None),
     lineage_to_the_root: bool = True,
@@ -148,7 +148,7 @@ def fetch_metrics(
 
     Args:
         experiments: Regular expression on the name, list of exact names, or `filters.Filter`. Must be given.
-        attributes: Regular expression on the name, list of exact names, or `filters.AttributeFilter`. Must be given.
+        attributes: Regular expression on the name, list of exact names, or `filters.AttributeFilter`; None for all.
         include_time: ``"absolute"`` adds when each point was logged; None leaves it out.
         step_range: First and last step, both inclusive; None leaves an end open.
         lineage_to_the_root: Whether points inherited from the runs this one was forked from are included.
@@ -190,7 +190,7 @@ def fetch_metrics(
 @public_call("alpha.fetch_series")
 def fetch_series(
     experiments: str | list[str] | Filter,
-    attributes: str | list[str] | AttributeFilter,
+    attributes: str | list[str] | AttributeFilter | None,
     *,
     include_time: Literal["absolute"] | None = None,
     step_range: tuple[float | None, float | None] = (None, None),
@@ -202,7 +202,7 @@ def fetch_series(
 
     Args:
         experiments: Regular expression on the name, list of exact names, or `filters.Filter`. Must be given.
-        attributes: Regular expression on the name, list of exact names, or `filters.AttributeFilter`. Must be given.
+        attributes: Regular expression on the name, list of exact names, or `filters.AttributeFilter`; None for all.
         include_time: ``"absolute"`` adds when each point was logged; None leaves it out.
         step_range: First and last step, both inclusive; None leaves an end open.
         lineage_to_the_root: Whether points inherited from the runs this one was forked from are included.

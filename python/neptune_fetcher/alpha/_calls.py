@@ -2,20 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 from neptune_fetcher.alpha import _context
+from neptune_fetcher.alpha._inference import attribute_types, with_types
 from neptune_fetcher.alpha.filters import ORDERED_TYPES, Attribute, AttributeFilter, Filter, _AttributeFilters
 from neptune_frames.query.attributes import FLOAT_SERIES, SYS_CREATION_TIME
-from neptune_frames.query.expressions import Comparison, Expression, Matches, Operand, Or
+from neptune_frames.query.expressions import Comparison, Matches, Operand, Or
 from neptune_frames.query.selection import (
     AttributeAlternative,
     AttributeSelector,
     ContainerKind,
     NamePattern,
-    RunQuery,
     SeriesOptions,
 )
 
@@ -43,7 +43,10 @@ def list_containers(kind: ContainerKind, runs: Runs, context: Context | None) ->
 
     condition = _condition(runs, kind)
     source, project = _context.resolve(context)
-    return questions.list_labels(source, project, _typed(source, project, condition))
+    # Of both kinds, as the official package does: what experiments have decides which type is meant.
+    return questions.list_labels(
+        source, project, with_types(source, project, condition, questions.Containers(EXPERIMENT))
+    )
 
 
 def list_attributes(kind: ContainerKind, runs: Runs, attributes: Attributes, context: Context | None) -> list[str]:
@@ -67,7 +70,8 @@ def fetch_table(
     from neptune_frames.frames.table_aggregated import AggregationChoice, aggregated_frame
     from neptune_frames.query.arguments import check_limit, check_sort_direction
 
-    row_limit, descending = check_limit(limit), check_sort_direction(sort_direction)
+    row_limit = check_limit(limit)
+    sort = SortOrder.of(sort_by, descending=check_sort_direction(sort_direction))
     condition = _condition(runs, kind)
     filters = _alternatives(attributes)
     selector = _selector(attributes, ORDERED_TYPES)
@@ -76,7 +80,6 @@ def fetch_table(
         for each in filters
     ]
     source, project = _source_for_frames(context)
-    sort = SortOrder(sort_by if isinstance(sort_by, Attribute) else Attribute(sort_by), descending)
     table = _table(source, project, condition, selector, sort, row_limit)
     return aggregated_frame(table, choices, ORDERED_TYPES, type_suffix=type_suffix)
 
@@ -95,7 +98,7 @@ def fetch_metrics(
 ) -> pd.DataFrame:
     from neptune_frames.frames import questions
 
-    _check_given(kind, runs, attributes)
+    _check_given(kind, runs)
     options = questions.series_options(
         _POINTS_OF,
         include_time=include_time,
@@ -121,7 +124,7 @@ def fetch_series(
     from neptune_frames.frames.object_series import fetch_object_series
     from neptune_frames.frames.questions import series_options
 
-    _check_given(kind, runs, attributes)
+    _check_given(kind, runs)
     options = series_options(
         _POINTS_OF, include_time=include_time, step_range=step_range, lineage=lineage, tail_limit=tail_limit
     )
@@ -156,6 +159,19 @@ class SortOrder:
     attribute: Attribute
     descending: bool
 
+    @classmethod
+    def of(cls, sort_by: Any, *, descending: bool) -> SortOrder:
+        """What the user passed.
+
+        Raises:
+            ValueError: It is neither a string nor an Attribute.
+        """
+        from neptune_frames.query.arguments import shown
+
+        if not isinstance(sort_by, (str, Attribute)):
+            raise ValueError(f"sort_by: expected a string or an Attribute, got {shown(sort_by)}")
+        return cls(Attribute(sort_by) if isinstance(sort_by, str) else sort_by, descending)
+
 
 def _table(
     source: Source,
@@ -170,15 +186,22 @@ def _table(
 
     containers = _typed(source, project, condition)
     name = sort_by.attribute.name
-    sort_type: Any = sort_by.attribute.type or _types(source, project, containers, [name])[name]
-    question = TableQuestion(project, containers, selector, CoreAttribute(name, sort_type), sort_by.descending, limit)
+    sort_type: Any = sort_by.attribute.type or attribute_types(source, project, containers, [name])[name]
+    question = TableQuestion(
+        project,
+        containers,
+        selector,
+        CoreAttribute(name, sort_type),
+        sort_by.descending,
+        limit,
+        sort_by.attribute.aggregation,
+    )
     return fetch_run_table(source, question, statistics=True)
 
 
-def _check_given(kind: ContainerKind, runs: Runs, attributes: Attributes) -> None:
-    for parameter, value in ((kind.plural, runs), ("attributes", attributes)):
-        if value is None or value == []:
-            raise ValueError(f"{parameter} must be given here: text, a non-empty list of texts or a filter")
+def _check_given(kind: ContainerKind, runs: Runs) -> None:
+    if runs is None or runs == []:
+        raise ValueError(f"{kind.plural} must be given here: a string, a non-empty list of strings or a filter")
 
 
 def _series_question(
@@ -206,6 +229,8 @@ def _source_for_frames(context: Context | None) -> tuple[Source, str]:
 def _condition(runs: Runs, kind: ContainerKind) -> Containers:
     """Which runs: a regular expression on the label, exact labels, or a filter; types may be open."""
     from neptune_frames.frames.questions import Containers
+    from neptune_frames.query.extended_regex import check_regex
+    from neptune_frames.query.filters import literal_text
 
     label = Operand(kind.label_attribute, "string")
     if runs is None or runs == []:
@@ -213,9 +238,10 @@ def _condition(runs: Runs, kind: ContainerKind) -> Containers:
     if isinstance(runs, Filter):
         return Containers(kind, runs.expression)
     if isinstance(runs, str):
+        check_regex(runs)
         return Containers(kind, Matches(label, runs))
-    if isinstance(runs, list) and all(isinstance(name, str) for name in runs):
-        names = tuple(dict.fromkeys(runs))
+    if isinstance(runs, list):
+        names = tuple(dict.fromkeys(map(literal_text, runs)))
         clauses = tuple(Comparison(label, "==", name) for name in names)
         return Containers(kind, clauses[0] if len(clauses) == 1 else Or(clauses), names)
     raise ValueError(
@@ -224,38 +250,8 @@ def _condition(runs: Runs, kind: ContainerKind) -> Containers:
 
 
 def _typed(source: Source, project: str, condition: Containers) -> Containers:
-    """The condition with the type of every attribute; one question at most."""
-    from neptune_frames.query.inference import infer_types
-
-    everyone = replace(condition, filter=None)
-    expression: Expression | None = infer_types(
-        condition.filter,
-        lambda names: {name: {found} for name, found in _types(source, project, everyone, names).items()},
-    )
-    return replace(condition, filter=expression)
-
-
-def _types(source: Source, project: str, within: Containers, names: Sequence[str]) -> Mapping[str, str]:
-    """The one type of each name in the project.
-
-    Raises:
-        AttributeTypeInferenceError: If a name has no type or several, and there is any run it would matter to.
-    """
-    from neptune_frames.errors import AttributeTypeInferenceError
-    from neptune_frames.frames.questions import known_types
-    from neptune_frames.query.attributes import SYSTEM_ATTRIBUTE_TYPES
-
-    known = {name: SYSTEM_ATTRIBUTE_TYPES[name] for name in names if name in SYSTEM_ATTRIBUTE_TYPES}
-    unknown = [name for name in names if name not in known]
-    found = known_types(source, project, unknown) if unknown else {}
-    wrong = {name: sorted(found.get(name, ())) for name in unknown if len(found.get(name, ())) != 1}
-    if wrong and source.search(RunQuery(project, within.kind, within.filter, limit=1)).runs.num_rows:
-        details = [
-            f"{name}: with conflicting types: {', '.join(types)}" if types else f"{name}: could not find the attribute"
-            for name, types in wrong.items()
-        ]
-        raise AttributeTypeInferenceError(wrong, details)
-    return {**known, **{name: min(found.get(name, {"string"})) for name in unknown}}
+    """The condition with the type of every attribute, as it is among all runs of the kind."""
+    return with_types(source, project, condition, replace(condition, filter=None, names=None))
 
 
 def _alternatives(attributes: Attributes) -> list[AttributeFilter]:
@@ -281,8 +277,11 @@ def _selector(attributes: Attributes, types: Sequence[str]) -> AttributeSelector
 
 
 def _alternative(attribute_filter: AttributeFilter, types: Sequence[str]) -> AttributeAlternative:
+    from neptune_frames.query.extended_regex import check_regex
+
+    attribute_filter.validate()
     wanted = tuple(name for name in types if name in attribute_filter.type_in)
-    if not wanted:
+    if not wanted and types != ORDERED_TYPES:
         raise ValueError(
             f"attributes: Only {' and '.join(types)} type is supported, the filter contains {attribute_filter.type_in}"
         )
@@ -291,6 +290,8 @@ def _alternative(attribute_filter: AttributeFilter, types: Sequence[str]) -> Att
         tuple([value] if isinstance(value, str) else value or ())
         for value in (attribute_filter.name_matches_all, attribute_filter.name_matches_none)
     )
+    for pattern in (*all_of, *none_of):
+        check_regex(pattern)
     return AttributeAlternative(
         wanted,
         names=None if names is None else (names,) if isinstance(names, str) else tuple(dict.fromkeys(names)),

@@ -43,10 +43,15 @@ class Attribute:
     type: str | None = None
 
     def __post_init__(self) -> None:
+        self.validate()
+
+    def validate(self) -> None:
+        """Raise ValueError for an unknown type or aggregation: fields may have been assigned to."""
         _check_word("type", self.type, ORDERED_TYPES)
         _check_word("aggregation", self.aggregation, AGGREGATIONS)
 
     def operand(self) -> Operand:
+        self.validate()
         return Operand(self.name, self.type, self.aggregation)
 
     def __str__(self) -> str:
@@ -89,6 +94,10 @@ class AttributeFilter(_AttributeFilters):
     aggregations: list[str] = field(default_factory=lambda: ["last"])
 
     def __post_init__(self) -> None:
+        self.validate()
+
+    def validate(self) -> None:
+        """Raise ValueError for an unknown type or aggregation: fields may have been assigned to."""
         _check_words("type_in", self.type_in, ORDERED_TYPES)
         _check_words("aggregations", self.aggregations, AGGREGATIONS)
 
@@ -206,6 +215,12 @@ class Filter:
         """The opposite."""
         return Filter(Not(_operand_of(filter_)))
 
+    def __eq__(self, other: object) -> bool:
+        return self._expression == other._expression if isinstance(other, Filter) else NotImplemented
+
+    def __hash__(self) -> int:
+        return hash(self._expression)
+
     def __and__(self, other: Filter) -> Filter:
         return Filter.all(self, other) if isinstance(other, Filter) else NotImplemented
 
@@ -237,11 +252,17 @@ def _comparison(attribute: str | Attribute, operator: ComparisonOperator, value:
 
 
 def _operand(attribute: str | Attribute) -> Operand:
+    if not isinstance(attribute, (str, Attribute)):
+        raise TypeError(f"An attribute must be a name or an Attribute, got {attribute!r} ({type(attribute).__name__})")
     return attribute.operand() if isinstance(attribute, Attribute) else Operand(attribute)
 
 
 def _texts(value: str | list[str]) -> list[str]:
-    return [value] if isinstance(value, str) else list(value)
+    texts = [value] if isinstance(value, str) else list(value)
+    for text in texts:
+        if not isinstance(text, str):
+            raise TypeError(f"Expected a string or a list of strings; one of them is {text!r} ({type(text).__name__})")
+    return texts
 
 
 def _all(clauses: Iterator[Expression]) -> Filter:
@@ -256,8 +277,14 @@ def _joined(kind: type[And] | type[Or], filters: Sequence[Filter]) -> Filter:
 
 
 def _operand_of(filter_: Filter) -> Expression:
+    from neptune_frames.errors import QuerySyntaxError
+
+    if not isinstance(filter_, Filter):
+        raise TypeError(f"Only filters can be joined or negated, got {filter_!r} ({type(filter_).__name__})")
     if filter_.expression is None:
-        raise ValueError("A filter without conditions selects everything and cannot be joined or negated; leave it out")
+        raise QuerySyntaxError(
+            "A filter without conditions selects everything and cannot be joined or negated; leave it out."
+        )
     return filter_.expression
 
 

@@ -128,7 +128,7 @@ def fetch_runs_table(
 @public_call("alpha.runs.fetch_metrics")
 def fetch_metrics(
     runs: str | list[str] | Filter,
-    attributes: str | list[str] | AttributeFilter,
+    attributes: str | list[str] | AttributeFilter | None,
     include_time: Literal["absolute"] | None = None,
     step_range: tuple[float | None, float | None] = (None, None),
     lineage_to_the_root: bool = True,
@@ -141,7 +141,7 @@ def fetch_metrics(
 
     Args:
         runs: Regular expression on the custom run id, list of exact ids, or `filters.Filter`. Must be given.
-        attributes: Regular expression on the name, list of exact names, or `filters.AttributeFilter`. Must be given.
+        attributes: Regular expression on the name, list of exact names, or `filters.AttributeFilter`; None for all.
         include_time: ``"absolute"`` adds when each point was logged; None leaves it out.
         step_range: First and last step, both inclusive; None leaves an end open.
         lineage_to_the_root: Whether points inherited from the runs this one was forked from are included.
@@ -182,7 +182,7 @@ def fetch_metrics(
 @public_call("alpha.runs.fetch_series")
 def fetch_series(
     runs: str | list[str] | Filter,
-    attributes: str | list[str] | AttributeFilter,
+    attributes: str | list[str] | AttributeFilter | None,
     *,
     include_time: Literal["absolute"] | None = None,
     step_range: tuple[float | None, float | None] = (None, None),
@@ -194,7 +194,7 @@ def fetch_series(
 
     Args:
         runs: Regular expression on the custom run id, list of exact ids, or `filters.Filter`. Must be given.
-        attributes: Regular expression on the name, list of exact names, or `filters.AttributeFilter`. Must be given.
+        attributes: Regular expression on the name, list of exact names, or `filters.AttributeFilter`; None for all.
         include_time: ``"absolute"`` adds when each point was logged; None leaves it out.
         step_range: First and last step, both inclusive; None leaves an end open.
         lineage_to_the_root: Whether points inherited from the runs this one was forked from are included.

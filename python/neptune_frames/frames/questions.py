@@ -255,10 +255,12 @@ def run_query(source: Source, project: str, containers: Containers) -> RunQuery:
     return RunQuery(project, containers.kind, expression)
 
 
-def known_types(source: Source, project: str, names: Sequence[str]) -> Mapping[str, set[str]]:
-    """Which types each name has anywhere in the project."""
+def known_types(
+    source: Source, project: str, names: Sequence[str], runs: pa.Table | None = None
+) -> Mapping[str, set[str]]:
+    """Which types each name has among the runs (None: anywhere in the project)."""
     selector = AttributeSelector((AttributeAlternative(KNOWN_TYPES, names=tuple(names)),))
-    definitions = source.definitions([project], None, selector)
+    definitions = source.definitions([project], runs, selector)
     types: dict[str, set[str]] = {}
     for name, attribute_type in zip(*(column.to_pylist() for column in definitions.columns), strict=True):
         types.setdefault(name, set()).add(attribute_type)

@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Collection, Mapping, Sequence
 from collections.abc import Set as AbstractSet
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
@@ -57,6 +57,7 @@ class TableQuestion:
         sort_by: The attribute that orders the rows; its type is looked up if it is not given.
         descending: Whether the largest comes first.
         limit: How many rows at most; None for all.
+        sort_aggregation: What of a float series orders the rows, such as ``max``; None for its last value.
     """
 
     project: str | None
@@ -65,6 +66,7 @@ class TableQuestion:
     sort_by: Attribute
     descending: bool = True
     limit: int | None = None
+    sort_aggregation: str | None = None
 
     def check_types(self) -> None:
         """Types cannot be looked up across projects, so there all must be given.
@@ -84,7 +86,7 @@ class TableQuestion:
             return RunQuery(None, self.containers.kind, require_types(self.containers.filter), sort, self.limit)
         lookup = _TypeLookup(source, self.project, self.sort_by)
         expression = infer_types(self.containers.filter, lookup)
-        sort = infer_sort(self.sort_by, self.descending, lookup)
+        sort = replace(infer_sort(self.sort_by, self.descending, lookup), aggregation=self.sort_aggregation)
         return RunQuery(self.project, self.containers.kind, expression, sort, self.limit)
 
 

@@ -6,7 +6,7 @@ else has one column whose second level is empty.
 
 from __future__ import annotations
 
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from neptune_frames.errors import ConflictingAttributeTypes
 from neptune_frames.frames.pandas_values import empty_index, frame_of_blocks, import_pandas, string_index
 from neptune_frames.frames.table_cells import TableCells, ascending
 from neptune_frames.query.attributes import AGGREGATIONS
@@ -58,24 +59,20 @@ def aggregated_frame(
         type_suffix: Whether names end in ``:type``.
 
     Raises:
-        ConflictingAttributeTypes: If a name has several types and there is no suffix.
+        ConflictingAttributeTypes: If two columns would have one key, since a name has several types and no suffix.
     """
     pandas = import_pandas()
     values = {name: table.values[name] for name in types if name in table.values}
-    TableCells(table.runs, values, table.kind).column_names(
-        type_suffix=type_suffix, parameter="type_suffix_in_column_names"
-    )
     parts = [
         (attribute_type, level, TableCells(table.runs, part, table.kind))
         for attribute_type, values_of_type in values.items()
         for level, part in _parts(attribute_type, values_of_type, choices)
     ]
     keys, positions = ascending(
-        [
-            (f"{name}:{attribute_type}" if type_suffix else name, level)
-            for attribute_type, level, part in parts
-            for name, _ in part.attributes
-        ]
+        _column_keys(
+            [(name, attribute_type, level) for attribute_type, level, part in parts for name, _ in part.attributes],
+            type_suffix,
+        )
     )
     blocks, start = [], 0
     for _, _, part in parts:
@@ -88,6 +85,21 @@ def aggregated_frame(
     if not keys:
         return pandas.DataFrame(index=index, columns=columns)
     return frame_of_blocks(blocks, index, columns)
+
+
+def _column_keys(columns: Sequence[tuple[str, str, str]], type_suffix: bool) -> list[tuple[str, str]]:
+    """The two levels of each column, of which the name, the type and the second level are given.
+
+    Several types of a name are no conflict as long as what is shown of them differs: of a file its properties, of a
+    float series perhaps its smallest value, which a string series does not have.
+    """
+    if type_suffix:
+        return [(f"{name}:{attribute_type}", level) for name, attribute_type, level in columns]
+    keys = [(name, level) for name, _, level in columns]
+    conflicts = {name for (name, _), count in Counter(keys).items() if count > 1}
+    if conflicts:
+        raise ConflictingAttributeTypes(sorted(conflicts), "type_suffix_in_column_names")
+    return keys
 
 
 def _parts(

@@ -142,6 +142,7 @@ class Attribute:
         from neptune_frames.query.expressions import Operand
         from neptune_frames.query.rendering import render_operand
 
+        self.validate()
         return render_operand(Operand(self.name, self.type))
 
 
