@@ -144,7 +144,7 @@ def content_length(response: httpx.Response) -> int | None:
 
 
 def whole_number(text: str) -> int | None:
-    """A number of bytes in a header, None where it is none. (``int`` fails for "²", a digit, and for thousands of digits.)
+    """A number of bytes in a header, None where it is none. (``int`` fails for "²", a digit, and for "9" * 5000.)
 
     >>> whole_number("42"), whole_number("²"), whole_number("-1"), whole_number(""), whole_number("9" * 5000)
     (42, None, None, None, None)
