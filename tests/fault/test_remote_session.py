@@ -266,6 +266,34 @@ def test_a_wait_that_makes_no_sense_is_a_usual_one(server):
     assert server.time.waits == [0.25, 0.5]
 
 
+def test_no_wait_at_all_is_a_usual_one_too(server):
+    """A server that says so again and again, or whose clock is slow, would be asked as fast as it answers."""
+    past = email.utils.formatdate(time.time() - 600, usegmt=True)
+    answers = [failing(503, headers={"Retry-After": text}) for text in ("0", past, "0")]
+    server.on(DEFINITIONS, *answers, found)
+    assert ask(server.source()) == ["lr"]
+    assert server.time.waits == [0.25, 0.5, 1.0]
+
+
+def test_a_wait_without_an_end_is_a_day(server):
+    server.on(DEFINITIONS, failing(503, headers={"Retry-After": "1e300"}), found)
+    assert ask(server.source(hard_timeout=math.inf)) == ["lr"]
+    assert server.time.waits == [86_400]
+
+
+@pytest.mark.skipif(not hasattr(time, "tzset"), reason="needs a time zone of its own")
+def test_a_date_without_a_time_zone_is_not_of_this_machine(server, monkeypatch):
+    date = email.utils.formatdate(time.time() + 600)
+    assert date.endswith("-0000")
+    server.on(DEFINITIONS, failing(503, headers={"Retry-After": date}), found)
+    with monkeypatch.context() as patch:
+        patch.setenv("TZ", "America/New_York")
+        time.tzset()
+        assert ask(server.source()) == ["lr"]
+    time.tzset()
+    assert 500 < server.time.waits[0] <= 600
+
+
 def test_the_soft_limit_ends_the_tries_with_one_more_at_its_end(server):
     server.on(DEFINITIONS, failing(500, content=b"broken"))
     with pytest.raises(NeptuneRetryError) as caught:
