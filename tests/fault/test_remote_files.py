@@ -126,6 +126,25 @@ def test_a_later_call_goes_on_with_what_an_earlier_one_left(server, tmp_path):
     assert server.requests[-1].headers["Range"] == "bytes=777-"
 
 
+def test_two_downloads_of_one_file_at_a_time_both_end_well(server, tmp_path):
+    server.on(SIGN, signing())
+    file = file_at(tmp_path / "x")
+    outcomes = []
+
+    class Overtaken(httpx.SyncByteStream):
+        def __iter__(self):
+            yield CONTENT[:1000]
+            outcomes.append(server.source().fetch_files([file]))
+            yield CONTENT[1000:]
+
+    whole = {"Content-Length": str(len(CONTENT)), "ETag": '"one"'}
+    server.on("/f", httpx.Response(200, headers=whole, stream=Overtaken()), stored(), stored())
+    assert server.source().fetch_files([file]) == [True]
+    assert outcomes == [[True]]
+    assert file.target.read_bytes() == CONTENT
+    assert leftovers(tmp_path) == []
+
+
 def test_a_storage_without_ranges_starts_over(server, tmp_path):
     server.on(SIGN, signing())
     file = file_at(tmp_path / "x")

@@ -141,7 +141,7 @@ class _Transfer:
             with closing(self._ask()) as response:
                 if response.status_code in (200, 206):
                     self._receive(response)
-                    self._part.replace(self._file.target)
+                    self._finish()
                     return True
                 if response.status_code == 404:
                     self._part.unlink(missing_ok=True)
@@ -188,6 +188,13 @@ class _Transfer:
             end = part.tell()
         if size is not None and end != size:
             raise httpx.RemoteProtocolError(f"the file ended after {end} of {size} bytes")
+
+    def _finish(self) -> None:
+        try:
+            self._part.replace(self._file.target)
+        except FileNotFoundError as error:
+            # What is at the target now was written by both, and may be of another version than what came here.
+            raise httpx.RemoteProtocolError("another download of the same file came first") from error
 
     def _fail(self, response: httpx.Response) -> None:
         content = read_error(response)
