@@ -11,7 +11,7 @@ import pytest
 
 from neptune_frames.errors import NeptuneFileDownloadError, WireDecodingError
 from neptune_frames.sources.base import FileRequest
-from neptune_frames.sources.remote.files import part_path
+from neptune_frames.sources.remote.files import TRIES, part_path
 
 SIGN = "/api/storagebridge/v1/signedUrl"
 CONTENT = bytes(range(256)) * 400
@@ -126,21 +126,27 @@ def test_a_later_call_goes_on_with_what_an_earlier_one_left(server, tmp_path):
     assert server.requests[-1].headers["Range"] == "bytes=777-"
 
 
-def test_two_downloads_of_one_file_at_a_time_both_end_well(server, tmp_path):
+@pytest.mark.parametrize("ranges", [True, False])
+@pytest.mark.parametrize("second_breaks", [False, True])
+def test_of_two_downloads_of_one_file_none_spoils_the_other(server, tmp_path, ranges, second_breaks):
     server.on(SIGN, signing())
     file = file_at(tmp_path / "x")
-    outcomes = []
+    second = []
 
     class Overtaken(httpx.SyncByteStream):
         def __iter__(self):
-            yield CONTENT[:1000]
-            outcomes.append(server.source().fetch_files([file]))
-            yield CONTENT[1000:]
+            yield CONTENT[:50_000]  # more than is buffered
+            try:
+                second.append(server.source().fetch_files([file]))
+            except NeptuneFileDownloadError as error:
+                second.append(error)
+            yield CONTENT[50_000:]
 
     whole = {"Content-Length": str(len(CONTENT)), "ETag": '"one"'}
-    server.on("/f", httpx.Response(200, headers=whole, stream=Overtaken()), stored(), stored())
+    tries = [stored(ranges=ranges, breaks_after=1000)] * TRIES if second_breaks else [stored(ranges=ranges)]
+    server.on("/f", httpx.Response(200, headers=whole, stream=Overtaken()), *tries, stored(ranges=ranges))
     assert server.source().fetch_files([file]) == [True]
-    assert outcomes == [[True]]
+    assert isinstance(second[0], NeptuneFileDownloadError) if second_breaks else second == [[True]]
     assert file.target.read_bytes() == CONTENT
     assert leftovers(tmp_path) == []
 
