@@ -86,9 +86,9 @@ class StubServer:
     def bodies(self, path: str) -> list[Any]:
         return [json.loads(request.content) for request in self.requests if request.url.path == path]
 
-    def issue(self) -> dict[str, str]:
+    def issue(self, **claims: Any) -> dict[str, str]:
         self._issued += 1
-        return {"accessToken": jwt(self.lifetime, n=self._issued), "refreshToken": f"refresh-{self._issued}"}
+        return {"accessToken": jwt(self.lifetime, n=self._issued, **claims), "refreshToken": f"refresh-{self._issued}"}
 
     def source(self, **policy: Any) -> RemoteSource:
         times = {"sleep": self.time.sleep, "clock": self.time.clock, "random": lambda: 0.5}

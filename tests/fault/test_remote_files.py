@@ -11,7 +11,7 @@ import pytest
 
 from neptune_frames.errors import NeptuneFileDownloadError, WireDecodingError
 from neptune_frames.sources.base import FileRequest
-from neptune_frames.sources.remote.files import part_path
+from neptune_frames.sources.remote.files import TRIES, part_path
 
 SIGN = "/api/storagebridge/v1/signedUrl"
 CONTENT = bytes(range(256)) * 400
@@ -126,6 +126,31 @@ def test_a_later_call_goes_on_with_what_an_earlier_one_left(server, tmp_path):
     assert server.requests[-1].headers["Range"] == "bytes=777-"
 
 
+@pytest.mark.parametrize("ranges", [True, False])
+@pytest.mark.parametrize("second_breaks", [False, True])
+def test_of_two_downloads_of_one_file_none_spoils_the_other(server, tmp_path, ranges, second_breaks):
+    server.on(SIGN, signing())
+    file = file_at(tmp_path / "x")
+    second = []
+
+    class Overtaken(httpx.SyncByteStream):
+        def __iter__(self):
+            yield CONTENT[:50_000]  # more than is buffered
+            try:
+                second.append(server.source().fetch_files([file]))
+            except NeptuneFileDownloadError as error:
+                second.append(error)
+            yield CONTENT[50_000:]
+
+    whole = {"Content-Length": str(len(CONTENT)), "ETag": '"one"'}
+    tries = [stored(ranges=ranges, breaks_after=1000)] * TRIES if second_breaks else [stored(ranges=ranges)]
+    server.on("/f", httpx.Response(200, headers=whole, stream=Overtaken()), *tries, stored(ranges=ranges))
+    assert server.source().fetch_files([file]) == [True]
+    assert isinstance(second[0], NeptuneFileDownloadError) if second_breaks else second == [[True]]
+    assert file.target.read_bytes() == CONTENT
+    assert leftovers(tmp_path) == []
+
+
 def test_a_storage_without_ranges_starts_over(server, tmp_path):
     server.on(SIGN, signing())
     file = file_at(tmp_path / "x")
@@ -215,8 +240,9 @@ def test_a_number_that_is_none_is_not_read_as_one(server, tmp_path):
     server.on("/f", unreadable)
     assert server.source().fetch_files([file_at(tmp_path / "x")]) == [True]
     part_path(file_at(tmp_path / "y")).write_bytes(CONTENT[:777])
-    part = httpx.Response(206, headers=[(b"Content-Range", b"bytes \xb2-\xb3/\xb9")], content=b"?")
-    server.on("/f", part, stored())
+    spans = [b"bytes \xb2-\xb3/\xb9", b"bytes " + b"9" * 5000 + b"-/*"]
+    parts = [httpx.Response(206, headers=[(b"Content-Range", span)], content=b"?") for span in spans]
+    server.on("/f", *parts, stored())
     assert server.source().fetch_files([file_at(tmp_path / "y")]) == [True]
     assert (tmp_path / "y").read_bytes() == CONTENT
 

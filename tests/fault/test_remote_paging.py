@@ -92,6 +92,13 @@ def test_a_server_that_caps_the_page_below_what_was_asked_loses_no_run(server):
     assert server.source().search(query()).runs.num_rows == 25
 
 
+def test_a_total_beyond_all_runs_does_not_make_the_search_endless(server, monkeypatch):
+    monkeypatch.setenv("NEPTUNE_QUERY_EXPERIMENT_SYS_ATTRS_BATCH_SIZE", "10")
+    server.on(SEARCH, searching(25, total=2**62))
+    assert server.source().search(query()).runs.num_rows == 25
+    assert server.paths().count(SEARCH) < 30
+
+
 def test_a_server_that_repeats_a_page_of_the_search_ends_in_an_error(server, monkeypatch):
     monkeypatch.setenv("NEPTUNE_QUERY_EXPERIMENT_SYS_ATTRS_BATCH_SIZE", "3")
     server.on(

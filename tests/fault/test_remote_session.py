@@ -7,6 +7,7 @@ import email.utils
 import gzip
 import json
 import logging
+import math
 import pickle
 import ssl
 import threading
@@ -198,6 +199,14 @@ def test_an_exchange_that_answers_nonsense_is_an_error_at_once(server, body):
     assert server.paths() == [EXCHANGE]
 
 
+@pytest.mark.parametrize("expiry", [10**400, math.nan, "soon", None], ids=["huge", "nan", "text", "null"])
+def test_a_token_that_does_not_say_when_it_expires_is_an_error_at_once(server, expiry):
+    server.on(EXCHANGE, httpx.Response(200, json=server.issue(exp=expiry)))
+    with pytest.raises(WireDecodingError, match="when it expires"):
+        ask(server.source())
+    assert server.paths() == [EXCHANGE]
+
+
 @pytest.mark.parametrize("status", [408, 429, 500, 502, 503, 504, 520, 599])
 def test_what_may_pass_is_tried_again(server, status):
     server.on(DEFINITIONS, failing(status), failing(status), found)
@@ -255,6 +264,34 @@ def test_a_wait_that_makes_no_sense_is_a_usual_one(server):
     )
     assert ask(server.source()) == ["lr"]
     assert server.time.waits == [0.25, 0.5]
+
+
+def test_no_wait_at_all_is_a_usual_one_too(server):
+    """A server that says so again and again, or whose clock is slow, would be asked as fast as it answers."""
+    past = email.utils.formatdate(time.time() - 600, usegmt=True)
+    answers = [failing(503, headers={"Retry-After": text}) for text in ("0", past, "0")]
+    server.on(DEFINITIONS, *answers, found)
+    assert ask(server.source()) == ["lr"]
+    assert server.time.waits == [0.25, 0.5, 1.0]
+
+
+def test_a_wait_without_an_end_is_a_day(server):
+    server.on(DEFINITIONS, failing(503, headers={"Retry-After": "1e300"}), found)
+    assert ask(server.source(hard_timeout=math.inf)) == ["lr"]
+    assert server.time.waits == [86_400]
+
+
+@pytest.mark.skipif(not hasattr(time, "tzset"), reason="needs a time zone of its own")
+def test_a_date_without_a_time_zone_is_not_of_this_machine(server, monkeypatch):
+    date = email.utils.formatdate(time.time() + 600)
+    assert date.endswith("-0000")
+    server.on(DEFINITIONS, failing(503, headers={"Retry-After": date}), found)
+    with monkeypatch.context() as patch:
+        patch.setenv("TZ", "America/New_York")
+        time.tzset()
+        assert ask(server.source()) == ["lr"]
+    time.tzset()
+    assert 500 < server.time.waits[0] <= 600
 
 
 def test_the_soft_limit_ends_the_tries_with_one_more_at_its_end(server):
@@ -359,10 +396,31 @@ def test_compressed_bodies_are_decompressed(server, encoding):
 
     server.on(DEFINITIONS, answer)
     assert ask(server.source()) == ["lr"]
-    truncated = httpx.Response(200, headers={"Content-Encoding": encoding}, stream=httpx.ByteStream(compressed[:-6]))
-    server.on(DEFINITIONS, truncated, answer)
-    assert ask(server.source()) == ["lr"]
-    assert len(server.time.waits) == 1
+    for size in (len(compressed) - 6, 11, 1):
+        server.time.waits.clear()
+        truncated = httpx.Response(200, headers={"Content-Encoding": encoding}, stream=_Pieces(compressed[:size]))
+        server.on(DEFINITIONS, truncated, answer)
+        assert ask(server.source()) == ["lr"]
+        assert len(server.time.waits) == 1
+
+
+@pytest.mark.parametrize("padding", [b"", b"\0" * 5])
+def test_a_body_compressed_in_several_parts_is_read_whole(server, padding):
+    content = found().content
+    compressed = gzip.compress(content[:7]) + gzip.compress(content[7:]) + padding
+    headers = {"Content-Type": "application/json", "Content-Encoding": "gzip"}
+    for size in (1, 5, len(compressed)):
+        server.on(DEFINITIONS, httpx.Response(200, headers=headers, stream=_Pieces(compressed, size)))
+        assert ask(server.source()) == ["lr"]
+    assert server.time.waits == []
+
+
+class _Pieces(httpx.SyncByteStream):
+    def __init__(self, content: bytes, size: int = 4096) -> None:
+        self._pieces = [content[first : first + size] for first in range(0, len(content), size)]
+
+    def __iter__(self):
+        return iter(self._pieces)
 
 
 def test_the_public_call_travels_with_every_data_request(server, monkeypatch):

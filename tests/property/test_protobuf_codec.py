@@ -407,6 +407,15 @@ def test_hostile_bytes_are_an_error_with_a_position(body: bytes) -> None:
         assert caught.value.position is not None
 
 
+@pytest.mark.parametrize("count", range(1, 6))
+def test_bodies_shorter_than_a_word_are_read(count: int) -> None:
+    for message in ALL_MESSAGES:
+        repeated = next(field for field in message.fields if field.repeated)
+        check_same(delimited(repeated.number, b"") * count, message)
+    page = protobuf.decode_float_series(delimited(1, b"") * count)
+    assert page.column("points").to_pylist() == [[]] * count
+
+
 def test_invalid_text_is_found_where_it_is() -> None:
     good, bad = delimited(1, delimited(1, b"good")), delimited(1, delimited(1, b"ba\xff"))
     with pytest.raises(WireDecodingError) as caught:

@@ -62,6 +62,7 @@ def test_issuer_and_token_endpoint_fit_together() -> None:
         base64.b64encode(b"[]").decode(),
         base64.b64encode(b"{}").decode(),
         base64.b64encode(b'{"api_key": 5}').decode(),
+        base64.b64encode(b'{"api_key": "\\ud800"}').decode(),
         base64.b64encode(b"[" * 100_000).decode(),
         base64.b64encode(b"\xff\xfe").decode(),
         make_api_token(URL, "wrong"),
@@ -77,6 +78,12 @@ def test_wrong_api_token_is_a_401(api_token: str) -> None:
 def test_api_token_round_trip() -> None:
     assert read_api_key(make_api_token(URL, "geheim ß")) == "geheim ß"
     assert read_api_key(f"  {make_api_token(URL)}\n") == PUBLIC_SECRET
+
+
+def test_a_secret_may_be_no_valid_text() -> None:
+    secret = b"caf\xe9".decode("utf-8", "surrogateescape")  # as in an environment variable
+    authority = Authority(secret)
+    authority.check_bearer(f"Bearer {authority.exchange(make_api_token(URL, secret), URL).access}")
 
 
 def test_access_token_expires() -> None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+
 import httpx
 
 from neptune_frames.wire import decode_buckets
@@ -33,6 +35,8 @@ def test_bucket_limits(client: httpx.Client) -> None:
     refused(buckets(client, (RUN_A, "loss"), max_buckets=1_000_000), 400)
     refused(buckets(client, *[(RUN_A, "loss")] * 1001, max_buckets=2), 400)
     refused(buckets(client, (RUN_A, "loss"), max_buckets=2, from_x=5.0, to_x=1.0), 400)
+    for low, high in ((-math.inf, math.inf), (0.0, math.inf), (math.nan, 1.0), (-1.7e308, 1.7e308)):
+        refused(buckets(client, (RUN_A, "loss"), max_buckets=2, from_x=low, to_x=high), 400)
     refused(buckets(client, (RUN_A, "loss} + ${acc"), max_buckets=2), 400)
     good(buckets(client, max_buckets=2))
 

@@ -128,6 +128,7 @@ def test_paths_and_methods(client: httpx.Client) -> None:
     refused(client.get(SEARCH), 405)
     refused(client.delete(FLOATS), 405)
     assert client.get(SEARCH).headers["allow"] == "POST"
+    assert client.delete(FLOATS).headers["allow"] == "GET, HEAD, POST"
     # No redirect from one spelling of a path to the other: clients do not follow them.
     assert client.post(SEARCH.rstrip("/"), json={}).status_code == 404
     assert client.head("/nowhere").status_code == 404

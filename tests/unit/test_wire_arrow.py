@@ -10,6 +10,7 @@ import pytest
 from neptune_frames.errors import WireDecodingError
 from neptune_frames.schemas import ATTRIBUTES, float_point, values_schema
 from neptune_frames.wire import arrow_stream as codec
+from neptune_frames.wire.arrow_batches import check_batch
 from neptune_frames.wire.pages import ENTRIES, FLOAT_SERIES_PAGE, AttributesPage, DefinitionsPage
 
 POINT = {"step": 0.5, "value": 1.5, "timestamp": 1, "is_preview": True, "preview_completion": 0.5}
@@ -94,6 +95,15 @@ def test_nulls_where_none_may_be_are_refused() -> None:
     nulls = pa.RecordBatch.from_arrays([pa.array(["a", None]), pa.array(["int", "int"])], schema=ATTRIBUTES)
     with pytest.raises(WireDecodingError, match="'attribute' has nulls"):
         codec.decode_definitions(stream(nulls))
+
+
+def test_names_that_are_null_are_refused_where_names_are_looked_up() -> None:
+    schema = values_schema("int")
+    names = pa.DictionaryArray.from_arrays(pa.array([0], pa.int32()), pa.array([None], pa.string()))
+    batch = pa.RecordBatch.from_arrays([pa.array([0], pa.int32()), names, pa.array([1])], schema=schema)
+    assert batch.column("attribute").null_count == 0
+    with pytest.raises(WireDecodingError, match="'attribute' has nulls"):
+        check_batch(batch, schema)
 
 
 def test_text_that_is_not_utf8_is_refused() -> None:

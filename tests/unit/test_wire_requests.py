@@ -363,3 +363,20 @@ def test_damaged_arrow_requests_are_refused() -> None:
         arrow_series.decode_float_series_request(
             encode_stream(batch.set_column(2, batch.schema.field(2), outside), metadata)
         )
+
+
+def test_names_that_fill_the_memory_when_written_out_are_refused_in_arrow() -> None:
+    count = 100_000
+    name = pa.DictionaryArray.from_arrays(pa.array([0] * count, pa.int32()), ["n" * 30_000])
+    body = arrow_series.encode_float_series_request(
+        pa.array([str(number) for number in range(count)]),
+        name,
+        name,
+        lineage="FULL",
+        entity_type="RUN",
+        include_preview=False,
+        per_series_points_limit=1,
+    )
+    assert len(body) < 4_000_000
+    with pytest.raises(WireDecodingError, match="6000000000 bytes in all"):
+        arrow_series.decode_float_series_request(body)

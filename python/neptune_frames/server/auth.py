@@ -49,7 +49,7 @@ class Authority:
     @cached_property
     def _master_key(self) -> bytes:
         # Slow on purpose: a token in the wrong hands must not let a weak secret be guessed offline.
-        return hashlib.pbkdf2_hmac("sha256", self.secret.encode(), b"neptune-frames server", _KEY_DERIVATION_ROUNDS)
+        return hashlib.pbkdf2_hmac("sha256", _as_bytes(self.secret), b"neptune-frames server", _KEY_DERIVATION_ROUNDS)
 
     def exchange(self, api_token: str, base_url: str) -> TokenPair:
         """Access and refresh token for an API token. Raises a 401 for a wrong one.
@@ -57,7 +57,7 @@ class Authority:
         Any other status would make clients try the same token again for half an hour.
         """
         key = read_api_key(api_token)
-        if key is None or not hmac.compare_digest(key.encode(), self.secret.encode()):
+        if key is None or not hmac.compare_digest(_as_bytes(key), _as_bytes(self.secret)):
             raise unauthorized("The API token is not valid for this server. `neptune-frames token URL` prints one.")
         return self._issue(base_url)
 
@@ -116,6 +116,11 @@ class Authority:
 
 def unauthorized(message: str) -> ApiError:
     return ApiError(HTTPStatus.UNAUTHORIZED, "UNAUTHORIZED", message, {"WWW-Authenticate": "Bearer"})
+
+
+def _as_bytes(secret: str) -> bytes:
+    """The bytes of a secret, also of one that is no valid text, which JSON and environment variables can hold."""
+    return secret.encode("utf-8", "surrogatepass")
 
 
 def _whole(seconds: float) -> int | float:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -35,8 +37,12 @@ def _check(state: ServerState, request: BucketsRequest) -> None:
         raise bad_request(f"view.maxBuckets is {request.max_buckets}; it can be 1 to {state.limits.buckets:,}.")
     if (request.from_x is None) != (request.to_x is None):
         raise bad_request("view.from and view.to belong together; give both or neither.")
-    if request.from_x is not None and not request.from_x <= request.to_x:  # type: ignore[operator]
-        raise bad_request(f"view.from is {request.from_x} and view.to is {request.to_x}; from cannot be the larger.")
+    if request.from_x is not None and request.to_x is not None:
+        view = f"view.from is {request.from_x} and view.to is {request.to_x}"
+        if not math.isfinite(request.to_x - request.from_x):
+            raise bad_request(f"{view}; they and their difference must be finite.")
+        if request.from_x > request.to_x:
+            raise bad_request(f"{view}; from cannot be the larger.")
     if len(pc.unique(request.request_ids)) != len(request.request_ids):
         raise bad_request("Two expressions have the same requestId; each needs its own.")
 

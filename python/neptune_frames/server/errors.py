@@ -12,6 +12,7 @@ from typing import Any
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
+from starlette.routing import Match
 
 from neptune_frames.errors import (
     ArchiveError,
@@ -83,9 +84,15 @@ async def _answer_http(request: Request, error: Exception) -> Response:
             error.status_code,
             types.get(error.status_code, "BAD_REQUEST"),
             messages.get(error.status_code, error.detail),
-            dict(error.headers) if error.headers else None,
+            {"Allow": ", ".join(_methods(request))} if error.status_code == HTTPStatus.METHOD_NOT_ALLOWED else None,
         )
     )
+
+
+def _methods(request: Request) -> list[str]:
+    """The methods of a path, of which each may have a route of its own."""
+    routes = [route for route in request.app.routes if route.matches(request.scope)[0] is not Match.NONE]
+    return sorted({method for route in routes for method in route.methods})
 
 
 EXCEPTION_HANDLERS: dict[Any, Any] = {

@@ -29,7 +29,10 @@ from neptune_frames.wire.requests import SignedFile, SignedUrlAnswer, SignedUrlR
 PROVIDER = "gcp"
 _DATE_FORMAT = "%Y%m%dT%H%M%SZ"
 _SIGNING_PURPOSE = "file"
-_RANGE = re.compile(r"bytes=\d*-\d*(,\s*\d*-\d*)*")
+
+#: Ranges of bytes that are answered: a few, whose numbers are those of bytes.
+_ONE_RANGE = r"(?:[0-9]{1,18}-[0-9]{0,18}|-[0-9]{1,18})"
+_RANGES = re.compile(rf"bytes={_ONE_RANGE}(?:,[ \t]*{_ONE_RANGE}){{0,15}}")
 
 
 async def sign_urls(request: Request) -> Response:
@@ -72,7 +75,7 @@ async def download(request: Request) -> Response:
     payload = await run_in_threadpool(_payload, state, project, path)
     if payload is None:
         raise ApiError(HTTPStatus.NOT_FOUND, "FILE_NOT_FOUND", f"The payload of {path!r} is not in this archive.")
-    _drop_malformed_range(request)
+    _drop_useless_ranges(request)
     return _PayloadResponse(payload, media_type=mime_type(path))
 
 
@@ -126,9 +129,19 @@ def _verified(authority: Authority, request: Request) -> tuple[str, str]:
     return project, path
 
 
-def _drop_malformed_range(request: Request) -> None:
-    """A Range header that is none is ignored (RFC 9110, section 14.2), not refused."""
-    headers = request.scope["headers"]
+def _drop_useless_ranges(request: Request) -> None:
+    """A Range header that is none, or asks for many ranges, is ignored (RFC 9110, section 14.2), not refused.
+
+    A 400 would say to clients that the URL has expired.
+    """
     request.scope["headers"] = [
-        (key, value) for key, value in headers if key != b"range" or _RANGE.fullmatch(value.decode("latin-1"))
+        (key, value)
+        for key, value in request.scope["headers"]
+        if key != b"range" or _are_ranges(value.decode("latin-1"))
     ]
+
+
+def _are_ranges(text: str) -> bool:
+    if not _RANGES.fullmatch(text):
+        return False
+    return all(int(first) <= int(last) for first, last in re.findall(r"([0-9]+)-([0-9]+)", text))

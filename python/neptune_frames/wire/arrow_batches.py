@@ -81,7 +81,11 @@ def _check_nulls(array: pa.Array, field: pa.Field) -> None:
     """That nothing is null which must not be; elements hidden under a null parent do not count."""
     if not field.nullable and array.null_count:
         raise WireDecodingError(f"{field.name!r} has nulls")
-    if pa.types.is_struct(array.type):
+    if pa.types.is_dictionary(array.type):
+        # No index of a null is not enough: a value may be null, which nobody writes or looks for.
+        if array.dictionary.null_count:
+            raise WireDecodingError(f"{field.name!r} has nulls")
+    elif pa.types.is_struct(array.type):
         for member, child in zip(array.type, array.flatten(), strict=True):
             if array.null_count == 0:
                 _check_nulls(child, member)

@@ -43,16 +43,17 @@ class Buffer:
         self.arrow = pa.py_buffer(body)
         self.size = int(self.arrow.size)
         self.bytes: npt.NDArray[np.uint8] = np.frombuffer(self.arrow, np.uint8)
-        readable = self.bytes if self.size >= WORD else np.concatenate([self.bytes, np.zeros(WORD, np.uint8)])
-        self._last_word = len(readable) - WORD
-        self._words: Words = np.ndarray(self._last_word + 1, "<u8", readable, 0, (1,))
+        # A body shorter than a word goes on with zeros.
+        self._readable = self.bytes if self.size >= WORD else np.concatenate([self.bytes, np.zeros(WORD, np.uint8)])
+        self._last_word = len(self._readable) - WORD
+        self._words: Words = np.ndarray(self._last_word + 1, "<u8", self._readable, 0, (1,))
 
     def words(self, positions: Positions) -> Words:
         """The 8 bytes from each position on, little-endian; bytes after the end read as zero."""
         if len(positions) == 0 or int(positions.max()) <= self._last_word:
             stride = progression(positions)
             if stride is not None:
-                return np.ndarray(len(positions), "<u8", self.bytes, int(positions[0]), (stride,)).copy()
+                return np.ndarray(len(positions), "<u8", self._readable, int(positions[0]), (stride,)).copy()
             return self._words[positions]
         inside = np.minimum(positions, self._last_word)
         beyond: Words = ((positions - inside) * 8).astype(np.uint64)

@@ -35,6 +35,12 @@ _GROWTH = 1024 * 1024
 #: Bytes that are decompressed at one time.
 _DECOMPRESSED_PIECE = 256 * 1024
 
+#: Of a number of bytes: it has 64 bits.
+_MOST_DIGITS = 18
+
+#: The first byte of compressed data of which there may be several, one after another (RFC 1952, section 2.2).
+_MEMBER_START = 0x1F
+
 #: Beyond the budget, a body may be so many times as large as its compressed form: names that repeat in every entry
 #: reach 50, what is made to fill memory reaches 1000.
 _EXPANSION = 100
@@ -138,12 +144,12 @@ def content_length(response: httpx.Response) -> int | None:
 
 
 def whole_number(text: str) -> int | None:
-    """A number of a header, None where it is none. (``"²".isdigit()`` is true, and ``int("²")`` an error.)
+    """A number of bytes in a header, None where it is none. (``int`` fails for "²", a digit, and for "9" * 5000.)
 
-    >>> whole_number("42"), whole_number("²"), whole_number("-1"), whole_number("")
-    (42, None, None, None)
+    >>> whole_number("42"), whole_number("²"), whole_number("-1"), whole_number(""), whole_number("9" * 5000)
+    (42, None, None, None, None)
     """
-    return int(text) if text.isascii() and text.isdigit() else None
+    return int(text) if text.isascii() and text.isdigit() and len(text) <= _MOST_DIGITS else None
 
 
 def read_body(
@@ -226,15 +232,19 @@ def _decompressed(response: httpx.Response) -> Iterator[bytes]:
     encoding = _encoding(response)
     if encoding not in ("gzip", "x-gzip", "deflate"):
         raise httpx.RemoteProtocolError(f"the body has the encoding {encoding!r}, which was not asked for")
-    decompressor = zlib.decompressobj(zlib.MAX_WBITS | 32)
+    decompressor = _decompressor()
     received = made = 0
     try:
         for compressed in response.iter_raw():
             received += len(compressed)
-            while compressed and not decompressor.eof:
+            while compressed:
+                if decompressor.eof:
+                    if compressed[0] != _MEMBER_START:
+                        break  # padding
+                    decompressor = _decompressor()
                 # A piece at a time: what the server sends at once may hold a thousand times as much.
                 piece = decompressor.decompress(compressed, _DECOMPRESSED_PIECE)
-                compressed = decompressor.unconsumed_tail
+                compressed = decompressor.unused_data if decompressor.eof else decompressor.unconsumed_tail
                 made += len(piece)
                 _check_expansion(received, made)
                 yield piece
@@ -242,8 +252,13 @@ def _decompressed(response: httpx.Response) -> Iterator[bytes]:
     except zlib.error as error:
         raise httpx.RemoteProtocolError(f"the body is not compressed as it claims ({error})") from None
     yield rest
-    if not decompressor.eof and made + len(rest):
+    if received and not decompressor.eof:
         raise httpx.RemoteProtocolError("the compressed body ended early")
+
+
+def _decompressor() -> zlib._Decompress:
+    """Of zlib or of gzip, whichever it turns out to be."""
+    return zlib.decompressobj(zlib.MAX_WBITS | 32)
 
 
 def _check_expansion(received: int, made: int) -> None:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import logging
+import os
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import closing
 from functools import partial
@@ -139,8 +140,7 @@ class _Transfer:
             check_cancelled()
             with closing(self._ask()) as response:
                 if response.status_code in (200, 206):
-                    self._receive(response)
-                    self._part.replace(self._file.target)
+                    self._finish(self._receive(response))
                     return True
                 if response.status_code == 404:
                     self._part.unlink(missing_ok=True)
@@ -169,7 +169,8 @@ class _Transfer:
         except FileNotFoundError:
             return 0
 
-    def _receive(self, response: httpx.Response) -> None:
+    def _receive(self, response: httpx.Response) -> os.stat_result:
+        """Write what comes into the part; return which file that is."""
         tag = response.headers.get("ETag", "")
         self._entity_tag = tag if tag.startswith('"') else None
         start, size = _extent(response)
@@ -178,7 +179,11 @@ class _Transfer:
             self._part.unlink(missing_ok=True)
             raise httpx.RemoteProtocolError("the storage continued the file at another place than asked")
         self._part.parent.mkdir(parents=True, exist_ok=True)
+        if not start:
+            # Another download may be writing it: that one then notices, rather than go on behind a gap.
+            self._part.unlink(missing_ok=True)
         with self._part.open("r+b" if start else "wb") as part:
+            written = os.fstat(part.fileno())
             part.seek(start)
             for piece in response.iter_raw():
                 check_cancelled()
@@ -187,6 +192,16 @@ class _Transfer:
             end = part.tell()
         if size is not None and end != size:
             raise httpx.RemoteProtocolError(f"the file ended after {end} of {size} bytes")
+        return written
+
+    def _finish(self, written: os.stat_result) -> None:
+        try:
+            if os.path.samestat(written, self._part.stat()):
+                self._part.replace(self._file.target)
+                return
+        except FileNotFoundError:
+            pass
+        raise httpx.RemoteProtocolError("another download of the same file came in between")
 
     def _fail(self, response: httpx.Response) -> None:
         content = read_error(response)

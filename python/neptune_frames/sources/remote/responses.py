@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime
 import email.utils
 import json
 import time
@@ -11,6 +12,9 @@ from contextlib import contextmanager
 from neptune_frames.errors import NeptuneProjectInaccessible, NeptuneUnexpectedResponseError, WireDecodingError
 
 _ACCESS_DENIED = "ACCESS_DENIED"
+
+#: The longest wait that a server is granted, seconds: no sleep can be as long as some numbers.
+_LONGEST_WAIT = 86_400.0
 
 
 class RetryableAnswer(Exception):
@@ -78,6 +82,8 @@ def may_refuse_content(status_code: int) -> bool:
 def retry_after(text: str | None, now: float | None = None) -> float | None:
     """Seconds a ``Retry-After`` header asks for: a number, or a date relative to ``now`` (epoch seconds).
 
+    None for what is neither; what is longer than a day counts as one.
+
     >>> retry_after("1.5")
     1.5
     >>> retry_after("Thu, 01 Jan 1970 00:01:00 GMT", now=50.0)
@@ -91,12 +97,15 @@ def retry_after(text: str | None, now: float | None = None) -> float | None:
         seconds = float(text)
     except ValueError:
         seconds = _seconds_until(text, time.time() if now is None else now)
-    return seconds if 0 <= seconds < float("inf") else None
+    return min(seconds, _LONGEST_WAIT) if 0 <= seconds < float("inf") else None
 
 
 def _seconds_until(date: str, now: float) -> float:
     try:
-        return max(0.0, email.utils.parsedate_to_datetime(date).timestamp() - now)
+        moment = email.utils.parsedate_to_datetime(date)
+        # HTTP knows no other time zone (RFC 9110, section 5.6.7); one that is not told is not that of this machine.
+        moment = moment if moment.tzinfo else moment.replace(tzinfo=datetime.timezone.utc)
+        return max(0.0, moment.timestamp() - now)
     except (ValueError, TypeError, OverflowError):
         return float("nan")
 

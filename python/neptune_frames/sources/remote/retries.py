@@ -103,7 +103,8 @@ class _Course:
     def wait(self, state: tenacity.RetryCallState) -> float:
         error = _failure(state)
         asked = error.retry_after if isinstance(error, RetryableAnswer) else None
-        if asked is not None:
+        # A server that asks for no wait, or for one until a time gone by, is not asked again without any.
+        if asked:
             self._tries_since_reset = 0
             self._soft_limit += asked
             seconds = asked

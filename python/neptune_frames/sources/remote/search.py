@@ -95,7 +95,10 @@ def _pages(session: Session, query: RunQuery, needs: RunNeeds, names: Sequence[s
         step = min(received, page_size)
         end = total if wanted is None else min(total, wanted)
         pages = (partial(fetch, query.offset + start, min(step, end - start)) for start in range(received, end, step))
-        yield from fetch_ordered(pages, large_answers_ahead())
+        for page in fetch_ordered(pages, large_answers_ahead()):
+            yield page
+            if page.entries.num_rows == 0:
+                return  # The total is more than there are, perhaps without bounds: later pages are empty too.
     elif not first.total:
         yield from _pages_until_short(first, fetch, query, page_size)
 

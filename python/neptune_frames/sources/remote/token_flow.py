@@ -9,6 +9,7 @@ from __future__ import annotations
 import base64
 import binascii
 import json
+import math
 import threading
 import time
 from collections.abc import Callable, Generator
@@ -58,7 +59,9 @@ class AccessToken:
         claims = _claims(access_token)
         try:
             expires_at = float(claims["exp"])
-        except (KeyError, TypeError, ValueError):
+        except (KeyError, OverflowError, TypeError, ValueError):
+            expires_at = math.nan
+        if math.isnan(expires_at):
             raise WireDecodingError("the access token does not say when it expires (claim exp)") from None
         return cls(access_token, refresh_token, expires_at, _text(claims, "iss"), _text(claims, "azp"))
 

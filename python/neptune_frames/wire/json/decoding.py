@@ -19,6 +19,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from neptune_frames.errors import WireDecodingError
+from neptune_frames.wire.json.shape import FEWEST_BYTES, check_shape
 
 _LONGEST_REASON = 200
 
@@ -39,12 +40,15 @@ _EXACT_INTEGERS = 2**53
 _NUMBERS_AS_TEXT = (b'"NaN"', b'Infinity"')
 
 
-def decode_object(body: bytes | bytearray | memoryview, message: pa.StructType) -> pa.StructArray:
+def decode_object(
+    body: bytes | bytearray | memoryview, message: pa.StructType, *, fewest_bytes: int = FEWEST_BYTES
+) -> pa.StructArray:
     """The JSON object in ``body`` as an array of length 1.
 
     Args:
         body: The bytes of the object.
         message: The keys to read and their types. A field that is not nullable must be there.
+        fewest_bytes: What objects in a long body have on average, at least.
 
     Raises:
         WireDecodingError: The body is not such an object.
@@ -55,6 +59,7 @@ def decode_object(body: bytes | bytearray | memoryview, message: pa.StructType) 
         [{'a': nan, 'b': ['x']}]
     """
     _check(body)
+    check_shape(body, fewest_bytes)
     numbers = _with_float_numbers(body, message)
     return _typed(_read(body, message, pl.String()) if numbers is None else numbers, message, "$")
 

@@ -7,6 +7,7 @@ server says that it reads this (`neptune_frames.wire.media_types.REQUEST_FORMATS
 from __future__ import annotations
 
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from neptune_frames.errors import WireDecodingError
 from neptune_frames.query.selection import StepRange
@@ -74,11 +75,13 @@ def decode_float_series_request(body: bytes, *, max_bytes: int = MAX_BYTES) -> F
     """The request in the body.
 
     Raises:
-        WireDecodingError: The body is longer than ``max_bytes`` or is not such a request.
+        WireDecodingError: The body, or the names in it when each is written out, is longer than ``max_bytes``, or
+            the body is not such a request.
     """
     check_size(body, max_bytes)
     batch, metadata = read_stream(body)
     check_batch(batch, _SERIES)
+    _check_names(batch, max_bytes)
     if _COMMON not in metadata:
         raise WireDecodingError(f"its metadata has no {_COMMON.decode()!r}")
     common = decode_message(metadata[_COMMON], _Common)
@@ -96,6 +99,17 @@ def decode_float_series_request(body: bytes, *, max_bytes: int = MAX_BYTES) -> F
     ]
     series = pa.RecordBatch.from_arrays(columns, schema=SERIES_REQUESTS)
     return FloatSeriesRequest(series, common.per_series_points_limit, common.step_range, common.order)
+
+
+def _check_names(batch: pa.RecordBatch, max_bytes: int) -> None:
+    """Refuse names that are small in the body, where each is there once, and fill the memory for all series."""
+    size = 0
+    for field in _SERIES:
+        if field.type == _NAMES:
+            names = batch.column(field.name)
+            size += pc.sum(pc.binary_length(names.dictionary).cast(pa.int64()).take(names.indices)).as_py() or 0
+    if size > max_bytes:
+        raise WireDecodingError(f"the names of its series have {size} bytes in all; at most {max_bytes} are read")
 
 
 def _encoded(names: Strings) -> pa.DictionaryArray:

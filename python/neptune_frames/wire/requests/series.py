@@ -43,6 +43,10 @@ Strings: TypeAlias = pa.Array | Sequence[str]
 HOLDER_TYPE = "experiment"
 
 
+#: Bytes of an object in a request on average, at least: a series has three, whose keys alone are 70 bytes.
+_FEWEST_BYTES = 20
+
+
 @dataclass(frozen=True)
 class FloatSeriesRequest:
     """A request for float points. ``series`` is a SERIES_REQUESTS batch.
@@ -150,7 +154,7 @@ def decode_float_series_request(body: bytes, *, max_bytes: int = MAX_BYTES) -> F
         WireDecodingError: The body is longer than ``max_bytes`` or is not such a request.
     """
     check_size(body, max_bytes)
-    request = decode_object(body, _FLOAT_REQUEST)
+    request = decode_object(body, _FLOAT_REQUEST, fewest_bytes=_FEWEST_BYTES)
     limit = request.field("perSeriesPointsLimit")[0].as_py()
     return FloatSeriesRequest(_series(request), limit, _decoded_range(request), request.field("order")[0].as_py())
 
@@ -158,7 +162,7 @@ def decode_float_series_request(body: bytes, *, max_bytes: int = MAX_BYTES) -> F
 def decode_object_series_request(body: bytes, *, max_bytes: int = MAX_BYTES) -> ObjectSeriesRequest:
     """The request in the body of R; raises as `decode_float_series_request` does."""
     check_size(body, max_bytes)
-    request = decode_object(body, _OBJECT_REQUEST)
+    request = decode_object(body, _OBJECT_REQUEST, fewest_bytes=_FEWEST_BYTES)
     limit = request.field("perSeriesPointsLimit")[0].as_py()
     return ObjectSeriesRequest(_series(request), limit, _decoded_range(request), request.field("order")[0].as_py())
 
