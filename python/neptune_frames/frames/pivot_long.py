@@ -18,7 +18,7 @@ from neptune_frames.counted import counted
 from neptune_frames.frames.lazy_explain import asked_of_sources
 from neptune_frames.frames.lazy_predicates import conditions_on
 from neptune_frames.frames.lazy_source import ScanPlan, ScanRequest, scan_frames
-from neptune_frames.frames.long_frame import ATTRIBUTE, POINT_DETAILS, PROJECT, VALUE, LongFrame, as_names
+from neptune_frames.frames.long_frame import ATTRIBUTE, LABELS, POINT_DETAILS, PROJECT, VALUE, LongFrame, as_names
 from neptune_frames.frames.metrics_points import PointBlock
 from neptune_frames.frames.scanned_names import scanned_attributes
 from neptune_frames.frames.table_grid import MISSING
@@ -66,8 +66,10 @@ def pivot(
             series it selects gets a column; for other frames the ``attribute`` column is read.
         values: The column that fills the cells; with several, the cells are structs of these fields. None takes
             ``value``, and ``timestamp``, ``is_preview`` and ``preview_completion`` where they exist.
-        index: The columns before ``step``: by default the label. Frames of several projects that have a label in common
-            need ``["project", "run"]`` (or ``"experiment"``), which keeps its rows apart.
+        index: The columns before ``step``: by default the label, or both where the frame has both, because runs may
+            share an experiment. Frames of several projects that have a label in common need ``["project", "run"]``
+            (or ``"experiment"``), which keeps its rows apart. A frame of averages has no label; it needs what they are
+            averages of, such as ``"config/lr"``.
 
     Returns:
         A lazy frame with the columns of ``index``, ``step`` (Float64), and one per attribute, in ascending order of
@@ -75,8 +77,8 @@ def pivot(
 
     Raises:
         TypeError: ``frame`` is not a frame, or a name is not a string.
-        ValueError: The frame lacks a column, or ``index`` names none. When collected: a label is in several projects
-            and ``index`` was not given, or a point has no step.
+        ValueError: The frame lacks a column, or ``index`` names none besides the step. When collected: a label is in
+            several projects and ``index`` was not given, or a point has no step.
 
     Example:
         >>> points = nf.scan_metrics(experiments=["resnet-2"], attributes="^train/")
@@ -91,13 +93,14 @@ def pivot(
         │ resnet-2   ┆ 4.0  ┆ 0.9            ┆ 0.25       │
         └────────────┴──────┴────────────────┴────────────┘
     """
-    long = LongFrame.of(frame, "nf.pivot")
+    long = LongFrame.of(frame, "nf.pivot", needs_label=index is None)
     chosen = [VALUE, *(name for name in POINT_DETAILS if name in long.schema)]
     if values is not None:
         chosen = as_names(values, "values")
-    keys = [long.label] if index is None else [name for name in as_names(index, "index") if name != STEP.name]
+    keys = list(long.labels) if index is None else [name for name in as_names(index, "index") if name != STEP.name]
     if not keys:
-        raise ValueError(f"index must name at least one column besides step, such as {long.label!r}, got {index!r}.")
+        label = (*long.labels, *LABELS)[0]
+        raise ValueError(f"index must name at least one column besides step, such as {label!r}, got {index!r}.")
     long.require([*keys, *chosen], "nf.pivot")
     if attributes is None or isinstance(attributes, str):
         names = attribute_names(long, attributes)
@@ -192,14 +195,15 @@ class _Wide:
             yield self._wide(pieces, some, points, containers, shown)
 
     def _check_projects(self, points: pl.DataFrame) -> None:
-        label, projects = self.long.label, pl.col(PROJECT)
-        homes_of = points.lazy().select(label, PROJECT).unique().group_by(label).agg(projects.cast(pl.String).sort())
-        shared = homes_of.filter(projects.list.len() > 1).sort(label).head(1).collect()
+        projects, label = pl.col(PROJECT), self.keys[-1]
+        pairs = points.lazy().select(*self.keys, PROJECT).unique()
+        homes_of = pairs.group_by(self.keys).agg(projects.cast(pl.String).sort())
+        shared = homes_of.filter(projects.list.len() > 1).sort(self.keys).head(1).collect()
         if shared.height:
-            name, homes = shared.row(0)
+            *_, name, homes = shared.row(0)
             raise ValueError(
                 f"nf.pivot: the {label} {name!r} is in {len(homes)} projects, {homes[0]!r} and {homes[1]!r} among "
-                f"them, and their points would share rows. Pass index=['{PROJECT}', {label!r}], or filter the frame."
+                f"them, and their points would share rows. Pass index={[PROJECT, *self.keys]}, or filter the frame."
             )
 
     def _check(self, points: pl.DataFrame) -> None:
