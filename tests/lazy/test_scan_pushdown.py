@@ -505,6 +505,7 @@ def test_rows_that_are_not_used_are_said(server: dict[str, Any]) -> None:
     assert said(nf.scan_runs(experiments="", **server).head(3))[1] == "narrowed by the query: the first 3 experiments"
     table = nf.scan_table(runs="", attributes=["flag", "config/lr"], **server).select("run", "flag").head(2)
     assert said(table)[1] == "narrowed by the query: 1 of 2 columns 'flag'; the first 2 runs"
+    assert said(table.select("run"))[1] == "narrowed by the query: none of 2 columns; the first 2 runs"
 
 
 def test_the_place_is_said_without_secrets(archive: Path) -> None:
