@@ -79,9 +79,9 @@ class NeptuneProjectNotProvided(NeptuneUserError):
 class NeptuneApiTokenNotProvided(NeptuneUserError):
     def __init__(self) -> None:
         super().__init__(
-            "There is nothing to read from: no API token and no archive is set. Set NEPTUNE_ARCHIVE to the directory "
-            "of a Parquet export, or NEPTUNE_API_TOKEN to a token. In code, neptune_frames takes either as source=..., and "
-            "set_api_token(...) of the other packages takes a token."
+            "There is nothing to read from: no API token and no archive is set. Pass source= (neptune_frames) or call "
+            "set_api_token() (neptune_query), set NEPTUNE_API_TOKEN, or set NEPTUNE_ARCHIVE to the directory of a "
+            "Parquet export."
         )
 
 
