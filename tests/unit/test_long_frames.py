@@ -116,6 +116,29 @@ def test_conditions_on_rows_reach_the_source(source: MemorySource) -> None:
     assert (keys.runs["run_id"].to_pylist(), options.step_range) == (["A"], (3.0, None))
 
 
+@pytest.mark.parametrize(
+    ("narrow", "read"),
+    [
+        (lambda wide: wide.select("run", "step", "loss").drop_nulls(), ["loss"]),
+        (lambda wide: wide.filter(pl.col("loss") > 0).select("run", "step"), ["loss"]),
+        (lambda wide: wide.filter((pl.col("loss") > 0) | (pl.col("acc") < 1)).select("loss"), ["acc", "loss"]),
+        (lambda wide: wide.filter(pl.col("loss").is_not_null()).select("step", "acc"), ["acc", "loss"]),
+        (lambda wide: wide.filter(pl.col("loss").is_null()).select("step", "loss"), ["acc", "loss", "val/loss"]),
+        (lambda wide: wide.filter((pl.col("loss") > 0) | (step > 3)).select("loss"), ["acc", "loss", "val/loss"]),
+        (lambda wide: wide.select("loss").head(3), ["acc", "loss", "val/loss"]),
+        (lambda wide: wide.filter(pl.col("loss").fill_null(1) > 0).select("loss"), ["acc", "loss", "val/loss"]),
+    ],
+)
+@pytest.mark.parametrize("engine", ["in-memory", "streaming"])
+def test_attributes_that_make_no_row_are_not_read(
+    source: MemorySource, narrow: Callable[[pl.LazyFrame], pl.LazyFrame], read: list[str], engine: Any
+) -> None:
+    frame = narrow(nf.pivot(scan(source))).collect(engine=engine)
+    assert frame.equals(narrow(nf.pivot(scan(MemorySource(source.runs))).collect().lazy()).collect())
+    ((keys, _),) = [call[1] for call in source.calls if call[0] == "float_points"]
+    assert sorted(keys.attributes.to_pylist()) == read
+
+
 def test_time_and_previews_make_structs_as_in_the_fetched_wide_frame(source: MemorySource) -> None:
     options = {"include_time": "absolute", "include_point_previews": True}
     fetched = nf.fetch_metrics(project="ws/proj", runs="", source=source, **options)

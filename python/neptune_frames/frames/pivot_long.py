@@ -16,7 +16,7 @@ import pyarrow as pa
 
 from neptune_frames.counted import counted
 from neptune_frames.frames.lazy_explain import asked_of_sources
-from neptune_frames.frames.lazy_predicates import conditions_on
+from neptune_frames.frames.lazy_predicates import conditions_on, needs_one_of
 from neptune_frames.frames.lazy_source import ScanPlan, ScanRequest, scan_frames
 from neptune_frames.frames.long_frame import ATTRIBUTE, LABELS, POINT_DETAILS, PROJECT, VALUE, LongFrame, as_names
 from neptune_frames.frames.metrics_points import PointBlock
@@ -55,8 +55,10 @@ def pivot(
     NaN; where a series has several points at a step, the first that is neither null nor NaN counts. An attribute named
     like a row column gets the suffix ``:float_series``.
 
-    Conditions on labels and steps of the wide frame are passed on to the long one. The long frame is held in memory
-    while it becomes wide; the wide frame is handed on a few runs at a time.
+    Conditions on labels and steps of the wide frame are passed on to the long one. If a condition leaves out the rows
+    in which the attributes that it names have no value, as ``drop_nulls()`` and comparisons do, only the attributes
+    that the query uses are read. The long frame is held in memory while it becomes wide; the wide frame is handed on a
+    few runs at a time.
 
     Args:
         frame: The long frame.
@@ -164,18 +166,26 @@ class _Wide:
         """What becomes of a query: its conditions on rows are conditions on the long frame too."""
         on_rows, residual = conditions_on(request.predicate, (*self.keys, STEP.name))
         shown = [name for name in self.columns if request.needs(name)]
-        points = self._points(on_rows, self.values if shown else ())
+        only = tuple(self.columns) if self.chosen_by_name else None
+        if needs_one_of(request.predicate, self.columns):
+            only = tuple(shown)  # other attributes only add rows that do not satisfy the condition
+        points = self._points(on_rows, only, self.values if shown else ())
         return ScanPlan(lambda: self._frames(points, shown), tuple(asked_of_sources(points)), residual)
 
-    def _points(self, conditions: Sequence[pl.Expr], values: Sequence[str]) -> pl.LazyFrame:
-        """The points that are needed. Text takes 16 bytes a point, so it becomes categories, which take 4."""
+    def _points(
+        self, conditions: Sequence[pl.Expr], columns: Sequence[str] | None, values: Sequence[str]
+    ) -> pl.LazyFrame:
+        """The points that are needed: of the attributes in some columns, or of all.
+
+        Text takes 16 bytes a point, so it becomes categories, which take 4.
+        """
         long = self.long.lazy.filter(*conditions) if conditions else self.long.lazy
-        if self.chosen_by_name:
-            long = long.filter(pl.col(ATTRIBUTE).is_in(list(self.columns.values())))
+        if columns is not None:
+            long = long.filter(pl.col(ATTRIBUTE).is_in([self.columns[name] for name in columns]))
         names = (*self.keys, *([PROJECT] if self.one_project else []), ATTRIBUTE)
         texts = [name for name in names if self.long.schema[name] == pl.String]
-        columns = dict.fromkeys((*names, STEP.name, *values))
-        return long.select(pl.col(name).cast(pl.Categorical) if name in texts else name for name in columns)
+        needed = dict.fromkeys((*names, STEP.name, *values))
+        return long.select(pl.col(name).cast(pl.Categorical) if name in texts else name for name in needed)
 
     def _frames(self, lazy: pl.LazyFrame, shown: Sequence[str]) -> Iterator[pl.DataFrame]:
         """The wide frame, a few containers at a time."""
