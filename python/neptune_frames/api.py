@@ -505,7 +505,7 @@ def download_files(
     from neptune_frames.frames.chosen_files import chosen_files, common_kind
 
     chosen = chosen_files(files)
-    kind = common_kind(chosen)
+    kind = common_kind(chosen, files)
     directory = file_frames.prepare_destination(destination)
     return file_frames.download_files(open_source(source), chosen, directory, kind)
 

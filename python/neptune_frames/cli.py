@@ -23,7 +23,7 @@ _EPILOG = """\
 #: What messages of the library call an argument, and what it is on the command line.
 SPELLINGS = (
     ("Pass project='workspace/name'", "Give --project workspace/name"),
-    ("Call set_api_token(), set NEPTUNE_API_TOKEN", "Give --source, set NEPTUNE_API_TOKEN"),
+    ("Pass source= (neptune_frames) or call set_api_token() (neptune_query), set", "Give --source, set"),
     (" or pass it to set_api_token()", ""),
     ("update=True needs the layout", "--update needs --layout"),
     ("types: expected", "--type: expected"),

@@ -79,8 +79,9 @@ class NeptuneProjectNotProvided(NeptuneUserError):
 class NeptuneApiTokenNotProvided(NeptuneUserError):
     def __init__(self) -> None:
         super().__init__(
-            "There is nothing to read from: no API token and no archive is set. Call set_api_token(), set "
-            "NEPTUNE_API_TOKEN, or set NEPTUNE_ARCHIVE to the directory of a Parquet export."
+            "There is nothing to read from: no API token and no archive is set. Pass source= (neptune_frames) or call "
+            "set_api_token() (neptune_query), set NEPTUNE_API_TOKEN, or set NEPTUNE_ARCHIVE to the directory of a "
+            "Parquet export."
         )
 
 
@@ -151,8 +152,9 @@ class ConflictingAttributeTypes(NeptuneError):
 
     def __init__(self, attribute_names: Iterable[str], parameter: str = "type_suffix_in_column_names") -> None:
         self.attribute_names = list(attribute_names)
+        have = "has" if len(self.attribute_names) == 1 else "have"
         super().__init__(
-            f"{_quoted(self.attribute_names)} have several types across the selected runs. Pass "
+            f"{_quoted(self.attribute_names)} {have} several types across the selected runs. Pass "
             f"{parameter}=True for one column per type, or narrow the types with "
             'AttributeFilter(name=..., type="...").'
         )

@@ -409,6 +409,7 @@ def test_every_condition_on_names_is_said(server: dict[str, Any], condition: pl.
         (nf.scan_metrics, ~attribute.str.starts_with("val/"), "attributes not matching '^val/'", "nothing"),
         (nf.scan_series, pl.col("string") == "line", "types string_series", '[(col("string")) == ("line")]'),
         (nf.scan_series, pl.col("string").is_not_null(), "types string_series", "nothing"),
+        (nf.scan_metrics, step.is_between(5, 2), "no steps, so no points are requested", "nothing"),
         (nf.scan_attributes, pl.col("float_value") > 0, "types float, float_series", '[(col("float_value")) > (0.0)]'),
         (nf.scan_attributes, pl.col("type") == "float", "types float", "nothing"),
         (
@@ -505,6 +506,8 @@ def test_rows_that_are_not_used_are_said(server: dict[str, Any]) -> None:
     assert said(nf.scan_runs(experiments="", **server).head(3))[1] == "narrowed by the query: the first 3 experiments"
     table = nf.scan_table(runs="", attributes=["flag", "config/lr"], **server).select("run", "flag").head(2)
     assert said(table)[1] == "narrowed by the query: 1 of 2 columns 'flag'; the first 2 runs"
+    assert said(nf.scan_runs(runs="", **server).slice(3))[1:] == ["filtered after: nothing"]
+    assert said(table.select("run"))[1] == "narrowed by the query: none of 2 columns; the first 2 runs"
 
 
 def test_the_place_is_said_without_secrets(archive: Path) -> None:

@@ -206,6 +206,16 @@ def test_an_early_stop_closes_the_answer(
     assert any(pl.select(1).height and closed.wait(0.1) for _ in range(100))
 
 
+@pytest.mark.parametrize("engine", ["in-memory", "streaming"])
+def test_a_cached_scan_is_asked_for_once(engine: Any) -> None:
+    source = MemorySource([MemoryRun(label, series={"loss": [(1.0, 2.0, 0), (2.0, 1.0, 0)]}) for label in "AB"])
+    points = nf.scan_metrics(project="ws/proj", runs="", source=source).filter(pl.col("step") > 1).cache()
+    best = points.group_by("run").agg(best=pl.col("value").min())
+    joined, counts = pl.collect_all([points.join(best, on="run"), best], engine=engine)
+    assert (joined.height, counts.height) == (2, 2)
+    assert [name for name, *_ in source.calls].count("float_points") == 1
+
+
 def test_many_collects_at_once(source: Any) -> None:
     everything = {"project": PROJECT, "runs": "", "source": source}
     queries = [

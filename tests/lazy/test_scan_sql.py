@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 from typing import Any
 
@@ -127,6 +128,7 @@ def test_queries(source: Any, query: str) -> None:
         ("create table mine as select * from metrics", "begins with CREATE"),
         ("explain delete from metrics", "begins with DELETE"),
         ("show tables from metrics", "begins with SHOW"),
+        ("describe metrics", r"begins with DESCRIBE. nf.sql\(.*collect_schema\(\) shows the columns"),
         ("", "is empty"),
         (" -- select", "is empty"),
     ],
@@ -174,6 +176,28 @@ def test_files_are_not_read(source: Any, tmp_path: Path, function: str) -> None:
 def test_what_names_no_table(source: Any, query: str, message: str) -> None:
     with pytest.raises(pl.exceptions.SQLInterfaceError, match=message):
         ask(query, source)
+
+
+@pytest.mark.parametrize(
+    ("query", "meant"),
+    [
+        ("select experiment from metrics", "labelled by run, because .* runs=. Pass experiments= .* the table runs.*"),
+        ("select run, timestamp from metrics", 'Pass include_time="absolute" for the times of points.'),
+        ("select config/lr from run_table", 'Names with a slash are written in double quotes: "config/lr".'),
+        ("select t.config/lr from run_table as t", 'Names with a slash are written in double quotes: "config/lr".'),
+        ("select run from runs where RUN = 'run-1'", 'Upper and lower case differ: the column is "run".'),
+        ('select "config/widht" from run_table', r'Did you mean "config/width"\?'),
+        ('select run from run_table where "config/opt" = "Adam"', "texts are written in single quotes: 'Adam'."),
+        ("select unknown from metrics", ""),
+    ],
+)
+def test_what_names_no_column(source: Any, query: str, meant: str) -> None:
+    with pytest.raises((pl.exceptions.ColumnNotFoundError, pl.exceptions.SQLInterfaceError)) as raised:
+        ask(query, source)
+    message = str(raised.value)
+    assert re.search(f"^(unable to find column .*valid columns: |no column named).*{meant}$", message, re.DOTALL)
+    assert meant or message.endswith("]")
+    assert "plan" not in message
 
 
 def test_mistakes(source: Any) -> None:

@@ -192,7 +192,7 @@ def _no_shared_sources(monkeypatch):
 
 
 def test_the_environment_chooses_archive_before_token(monkeypatch, tmp_path: Path):
-    with pytest.raises(NeptuneApiTokenNotProvided):
+    with pytest.raises(NeptuneApiTokenNotProvided, match=r"Pass source= \(neptune_frames\) or call set_api_token"):
         choose.open_source()
     first, second = token(api_url="https://a"), token(api_url="https://b")
     monkeypatch.setenv("NEPTUNE_API_TOKEN", first)

@@ -7,6 +7,7 @@ import random
 import polars as pl
 import pytest
 
+import neptune_frames as nf
 from memory_source import MemoryRun, MemorySource
 from neptune_frames.errors import NeptuneRetryError
 from neptune_frames.frames.lazy_metrics import scan_metrics
@@ -105,6 +106,11 @@ def test_random_predicates_give_what_they_give_on_the_eager_frame() -> None:
         predicate, engine = tree(3), chance.choice(ENGINES)
         got = scan_metrics(source_of_three(), question(**options)).filter(predicate).collect(engine=engine)
         assert got.equals(truth.filter(predicate)), str(predicate)
+
+
+def test_what_is_filtered_of_points_in_memory_is_said() -> None:
+    points = fetch_metrics(source_of_three(), question()).long().filter(pl.col("step") > 3)
+    assert nf.explain(points).splitlines()[2] == '  filtered after: [(col("step")) > (3.0)]'
 
 
 def test_the_schema_is_known_without_asking() -> None:

@@ -116,6 +116,29 @@ def test_conditions_on_rows_reach_the_source(source: MemorySource) -> None:
     assert (keys.runs["run_id"].to_pylist(), options.step_range) == (["A"], (3.0, None))
 
 
+@pytest.mark.parametrize(
+    ("narrow", "read"),
+    [
+        (lambda wide: wide.select("run", "step", "loss").drop_nulls(), ["loss"]),
+        (lambda wide: wide.filter(pl.col("loss") > 0).select("run", "step"), ["loss"]),
+        (lambda wide: wide.filter((pl.col("loss") > 0) | (pl.col("acc") < 1)).select("loss"), ["acc", "loss"]),
+        (lambda wide: wide.filter(pl.col("loss").is_not_null()).select("step", "acc"), ["acc", "loss"]),
+        (lambda wide: wide.filter(pl.col("loss").is_null()).select("step", "loss"), ["acc", "loss", "val/loss"]),
+        (lambda wide: wide.filter((pl.col("loss") > 0) | (step > 3)).select("loss"), ["acc", "loss", "val/loss"]),
+        (lambda wide: wide.select("loss").head(3), ["acc", "loss", "val/loss"]),
+        (lambda wide: wide.filter(pl.col("loss").fill_null(1) > 0).select("loss"), ["acc", "loss", "val/loss"]),
+    ],
+)
+@pytest.mark.parametrize("engine", ["in-memory", "streaming"])
+def test_attributes_that_make_no_row_are_not_read(
+    source: MemorySource, narrow: Callable[[pl.LazyFrame], pl.LazyFrame], read: list[str], engine: Any
+) -> None:
+    frame = narrow(nf.pivot(scan(source))).collect(engine=engine)
+    assert frame.equals(narrow(nf.pivot(scan(MemorySource(source.runs))).collect().lazy()).collect())
+    ((keys, _),) = [call[1] for call in source.calls if call[0] == "float_points"]
+    assert sorted(keys.attributes.to_pylist()) == read
+
+
 def test_time_and_previews_make_structs_as_in_the_fetched_wide_frame(source: MemorySource) -> None:
     options = {"include_time": "absolute", "include_point_previews": True}
     fetched = nf.fetch_metrics(project="ws/proj", runs="", source=source, **options)
@@ -135,6 +158,33 @@ def test_runs_of_one_name_in_several_projects_are_told_apart_by_the_index() -> N
     apart = frame.with_columns(run=pl.concat_str("project", "run"))
     assert nf.pivot(apart).collect().rows() == [("pr", 1.0, 2.0), ("qr", 1.0, 3.0)]
     assert nf.pivot(frame, index="run").collect().rows() == [("r", 1.0, 2.0)]  # who says so gets the first
+
+
+def test_runs_of_one_experiment_keep_their_points() -> None:
+    rows = [("e", "r", 0.0, 1.0), ("e", "s", 0.0, 2.0), ("e", "s", 2.0, 3.0)]
+    columns = ["experiment", "run", "step", "value"]
+    frame = pl.DataFrame(rows, schema=columns, orient="row").with_columns(attribute=pl.lit("loss"))
+    wide = nf.pivot(frame)
+    assert wide.collect().columns == ["experiment", "run", "step", "loss"]
+    assert wide.collect().rows() == rows
+    assert nf.pivot(frame, index="run").collect().rows() == [row[1:] for row in rows]
+    assert nf.align(frame, steps=[0, 1, 2]).drop("attribute").collect().rows() == [
+        ("e", "r", 0.0, 1.0), ("e", "r", 1.0, None), ("e", "r", 2.0, None),
+        ("e", "s", 0.0, 2.0), ("e", "s", 1.0, 2.0), ("e", "s", 2.0, 3.0),
+    ]  # fmt: skip
+    homes = pl.concat([frame.with_columns(project=pl.lit(name)) for name in "pq"])
+    with pytest.raises(ValueError, match=r"run '.' is in 2 projects.*index=\['project', 'experiment', 'run'\]"):
+        nf.pivot(homes).collect()
+
+
+def test_averages_become_wide_by_what_they_are_averages_of(source: MemorySource) -> None:
+    means = scan(source).with_columns(width=pl.lit(8)).group_by("width", "attribute", "step").agg(value.mean())
+    wide = nf.pivot(means, index="width")
+    assert "float_points" not in asked(source)
+    frame = wide.filter(step == 2).collect()
+    assert frame.rows(named=True) == [{"width": 8, "step": 2.0, "acc": 1.0, "loss": 1.0, "val/loss": None}]
+    with pytest.raises(ValueError, match="no column experiment or run"):
+        nf.pivot(means)
 
 
 def test_pandas_frames_keep_what_is_in_their_index(source: MemorySource) -> None:
@@ -187,7 +237,7 @@ def test_only_frames_of_points_are_taken(function: Callable[..., object]) -> Non
         function({"run": []})
     with pytest.raises(ValueError, match=r"no column experiment or run.*its columns are \['a'\]"):
         function(pl.DataFrame({"a": [1]}))
-    with pytest.raises(ValueError, match=r"no column attribute, no column step|no column \['step'\]"):
+    with pytest.raises(ValueError, match=r"no column attribute, no column step|no column 'step'"):
         function(pl.LazyFrame({"run": ["r"]}))
 
 
@@ -195,18 +245,25 @@ def test_arguments_that_cannot_be_used(source: MemorySource) -> None:
     points = scan(source)
     for arguments, error, message in [
         ({"attributes": ["a", 3]}, TypeError, "attributes must be a string or a list of strings, got 3"),
+        (
+            {"attributes": nf.AttributeFilter(name="a")},
+            TypeError,
+            "attributes must be .*AttributeFilter",
+        ),
+        ({"values": 3}, TypeError, "values must be a string or a list of strings, got 3"),
+        ({"attributes": [None]}, TypeError, "attributes must be a string or a list of strings, got None"),
         ({"attributes": "("}, QuerySyntaxError, "is not valid RE2"),
-        ({"values": "valeu"}, ValueError, r"no column \['valeu'\]"),
+        ({"values": "valeu"}, ValueError, r"no column 'valeu'; its columns are .*Did you mean 'value'\?"),
         ({"index": []}, ValueError, "index must name at least one column besides step, such as 'run'"),
         ({"index": "step"}, ValueError, "index must name at least one column besides step"),
-        ({"index": ["project", "rnu"]}, ValueError, r"no column \['rnu'\]"),
+        ({"index": ["project", "rnu"]}, ValueError, "no column 'rnu'"),
     ]:
         with pytest.raises(error, match=message):
             nf.pivot(points, **arguments)
     for arguments, error, message in [
         ({"how": "backward"}, ValueError, "how must be one of 'forward', 'linear', 'nearest' or None, got 'backward'"),
         ({"how": "linear", "value": "project"}, ValueError, "needs numbers, and 'project' holds String"),
-        ({"value": "valeu"}, ValueError, r"no column \['valeu'\]"),
+        ({"value": "valeu"}, ValueError, r"no column 'valeu'; its columns are .*Did you mean 'value'\?"),
         ({"value": "run"}, ValueError, "'run' says which series and step a row is of"),
         ({"steps": 0}, ValueError, "steps must be greater than 0"),
         ({"steps": True}, ValueError, "steps must be greater than 0"),

@@ -264,7 +264,7 @@ def test_only_names_with_several_types_have_a_suffix_unless_one_says_otherwise()
     assert all(f"{name} " in repr(table) for name in plain)
     assert table.collect(type_suffix=True).columns[2:] == list(table.to_pandas(type_suffix=True).columns) == suffixed
     assert nf.scan_table(type_suffix=True, **given).collect_schema().names()[2:] == suffixed
-    message = "'x' have several types .* Pass type_suffix=True for one column per type"
+    message = "'x' has several types .* Pass type_suffix=True for one column per type"
     for shape in (table.collect, table.to_pandas, lambda **how: nf.scan_table(**how, **given)):
         with pytest.raises(nf.errors.ConflictingAttributeTypes, match=message):
             shape(type_suffix=False)

@@ -114,6 +114,19 @@ def test_nothing_gives_nothing(source: MemorySource, tmp_path: Path) -> None:
     assert [call for call in source.calls if call[0] == "fetch_files"] == []
 
 
+@pytest.mark.parametrize("shape", ["result", "polars", "lazy", "arrow"])
+@pytest.mark.parametrize("kind", ["experiment", "run"])
+def test_no_files_have_the_columns_of_their_frame(source: MemorySource, shape: str, kind: str, tmp_path: Path) -> None:
+    if shape == "result":
+        none = table(source, **{f"{kind}s": "b$"})
+    else:
+        frame = table(source, **{f"{kind}s": ""}).collect().filter(pl.col("art").is_null())
+        none = {"polars": frame, "lazy": frame.lazy(), "arrow": frame.to_arrow()}[shape]
+    paths = nf.download_files(files=none, destination=tmp_path, source=source).collect()
+    assert paths.columns == ["project", kind, "attribute", "step", "path"]
+    assert not paths.height
+
+
 def test_files_of_experiments_and_runs_do_not_mix(source: MemorySource, tmp_path: Path) -> None:
     both = [*table(source).to_pandas()["art"], *table(source, experiments="").to_pandas()["art"]]
     with pytest.raises(NeptuneUserError, match=r"some by run\. Download them in separate calls"):

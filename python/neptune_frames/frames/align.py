@@ -61,7 +61,7 @@ def align(
             first value before its first point.
 
     Returns:
-        A lazy long frame with a row per series and common step: ``project``, ``experiment`` or ``run``, and
+        A lazy long frame with a row per series and common step: ``project``, ``experiment`` and ``run``, and
         ``attribute`` (as far as the frame has them), ``step`` (Float64) and the value, in ascending order.
 
     Raises:
@@ -84,7 +84,7 @@ def align(
         raise ValueError(
             f'how="linear" needs numbers, and {value!r} holds {long.schema[value]}; how="forward" does not.'
         )
-    names = [name for name in (PROJECT, long.label, ATTRIBUTE) if name in long.schema]
+    names = [name for name in (PROJECT, *long.labels, ATTRIBUTE) if name in long.schema]
     step = pl.col(STEP.name)
     if value in (*names, STEP.name):
         raise ValueError(f"nf.align: {value!r} says which series and step a row is of; it cannot be the value too.")

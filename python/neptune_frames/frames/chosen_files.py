@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import math
 import sys
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from typing import TYPE_CHECKING, Any
 
 from neptune_frames.errors import NeptuneUserError
@@ -72,8 +72,8 @@ def chosen_files(files: AnyFiles) -> list[File]:
     return _values(list(files))
 
 
-def common_kind(files: Sequence[File]) -> ContainerKind:
-    """Whether the files belong to experiments or to runs.
+def common_kind(files: Sequence[File], given: AnyFiles) -> ContainerKind:
+    """Whether the files belong to experiments or to runs; where there is none, what the frame of them has labels of.
 
     Raises:
         NeptuneUserError: Some belong to experiments and some to runs.
@@ -83,7 +83,18 @@ def common_kind(files: Sequence[File]) -> ContainerKind:
         raise NeptuneUserError(
             "Some of the files were found by experiment and some by run. Download them in separate calls."
         )
-    return next(iter(kinds), ContainerKind.EXPERIMENT)
+    return next(iter(kinds), None) or _label_kind(_columns(given)) or ContainerKind.EXPERIMENT
+
+
+def _columns(files: AnyFiles) -> Collection[str]:
+    """The columns of a result, a Polars frame or an Arrow table; of something else, none."""
+    frame: Any = files.to_arrow() if isinstance(files, Exports) else files
+    schema = frame.collect_schema() if hasattr(frame, "collect_schema") else getattr(frame, "column_names", ())
+    return list(schema)
+
+
+def _label_kind(columns: Collection[str]) -> ContainerKind | None:
+    return next((kind for kind in ContainerKind if kind.value in columns), None)
 
 
 def _values(files: Any) -> list[File]:
@@ -119,7 +130,7 @@ def _of_frame(frame: pl.LazyFrame) -> list[File]:
     ]
     if not columns:
         raise ValueError(f"files: the frame has no column of files (structs of {sorted(_FIELDS)}): {dict(schema)}.")
-    kind = next((kind for kind in ContainerKind if kind.value in schema), None)
+    kind = _label_kind(schema)
     if kind is None or "project" not in schema:
         raise ValueError(
             "files: a frame of files needs the columns project and experiment or run, which say whose they are; the "

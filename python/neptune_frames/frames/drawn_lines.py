@@ -11,7 +11,7 @@ import polars as pl
 
 from neptune_frames.counted import counted
 from neptune_frames.frames.drawn_points import POINTS_PER_RANGE, thin
-from neptune_frames.frames.long_frame import ATTRIBUTE, LABELS, PROJECT, VALUE, as_lazy
+from neptune_frames.frames.long_frame import ATTRIBUTE, LABELS, PROJECT, VALUE, as_lazy, require_columns
 
 if TYPE_CHECKING:
     from neptune_frames.frames.long_frame import AnyFrame
@@ -131,7 +131,7 @@ class _Shape:
                 "nf.plot takes a long frame, a row per point, or a wide one, a row per step. This one has no column "
                 f'experiment or run; its columns are {list(schema)}. If another one tells lines apart, pass by="...".'
             )
-        _require(schema, [x, *([] if by is None else [by])])
+        require_columns(schema, [x, *([] if by is None else [by])], "nf.plot")
         along = schema[x]
         if along.base_type() is pl.Time or not (along.is_numeric() or along.is_temporal()):
             raise ValueError(f"nf.plot draws along numbers, dates or durations, and the column {x!r} holds {along}.")
@@ -191,14 +191,8 @@ def _attributes(schema: pl.Schema, others: set[str | None], y: str) -> tuple[str
     )
 
 
-def _require(schema: pl.Schema, columns: Iterable[str]) -> None:
-    missing = [name for name in columns if name not in schema]
-    if missing:
-        raise ValueError(f"nf.plot: the frame has no column {missing}; its columns are {list(schema)}.")
-
-
 def _require_numbers(schema: pl.Schema, column: str) -> None:
-    _require(schema, [column])
+    require_columns(schema, [column], "nf.plot")
     if not schema[column].is_numeric():
         raise ValueError(f"nf.plot draws numbers, and the column {column!r} holds {schema[column]}.")
 

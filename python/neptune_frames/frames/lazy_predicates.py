@@ -144,6 +144,18 @@ def conditions_on(predicate: pl.Expr | None, columns: Collection[str]) -> tuple[
     return found.values, _uncovered(conjuncts, found.exact)
 
 
+def needs_one_of(predicate: pl.Expr | None, columns: Collection[str]) -> bool:
+    """Whether only rows satisfy a predicate in which one of these columns that it names is not null.
+
+    Example:
+        >>> columns = ("loss", "accuracy")
+        >>> needs_one_of((pl.col("step") > 1) & (pl.col("loss") < 0.1), columns), needs_one_of(pl.lit(True), columns)
+        (True, False)
+    """
+    not_null = types_with({name: frozenset((name,)) for name in columns})
+    return bool(read(_conjuncts(predicate), not_null).values)
+
+
 def is_never_true(predicate: pl.Expr | None) -> bool:
     """Whether some conjunct is the constant false, or null: so Polars writes ``is_in([])``.
 

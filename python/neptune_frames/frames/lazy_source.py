@@ -33,6 +33,9 @@ from neptune_frames.sources.waiting import attend
 _FEWEST_ROWS = 50_000
 MOST_ROWS = 200_000
 
+#: No frame of Polars has more rows.
+_ALL_ROWS = 2**32 - 1
+
 #: What a scan asks for is logged here, at the level INFO.
 logger = logging.getLogger("neptune_frames")
 
@@ -55,6 +58,8 @@ class ScanRequest:
     @classmethod
     def of(cls, columns: Sequence[str] | None, predicate: pl.Expr | None, limit: int | None) -> ScanRequest:
         """What Polars hands over."""
+        if limit is not None and limit >= _ALL_ROWS:  # so it says `slice(offset)` without a length
+            limit = None
         return cls(None if columns is None else tuple(columns), predicate if limit is None else None, limit)
 
     def needs(self, column: str) -> bool:

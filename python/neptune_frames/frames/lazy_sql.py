@@ -9,7 +9,10 @@ from difflib import get_close_matches
 from itertools import pairwise
 
 import polars as pl
-from polars.exceptions import SQLInterfaceError
+from polars.exceptions import ColumnNotFoundError, SQLInterfaceError, SQLSyntaxError
+
+from neptune_frames.query.selection import ContainerKind
+from neptune_frames.schemas import POINT_TIME
 
 #: Words that a query begins with.
 _QUERIES = ("select", "with", "from", "values")
@@ -18,13 +21,28 @@ _BEFORE_TABLES = ("from", "join", ",")
 #: Table functions of Polars that read files begin so.
 _READERS = "read_"
 
+#: What to write instead of statements that other databases have.
+_INSTEAD = dict.fromkeys(
+    ("describe", "desc", "pragma", "show"), ' nf.sql("select * from metrics", ...).collect_schema() shows the columns.'
+)
+
 #: What may be meant by tables that are not there, beside names that are written alike.
 _MEANT = {"experiments": "runs", "points": "metrics", "values": "attributes", "parameters": "run_table"}
+
+#: The columns that say whose row it is; most tables have the one that the query was asked by.
+_LABELS = {kind.value for kind in ContainerKind}
 
 #: Words of SQL that name a table here; unquoted, the parser takes them for something else.
 RESERVED = {"table": "run_table"}
 
 _NOT_FOUND = re.compile(r"relation '(?P<name>.*)' was not found")
+_NO_COLUMN = re.compile(
+    r"""unable\ to\ find\ column\ "(?P<name>.*)";\ valid\ columns:
+    |no\ column\ named\ '(?P<of_table>.*)'\ found\ in\ table""",
+    re.DOTALL | re.VERBOSE,
+)
+#: What Polars says behind its message: where in its plan it was, which nobody wrote.
+_PLACE_IN_PLAN = "\n\nResolved plan until failure"
 
 #: As the parser of Polars splits a text. Comments nest, so that only their beginning is here.
 _TOKEN = re.compile(
@@ -74,11 +92,14 @@ def query(text: str, tables: Mapping[str, Callable[[], pl.LazyFrame]]) -> pl.Laz
     try:
         lazy = pl.SQLContext(frames, eager=False).execute(text)
         lazy.collect_schema()  # mistakes come out here, not when the query is collected
-    except SQLInterfaceError as error:
-        better = _said_better(str(error), tokens, sorted(tables))
-        if better is None:
-            raise
-        raise SQLInterfaceError(better) from None
+    except (SQLInterfaceError, SQLSyntaxError, ColumnNotFoundError) as error:
+        message = str(error).split(_PLACE_IN_PLAN)[0]
+        missing = _NO_COLUMN.match(message)
+        if missing is None:
+            message = _said_better(message, tokens, sorted(tables)) or message
+        else:
+            message += _column_meant(missing["name"] or missing["of_table"], tokens, frames, message)
+        raise type(error)(message) from None
     return lazy
 
 
@@ -118,7 +139,7 @@ def _check(tokens: Sequence[_Token]) -> None:
         begins = f"this one begins with {words[0].upper()}" if words else "this one is empty"
         raise SQLInterfaceError(
             "nf.sql takes queries only (SELECT, WITH ... SELECT, EXPLAIN, SHOW TABLES): experiment data is read, "
-            f"never changed; {begins}."
+            f"never changed; {begins}.{_INSTEAD.get(words[0], '') if words else ''}"
         )
     for token, following in pairwise(tokens):
         if token.text.startswith(_READERS) and following.text == "(":
@@ -140,6 +161,31 @@ def _said_better(message: str, tokens: Sequence[_Token], tables: Sequence[str]) 
                 f'{RESERVED[following.text]} (or "{following.text}", in double quotes). Polars says: {message}'
             )
     return None
+
+
+def _column_meant(name: str, tokens: Sequence[_Token], frames: Mapping[str, pl.LazyFrame], message: str) -> str:
+    """What may be meant by a column that is not there, to follow the message of Polars."""
+    columns = list(dict.fromkeys(column for frame in frames.values() for column in frame.collect_schema()))
+    within = next((column for column in columns if column.startswith(f"{name}/")), None)
+    same = next((column for column in columns if column.lower() == name.lower() and column != name), None)
+    close = next(iter(get_close_matches(name, columns, 1)), None)
+    if name in _LABELS and not _LABELS.isdisjoint(columns):
+        other = next(iter(_LABELS - {name}))
+        return (
+            f"\nRows are labelled by {other}, because the query was given {other}s=. Pass {name}s= instead, or join "
+            f"the table runs, which has both."
+        )
+    if name == POINT_TIME.name:
+        return '\nPass include_time="absolute" for the times of points.'
+    if within is not None:
+        return f'\nNames with a slash are written in double quotes: "{within}".'
+    if same is not None:
+        return f'\nUpper and lower case differ: the column is "{same}".'
+    if close is not None:
+        return "" if "Did you mean" in message else f'\nDid you mean "{close}"?'
+    if _Token(name.lower(), is_quoted=True) in tokens:
+        return f"\nDouble quotes mark names of columns; texts are written in single quotes: '{name}'."
+    return ""
 
 
 def _no_table(name: str, tables: Sequence[str]) -> str:

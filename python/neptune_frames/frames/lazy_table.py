@@ -118,7 +118,8 @@ def _plan(table: _Table, request: ScanRequest) -> ScanPlan:
         needed = {name: columns[name] for name in request.projection if name in columns}
     of_columns = []
     if len(needed) < len(columns):
-        of_columns = [names_words(f"{len(needed):,} of {counted(len(columns), 'column')}", needed)]
+        of = f"of {counted(len(columns), 'column')}"
+        of_columns = [names_words(f"{len(needed):,} {of}", needed) if needed else f"none {of}"]
     query = replace(query, filter=conjunction(query.filter, pushdown.run_filter), limit=request.limit)
     return ScanPlan(
         partial(_frames, replace(table, query=query, columns=needed)),

@@ -143,9 +143,11 @@ def steps_words(step_range: StepRange) -> str:
     """A range of steps, both ends included.
 
     Example:
-        >>> steps_words((400, None)), steps_words((0.5, 10.0)), steps_words((3, 3))
-        ('steps from 400', 'steps 0.5 to 10', 'step 3')
+        >>> steps_words((400, None)), steps_words((0.5, 10.0)), steps_words((3, 3)), steps_words((5, 3))
+        ('steps from 400', 'steps 0.5 to 10', 'step 3', 'no steps, so no points are requested')
     """
+    if None not in step_range and step_range[0] > step_range[1]:  # type: ignore[operator]
+        return "no steps, so no points are requested"
     low, high = (None if step is None else _number(step) for step in step_range)
     return f"step {low}" if low == high else range_words("steps", low, high)
 

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from difflib import get_close_matches
 from typing import TYPE_CHECKING
 
 import polars as pl
@@ -41,20 +42,22 @@ class LongFrame:
     Attributes:
         lazy: The frame.
         schema: Its columns and their types.
-        label: The column that says whose point it is: ``experiment`` or ``run``.
+        labels: The columns that say whose point it is: ``experiment``, ``run``, or both. Several runs may have one
+            experiment, so a frame with both is one of runs.
     """
 
     lazy: pl.LazyFrame
     schema: pl.Schema
-    label: str
+    labels: tuple[str, ...]
 
     @classmethod
-    def of(cls, frame: AnyFrame, function: str) -> LongFrame:
+    def of(cls, frame: AnyFrame, function: str, *, needs_label: bool = True) -> LongFrame:
         """The frame, if it is one.
 
         Args:
             frame: What the user passed.
             function: Who asks; part of the messages.
+            needs_label: Whether a frame without a label is refused.
 
         Raises:
             TypeError: It is not a frame.
@@ -62,17 +65,17 @@ class LongFrame:
         """
         lazy = as_lazy(frame, function)
         schema = lazy.collect_schema()
-        label = next((name for name in LABELS if name in schema), None)
+        labels = tuple(name for name in LABELS if name in schema)
         missing = [name for name in (ATTRIBUTE, STEP.name) if name not in schema]
-        if label is None:
+        if needs_label and not labels:
             missing.insert(0, " or ".join(LABELS))
-        if missing or label is None:
+        if missing:
             raise ValueError(
                 f"{function} takes a long frame, a row per point, as nf.scan_metrics(...) or "
                 f"nf.fetch_metrics(...).long() give. This one has no column {', no column '.join(missing)}; "
-                f"its columns are {list(schema)}.{_how_to_make_it_long(schema, label)}"
+                f"its columns are {list(schema)}.{_how_to_make_it_long(schema, labels)}"
             )
-        return cls(lazy, schema, label)
+        return cls(lazy, schema, labels)
 
     def require(self, columns: Sequence[str], function: str) -> None:
         """See that the columns are there.
@@ -80,9 +83,20 @@ class LongFrame:
         Raises:
             ValueError: One is not.
         """
-        missing = [name for name in columns if name not in self.schema]
-        if missing:
-            raise ValueError(f"{function}: the frame has no column {missing}; its columns are {list(self.schema)}.")
+        require_columns(self.schema, columns, function)
+
+
+def require_columns(schema: pl.Schema, columns: Iterable[str], function: str) -> None:
+    """See that a frame has the columns.
+
+    Raises:
+        ValueError: It lacks one.
+    """
+    missing = next((name for name in columns if name not in schema), None)
+    if missing is not None:
+        close = get_close_matches(missing, list(schema), 1)
+        meant = f" Did you mean {close[0]!r}?" if close else ""
+        raise ValueError(f"{function}: the frame has no column {missing!r}; its columns are {list(schema)}.{meant}")
 
 
 def as_lazy(frame: AnyFrame, function: str) -> pl.LazyFrame:
@@ -119,11 +133,11 @@ def _of_pandas(frame: pd.DataFrame, function: str) -> pl.DataFrame:
     return pl.DataFrame(frame.reset_index(named) if named else frame)
 
 
-def _how_to_make_it_long(schema: pl.Schema, label: str | None) -> str:
+def _how_to_make_it_long(schema: pl.Schema, labels: Sequence[str]) -> str:
     """What to do with a wide frame."""
-    if label is None or STEP.name not in schema:
+    if not labels or STEP.name not in schema or ATTRIBUTE in schema:
         return ""
-    index = [name for name in (PROJECT, label, STEP.name) if name in schema]
+    index = [name for name in (PROJECT, *labels, STEP.name) if name in schema]
     return f" Make a wide frame long with frame.unpivot(index={index}, variable_name={ATTRIBUTE!r})."
 
 
@@ -131,12 +145,12 @@ def as_names(value: str | Sequence[str], parameter: str) -> list[str]:
     """A name or several, as a list without repeats.
 
     Raises:
-        TypeError: There is something else among them.
+        TypeError: There is something else among them, or instead of them.
     """
-    names = [value] if isinstance(value, str) else list(value)
-    strange = next((name for name in names if not isinstance(name, str)), None)
+    names = [value] if isinstance(value, str) or not isinstance(value, Iterable) else list(value)
+    strange = next(((name,) for name in names if not isinstance(name, str)), None)
     if strange is not None:
         raise TypeError(
-            f"{parameter} must be a string or a list of strings, got {strange!r} ({type(strange).__name__})."
+            f"{parameter} must be a string or a list of strings, got {strange[0]!r} ({type(strange[0]).__name__})."
         )
     return list(dict.fromkeys(names))

@@ -93,11 +93,19 @@ class MetricsResult(Exports):
             >>> nf.fetch_metrics(experiments=["vit-1"], attributes="^train/").long().select(pl.len()).collect().item()
             10
         """
-        from neptune_frames.frames.lazy_source import ScanPlan, scan_frames
+        from neptune_frames.frames.lazy_predicates import conditions_on
+        from neptune_frames.frames.lazy_source import ScanPlan, ScanRequest, scan_frames
 
         layout = self._layout
+
+        def plan(request: ScanRequest) -> ScanPlan:
+            _, conditions = conditions_on(request.predicate, ())
+            return ScanPlan(
+                lambda: (layout.frame(block, request.projection) for block in self._blocks), residual=conditions
+            )
+
         return scan_frames(
-            lambda request: ScanPlan(lambda: (layout.frame(block, request.projection) for block in self._blocks)),
+            plan,
             schema=layout.schema(self._options),
             name="METRICS",
             detail=f"{counted(len(self), 'point')} in memory",

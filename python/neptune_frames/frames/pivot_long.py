@@ -16,9 +16,9 @@ import pyarrow as pa
 
 from neptune_frames.counted import counted
 from neptune_frames.frames.lazy_explain import asked_of_sources
-from neptune_frames.frames.lazy_predicates import conditions_on
+from neptune_frames.frames.lazy_predicates import conditions_on, needs_one_of
 from neptune_frames.frames.lazy_source import ScanPlan, ScanRequest, scan_frames
-from neptune_frames.frames.long_frame import ATTRIBUTE, POINT_DETAILS, PROJECT, VALUE, LongFrame, as_names
+from neptune_frames.frames.long_frame import ATTRIBUTE, LABELS, POINT_DETAILS, PROJECT, VALUE, LongFrame, as_names
 from neptune_frames.frames.metrics_points import PointBlock
 from neptune_frames.frames.scanned_names import scanned_attributes
 from neptune_frames.frames.table_grid import MISSING
@@ -55,8 +55,10 @@ def pivot(
     NaN; where a series has several points at a step, the first that is neither null nor NaN counts. An attribute named
     like a row column gets the suffix ``:float_series``.
 
-    Conditions on labels and steps of the wide frame are passed on to the long one. The long frame is held in memory
-    while it becomes wide; the wide frame is handed on a few runs at a time.
+    Conditions on labels and steps of the wide frame are passed on to the long one. If a condition leaves out the rows
+    in which the attributes that it names have no value, as ``drop_nulls()`` and comparisons do, only the attributes
+    that the query uses are read. The long frame is held in memory while it becomes wide; the wide frame is handed on a
+    few runs at a time.
 
     Args:
         frame: The long frame.
@@ -66,8 +68,10 @@ def pivot(
             series it selects gets a column; for other frames the ``attribute`` column is read.
         values: The column that fills the cells; with several, the cells are structs of these fields. None takes
             ``value``, and ``timestamp``, ``is_preview`` and ``preview_completion`` where they exist.
-        index: The columns before ``step``: by default the label. Frames of several projects that have a label in common
-            need ``["project", "run"]`` (or ``"experiment"``), which keeps its rows apart.
+        index: The columns before ``step``: by default the label, or both where the frame has both, because runs may
+            share an experiment. Frames of several projects that have a label in common need ``["project", "run"]``
+            (or ``"experiment"``), which keeps its rows apart. A frame of averages has no label; it needs what they are
+            averages of, such as ``"config/lr"``.
 
     Returns:
         A lazy frame with the columns of ``index``, ``step`` (Float64), and one per attribute, in ascending order of
@@ -75,8 +79,8 @@ def pivot(
 
     Raises:
         TypeError: ``frame`` is not a frame, or a name is not a string.
-        ValueError: The frame lacks a column, or ``index`` names none. When collected: a label is in several projects
-            and ``index`` was not given, or a point has no step.
+        ValueError: The frame lacks a column, or ``index`` names none besides the step. When collected: a label is in
+            several projects and ``index`` was not given, or a point has no step.
 
     Example:
         >>> points = nf.scan_metrics(experiments=["resnet-2"], attributes="^train/")
@@ -91,13 +95,14 @@ def pivot(
         │ resnet-2   ┆ 4.0  ┆ 0.9            ┆ 0.25       │
         └────────────┴──────┴────────────────┴────────────┘
     """
-    long = LongFrame.of(frame, "nf.pivot")
+    long = LongFrame.of(frame, "nf.pivot", needs_label=index is None)
     chosen = [VALUE, *(name for name in POINT_DETAILS if name in long.schema)]
     if values is not None:
         chosen = as_names(values, "values")
-    keys = [long.label] if index is None else [name for name in as_names(index, "index") if name != STEP.name]
+    keys = list(long.labels) if index is None else [name for name in as_names(index, "index") if name != STEP.name]
     if not keys:
-        raise ValueError(f"index must name at least one column besides step, such as {long.label!r}, got {index!r}.")
+        label = (*long.labels, *LABELS)[0]
+        raise ValueError(f"index must name at least one column besides step, such as {label!r}, got {index!r}.")
     long.require([*keys, *chosen], "nf.pivot")
     if attributes is None or isinstance(attributes, str):
         names = attribute_names(long, attributes)
@@ -161,18 +166,26 @@ class _Wide:
         """What becomes of a query: its conditions on rows are conditions on the long frame too."""
         on_rows, residual = conditions_on(request.predicate, (*self.keys, STEP.name))
         shown = [name for name in self.columns if request.needs(name)]
-        points = self._points(on_rows, self.values if shown else ())
+        only = tuple(self.columns) if self.chosen_by_name else None
+        if needs_one_of(request.predicate, self.columns):
+            only = tuple(shown)  # other attributes only add rows that do not satisfy the condition
+        points = self._points(on_rows, only, self.values if shown else ())
         return ScanPlan(lambda: self._frames(points, shown), tuple(asked_of_sources(points)), residual)
 
-    def _points(self, conditions: Sequence[pl.Expr], values: Sequence[str]) -> pl.LazyFrame:
-        """The points that are needed. Text takes 16 bytes a point, so it becomes categories, which take 4."""
+    def _points(
+        self, conditions: Sequence[pl.Expr], columns: Sequence[str] | None, values: Sequence[str]
+    ) -> pl.LazyFrame:
+        """The points that are needed: of the attributes in some columns, or of all.
+
+        Text takes 16 bytes a point, so it becomes categories, which take 4.
+        """
         long = self.long.lazy.filter(*conditions) if conditions else self.long.lazy
-        if self.chosen_by_name:
-            long = long.filter(pl.col(ATTRIBUTE).is_in(list(self.columns.values())))
+        if columns is not None:
+            long = long.filter(pl.col(ATTRIBUTE).is_in([self.columns[name] for name in columns]))
         names = (*self.keys, *([PROJECT] if self.one_project else []), ATTRIBUTE)
         texts = [name for name in names if self.long.schema[name] == pl.String]
-        columns = dict.fromkeys((*names, STEP.name, *values))
-        return long.select(pl.col(name).cast(pl.Categorical) if name in texts else name for name in columns)
+        needed = dict.fromkeys((*names, STEP.name, *values))
+        return long.select(pl.col(name).cast(pl.Categorical) if name in texts else name for name in needed)
 
     def _frames(self, lazy: pl.LazyFrame, shown: Sequence[str]) -> Iterator[pl.DataFrame]:
         """The wide frame, a few containers at a time."""
@@ -192,14 +205,15 @@ class _Wide:
             yield self._wide(pieces, some, points, containers, shown)
 
     def _check_projects(self, points: pl.DataFrame) -> None:
-        label, projects = self.long.label, pl.col(PROJECT)
-        homes_of = points.lazy().select(label, PROJECT).unique().group_by(label).agg(projects.cast(pl.String).sort())
-        shared = homes_of.filter(projects.list.len() > 1).sort(label).head(1).collect()
+        projects, label = pl.col(PROJECT), self.keys[-1]
+        pairs = points.lazy().select(*self.keys, PROJECT).unique()
+        homes_of = pairs.group_by(self.keys).agg(projects.cast(pl.String).sort())
+        shared = homes_of.filter(projects.list.len() > 1).sort(self.keys).head(1).collect()
         if shared.height:
-            name, homes = shared.row(0)
+            *_, name, homes = shared.row(0)
             raise ValueError(
                 f"nf.pivot: the {label} {name!r} is in {len(homes)} projects, {homes[0]!r} and {homes[1]!r} among "
-                f"them, and their points would share rows. Pass index=['{PROJECT}', {label!r}], or filter the frame."
+                f"them, and their points would share rows. Pass index={[PROJECT, *self.keys]}, or filter the frame."
             )
 
     def _check(self, points: pl.DataFrame) -> None:

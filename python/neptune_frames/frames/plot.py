@@ -86,7 +86,7 @@ def plot(
 
     Raises:
         MissingDependencyError: Altair is not installed.
-        TypeError: ``frame`` is not a frame.
+        TypeError: ``frame`` is not a frame, or a name or the title is not a string.
         ValueError: The frame lacks a column, has one that cannot be drawn, has no points, or has more series than
             ``max_lines``.
 
@@ -100,6 +100,8 @@ def plot(
     for name, number in (("points", points), ("max_lines", max_lines)):
         if not isinstance(number, int) or isinstance(number, bool) or number < 1:
             raise ValueError(f"{name} must be a whole number greater than 0, got {number!r}.")
+    if title is not None and not isinstance(title, str):
+        raise TypeError(f"title must be a string or None, got {title!r}.")
     lines, notes = Lines.of(frame, x=x, y=y, by=by, max_lines=max_lines).with_gaps(log)
     drawn = lines.thinned(points)
     return _chart(altair, drawn, title, [_drawn(len(drawn), len(lines), x, drawn.ranges), *notes], log)

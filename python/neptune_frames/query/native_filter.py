@@ -24,7 +24,8 @@ class Filter(filters.Filter):
     booleans, numbers (also of numpy), datetimes (without a zone: local time) and dates (midnight in UTC); NaN and
     infinities can be written, but no source compares with them. Everything else is a TypeError at once. ``str()`` shows
     the query (NQL) that the filter stands for. Filters are compared by identity and can be pickled, and those of
-    `neptune_query` may be used in their place.
+    `neptune_query` may be used in their place. A filter is neither true nor false: ``and``, ``or`` and ``not`` are a
+    TypeError.
 
     Example:
         >>> small = Filter.name("^heron") & Filter.lt("width", 16)
@@ -86,7 +87,7 @@ class Filter(filters.Filter):
         if isinstance(values, (str, bytes)) or not isinstance(values, Iterable):
             raise TypeError(f"Filter.is_in takes a list of values, got {values!r} ({type_name(values)})")
         operand = filters.operand_of(attribute)
-        texts = dict.fromkeys(filters.literal_text(plain_value(each)) for each in values)
+        texts = dict.fromkeys(filters.literal_text(_plain(each)) for each in values)
         if not texts:
             raise ValueError("Filter.is_in needs at least one value")
         return cls(filters.one_of(operand, texts))
@@ -108,7 +109,25 @@ class Filter(filters.Filter):
 
     @classmethod
     def _compared(cls, attribute: str | Attribute, operator: ComparisonOperator, value: Any) -> Self:
-        return super()._compared(attribute, operator, plain_value(value))
+        return super()._compared(attribute, operator, _plain(value))
+
+    def __bool__(self) -> bool:
+        raise TypeError(
+            "A Filter is neither true nor false, so `and`, `or` and `not` cannot join filters. Use & (and), | (or) and "
+            "~ (not)."
+        )
+
+
+def _plain(value: Any) -> Any:
+    """A value that a filter can compare with, as Python's own; what is not refused here is by `literal_text`."""
+    if value is None:
+        raise TypeError("Invalid value None: the runs that lack an attribute are ~Filter.exists(...).")
+    if isinstance(value, Iterable) and not isinstance(value, (str, bytes)):
+        raise TypeError(
+            f"Invalid value {value!r} ({type_name(value)}): a filter compares with one value. Filter.is_in takes a "
+            "list of them; for string sets, there are Filter.contains_all and Filter.contains_none."
+        )
+    return plain_value(value)
 
 
 def _one_by_one(given: tuple[Any, ...]) -> Iterable[filters.Filter]:
