@@ -13,7 +13,7 @@ from typing import Any
 
 import pytest
 
-from neptune_frames.wire.requests import arrow_series, encode_float_series_request
+from neptune_frames.wire.requests import SeriesTerms, arrow_series, encode_float_series_request
 from neptune_frames.writing.exporter_layout import (
     float_series_rows,
     object_series_rows,
@@ -86,13 +86,15 @@ def _as_json(body: bytes) -> Any:
         series["request_id"],
         series["holder"],
         series["attribute"],
-        lineage=first["lineage"],
-        entity_type=first["entity_type"],
-        include_preview=first["include_preview"],
-        per_series_points_limit=request.per_series_points_limit,
-        step_range=request.step_range,
-        order=request.order or "ascending",
-        after_steps=request.series["after_step"],
+        SeriesTerms(
+            lineage=first["lineage"],
+            lineage_entity_type=first["entity_type"],
+            include_preview=first["include_preview"],
+            per_series_points_limit=request.per_series_points_limit,
+            step_range=request.step_range,
+            order=request.order or "ascending",
+        ),
+        request.series["after_step"],
     )
     return json.loads(encoded)
 

@@ -9,7 +9,7 @@ import pytest
 
 from neptune_frames.wire import decode_float_series, decode_object_series
 from neptune_frames.wire.media_types import ARROW_STREAM, PROTOBUF, REQUEST_FORMATS_HEADER
-from neptune_frames.wire.requests import arrow_series
+from neptune_frames.wire.requests import SeriesTerms, arrow_series
 from server.http_api import FLOATS, OBJECTS, RUN_A, RUN_B, L, buckets, good, refused
 from server.small_archive import PROJECT, SLASHED, series_request
 
@@ -103,9 +103,11 @@ def test_requests_in_arrow_are_answered_as_those_in_json(client: httpx.Client) -
     plain = good(client.post(FLOATS, json=body))
     assert plain.headers[REQUEST_FORMATS_HEADER] == ARROW_STREAM
     request = arrow_series.encode_float_series_request(
-        ["r0", "r1"], [RUN_B, RUN_A], ["loss", "loss"], lineage="FULL", entity_type="RUN", include_preview=False,
-        per_series_points_limit=4, step_range=(3.0, None), order="descending",
-    )  # fmt: skip
+        ["r0", "r1"],
+        [RUN_B, RUN_A],
+        ["loss", "loss"],
+        SeriesTerms("FULL", "RUN", per_series_points_limit=4, step_range=(3.0, None), order="descending"),
+    )
     in_arrow = good(client.post(FLOATS, content=request, headers={"Content-Type": ARROW_STREAM}))
     assert in_arrow.content == plain.content
     refused(client.post(FLOATS, content=request[:100], headers={"Content-Type": ARROW_STREAM}), 400)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from typing import Any
 
 import msgspec
 import numpy as np
@@ -149,12 +148,14 @@ def test_float_series_request_as_captured() -> None:
         ["0", "1"],
         ["acme/vision/VIS-1", "acme/vision/VIS-1"],
         ["train/acc", "train/loss"],
-        lineage="NONE",
-        entity_type="EXPERIMENT",
-        include_preview=True,
-        per_series_points_limit=3,
-        step_range=(2.0, 8.0),
-        order="descending",
+        requests.SeriesTerms(
+            lineage="NONE",
+            lineage_entity_type="EXPERIMENT",
+            include_preview=True,
+            per_series_points_limit=3,
+            step_range=(2.0, 8.0),
+            order="descending",
+        ),
     )
     assert body.decode() == (
         '{"perSeriesPointsLimit":3,"requests":['
@@ -171,11 +172,13 @@ def test_float_series_continued_after_a_step_as_captured() -> None:
         ["0"],
         ["acme/vision/VIS-1"],
         ["train/loss"],
-        lineage="FULL",
-        entity_type="EXPERIMENT",
-        include_preview=False,
-        per_series_points_limit=4,
-        order="descending",
+        requests.SeriesTerms(
+            lineage="FULL",
+            lineage_entity_type="EXPERIMENT",
+            include_preview=False,
+            per_series_points_limit=4,
+            order="descending",
+        ),
         after_steps=pa.array([6.0]),
     )
     assert body.decode() == (
@@ -190,11 +193,13 @@ def test_object_series_request_as_captured() -> None:
         ["0", "1"],
         ["acme/vision/VIS-1", "acme/vision/VIS-1"],
         ["hist/w", "logs/notes"],
-        lineage="FULL",
-        entity_type="EXPERIMENT",
-        per_series_points_limit=2,
-        order="descending",
-        step_range=(None, 3.0),
+        requests.SeriesTerms(
+            lineage="FULL",
+            lineage_entity_type="EXPERIMENT",
+            per_series_points_limit=2,
+            order="descending",
+            step_range=(None, 3.0),
+        ),
         search_after=pa.array(["3", None]),
     )
     assert body.decode() == (
@@ -216,11 +221,13 @@ def test_series_request_round_trip_with_hostile_names() -> None:
         ids,
         pa.array(holders).dictionary_encode(),
         pa.array(names),
-        lineage="FULL",
-        entity_type=None,
-        include_preview=True,
-        per_series_points_limit=1_000_000,
-        step_range=(-1e-7, 1e22),
+        requests.SeriesTerms(
+            lineage="FULL",
+            lineage_entity_type=None,
+            include_preview=True,
+            per_series_points_limit=1_000_000,
+            step_range=(-1e-7, 1e22),
+        ),
         after_steps=steps,
     )
     assert [entry["series"]["attribute"] for entry in json.loads(body)["requests"]] == names
@@ -252,15 +259,15 @@ def test_requests_of_other_clients() -> None:
     assert (empty.series.num_rows, empty.per_series_points_limit, empty.step_range) == (0, None, (None, 3.0))
 
 
+ONE_POINT = requests.SeriesTerms("FULL", "RUN", per_series_points_limit=1)
+
+
 @pytest.mark.parametrize("bad", [float("nan"), float("inf"), float("-inf")])
 def test_steps_that_json_cannot_say_are_refused_before_sending(bad: float) -> None:
     with pytest.raises(NeptuneUserError, match="step_range"):
-        requests.encode_object_series_request([], [], [], lineage="FULL", entity_type="RUN", step_range=(bad, None))
+        requests.encode_object_series_request([], [], [], requests.SeriesTerms("FULL", "RUN", step_range=(bad, None)))
     with pytest.raises(NeptuneUserError, match="finite"):
-        requests.encode_float_series_request(
-            ["0"], ["h"], ["a"], lineage="FULL", entity_type="RUN", include_preview=False,
-            per_series_points_limit=1, after_steps=pa.array([bad]),
-        )  # fmt: skip
+        requests.encode_float_series_request(["0"], ["h"], ["a"], ONE_POINT, after_steps=pa.array([bad]))
 
 
 @pytest.mark.parametrize(
@@ -296,6 +303,7 @@ STEPS = st.none() | st.floats(allow_nan=False, allow_infinity=False)
     step_range=st.tuples(STEPS, STEPS),
     entity_type=st.sampled_from([None, "RUN", "EXPERIMENT"]),
     include_preview=st.booleans(),
+    order=st.sampled_from(["ascending", "descending"]),
     encoded=st.booleans(),
 )
 def test_requests_for_float_points_say_the_same_in_both_formats(
@@ -304,6 +312,7 @@ def test_requests_for_float_points_say_the_same_in_both_formats(
     step_range: tuple[float | None, float | None],
     entity_type: str | None,
     include_preview: bool,
+    order: str,
     encoded: bool,
 ) -> None:
     count = len(names)
@@ -311,34 +320,30 @@ def test_requests_for_float_points_say_the_same_in_both_formats(
     columns = [[str(number) for number in range(count)], [f"w/p/{name}" for name in names], names]
     if encoded:
         columns[1:] = [pa.array(columns[1], pa.string()).dictionary_encode(), texts.dictionary_encode()]
-    arguments: dict[str, Any] = {
-        "lineage": "FULL",
-        "entity_type": entity_type,
-        "include_preview": include_preview,
-        "per_series_points_limit": 7,
-        "step_range": step_range,
-        "order": "descending",
-        "after_steps": None if steps is None else pa.array(steps[:count], pa.float64()),
-    }
-    from_json = requests.decode_float_series_request(requests.encode_float_series_request(*columns, **arguments))
-    body = arrow_series.encode_float_series_request(*columns, **arguments)
-    assert arrow_series.decode_float_series_request(body) == from_json
+    terms = requests.SeriesTerms(
+        lineage="FULL",
+        lineage_entity_type=entity_type,
+        include_preview=include_preview,
+        per_series_points_limit=7,
+        step_range=step_range,
+        order=order,
+    )
+    after_steps = None if steps is None else pa.array(steps[:count], pa.float64())
+    in_json = requests.encode_float_series_request(*columns, terms, after_steps)
+    in_arrow = arrow_series.encode_float_series_request(*columns, terms, after_steps)
+    asked = arrow_series.decode_float_series_request(in_arrow)
+    assert asked == requests.decode_float_series_request(in_json)
+    assert (asked.order, asked.step_range) == (order, step_range)
 
 
-def arrow_request(**changes: Any) -> bytes:
-    arguments: dict[str, Any] = {
-        "lineage": "FULL",
-        "entity_type": "RUN",
-        "include_preview": False,
-        "per_series_points_limit": 1,
-    }
-    return arrow_series.encode_float_series_request(["0", "1"], ["w/p/R-1"] * 2, ["a", "b"], **arguments, **changes)
+def arrow_request(terms: requests.SeriesTerms = ONE_POINT, after_steps: pa.Array | None = None) -> bytes:
+    return arrow_series.encode_float_series_request(["0", "1"], ["w/p/R-1"] * 2, ["a", "b"], terms, after_steps)
 
 
 @pytest.mark.parametrize("bad", [float("nan"), float("inf")])
 def test_steps_that_json_cannot_say_are_refused_in_arrow_too(bad: float) -> None:
     with pytest.raises(NeptuneUserError, match="step_range"):
-        arrow_request(step_range=(None, bad))
+        arrow_request(requests.SeriesTerms("FULL", step_range=(None, bad)))
     with pytest.raises(NeptuneUserError, match="finite"):
         arrow_request(after_steps=pa.array([None, bad]))
 
@@ -354,10 +359,10 @@ def test_damaged_arrow_requests_are_refused() -> None:
     with pytest.raises(WireDecodingError, match="schema"):
         arrow_series.decode_float_series_request(strange)
     batch, metadata = read_stream(whole)
-    with pytest.raises(WireDecodingError, match="'request'"):
+    with pytest.raises(WireDecodingError, match="'terms'"):
         arrow_series.decode_float_series_request(encode_stream(batch))
     with pytest.raises(WireDecodingError, match="perSeriesPointsLimit"):
-        arrow_series.decode_float_series_request(encode_stream(batch, {b"request": b'{"lineage":"FULL"}'}))
+        arrow_series.decode_float_series_request(encode_stream(batch, {b"terms": b'{"lineage":"FULL"}'}))
     outside = pa.DictionaryArray.from_arrays(pa.array([0, 9], pa.int32()), pa.array(["a"]), safe=False)
     with pytest.raises(WireDecodingError):
         arrow_series.decode_float_series_request(
@@ -372,10 +377,7 @@ def test_names_that_fill_the_memory_when_written_out_are_refused_in_arrow() -> N
         pa.array([str(number) for number in range(count)]),
         name,
         name,
-        lineage="FULL",
-        entity_type="RUN",
-        include_preview=False,
-        per_series_points_limit=1,
+        ONE_POINT,
     )
     assert len(body) < 4_000_000
     with pytest.raises(WireDecodingError, match="6000000000 bytes in all"):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import partial
 
@@ -15,14 +15,13 @@ from neptune_frames.query.selection import SeriesOptions
 from neptune_frames.schemas import float_point, series_points_schema
 from neptune_frames.sources.base import SeriesKeys
 from neptune_frames.sources.remote.point_lists import PointLists
-from neptune_frames.sources.remote.series_pages import NOTHING, SeriesPage, SeriesPages, is_from_the_end
+from neptune_frames.sources.remote.series_pages import NOTHING, SeriesPage, SeriesPages
 from neptune_frames.sources.remote.series_requests import (
     SeriesBatch,
-    entity_type,
-    finite_step_range,
-    lineage,
+    is_from_the_end,
     selects_nothing,
     series_batches,
+    series_terms,
 )
 from neptune_frames.sources.remote.session import Session
 from neptune_frames.sources.remote.splitting import series_parts
@@ -84,27 +83,14 @@ class _Reading:
 
     def _send(self, batch: SeriesBatch, place: _Place | None, limit: int) -> pa.RecordBatch:
         options = self._options
-
-        def encoded(encode: Callable[..., bytes]) -> bytes:
-            return encode(
-                batch.request_ids,
-                batch.holders,
-                batch.names,
-                lineage=lineage(options),
-                entity_type=entity_type(options),
-                include_preview=options.include_previews,
-                per_series_points_limit=limit,
-                step_range=finite_step_range(options) or (None, None),
-                order="descending" if self._from_the_end else "ascending",
-                after_steps=None if place is None else pa.array(place.after_steps),
-            )
-
+        after_steps = None if place is None else pa.array(place.after_steps)
+        arguments = batch.request_ids, batch.holders, batch.names, series_terms(options, limit), after_steps
         return self._session.call(
             "POST",
             paths.FLOAT_SERIES,
             partial(decode_float_series, time=options.include_time, preview=options.include_previews),
-            content=partial(encoded, encode_float_series_request),
-            arrow_content=partial(encoded, arrow_series.encode_float_series_request),
+            content=partial(encode_float_series_request, *arguments),
+            arrow_content=partial(arrow_series.encode_float_series_request, *arguments),
             headers=self._headers,
             project=batch.projects,
         )

@@ -13,14 +13,13 @@ from neptune_frames.query.selection import SeriesOptions
 from neptune_frames.schemas import OBJECT_POINT, series_points_schema
 from neptune_frames.sources.base import SeriesKeys
 from neptune_frames.sources.remote.point_lists import PointLists
-from neptune_frames.sources.remote.series_pages import NOTHING, Rows, SeriesPage, SeriesPages, is_from_the_end
+from neptune_frames.sources.remote.series_pages import NOTHING, Rows, SeriesPage, SeriesPages
 from neptune_frames.sources.remote.series_requests import (
     SeriesBatch,
-    entity_type,
-    finite_step_range,
-    lineage,
+    is_from_the_end,
     selects_nothing,
     series_batches,
+    series_terms,
 )
 from neptune_frames.sources.remote.session import Session
 from neptune_frames.sources.remote.splitting import object_series_parts
@@ -61,18 +60,8 @@ class _Reading:
         return SeriesPage(rows[lists.rows], lists, rows[unfinished], following)
 
     def _send(self, batch: SeriesBatch, tokens: pa.Array | None) -> pa.RecordBatch:
-        options = self._options
-        content = encode_object_series_request(
-            batch.request_ids,
-            batch.holders,
-            batch.names,
-            lineage=lineage(options),
-            entity_type=entity_type(options),
-            per_series_points_limit=options.tail_limit,
-            step_range=finite_step_range(options) or (None, None),
-            order="descending" if is_from_the_end(options) else "ascending",
-            search_after=tokens,
-        )
+        terms = series_terms(self._options, self._options.tail_limit)
+        content = encode_object_series_request(batch.request_ids, batch.holders, batch.names, terms, tokens)
         params = {"useDeprecatedStringFields": "false"}
         return self._session.call(
             "POST", paths.OBJECT_SERIES, decode_object_series, params=params, content=content, project=batch.projects

@@ -15,7 +15,6 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
-from neptune_frames.query.selection import SeriesOptions
 from neptune_frames.sources.remote.concurrency import Step, fetch_unordered, large_answers_ahead
 from neptune_frames.sources.remote.point_lists import PointLists
 from neptune_frames.sources.remote.responses import answer_to
@@ -45,11 +44,6 @@ class SeriesPage(Generic[Place]):
 
 #: Asks for the next page of a batch, from a place on (None: from the beginning).
 Ask = Callable[[SeriesBatch, "Place | None"], SeriesPage[Place]]
-
-
-def is_from_the_end(options: SeriesOptions) -> bool:
-    """Whether series are read backwards."""
-    return options.tail_limit is not None
 
 
 @dataclass(frozen=True)

@@ -17,6 +17,7 @@ from neptune_frames.sources.base import SeriesKeys
 from neptune_frames.sources.remote.identifiers import holders
 from neptune_frames.sources.remote.splitting import Bounds
 from neptune_frames.wire.lineage import EXPERIMENT, FULL, OWN_POINTS, RUN
+from neptune_frames.wire.requests import SeriesTerms
 
 Positions = npt.NDArray[np.int32]
 
@@ -98,12 +99,24 @@ def entity_type(options: SeriesOptions) -> str:
     return EXPERIMENT if options.kind is ContainerKind.EXPERIMENT else RUN
 
 
-def lineage(options: SeriesOptions) -> str:
-    """The lineage in a request for points."""
-    return FULL if options.lineage else OWN_POINTS
+def is_from_the_end(options: SeriesOptions) -> bool:
+    """Whether series are read backwards."""
+    return options.tail_limit is not None
 
 
-def finite_step_range(options: SeriesOptions) -> StepRange | None:
+def series_terms(options: SeriesOptions, limit: int | None) -> SeriesTerms:
+    """What a request for points says of all its series; ``limit`` is the most points of each."""
+    return SeriesTerms(
+        lineage=FULL if options.lineage else OWN_POINTS,
+        lineage_entity_type=entity_type(options),
+        per_series_points_limit=limit,
+        include_preview=options.include_previews,
+        step_range=_finite_step_range(options) or (None, None),
+        order="descending" if is_from_the_end(options) else "ascending",
+    )
+
+
+def _finite_step_range(options: SeriesOptions) -> StepRange | None:
     """The step range with infinite bounds, which JSON cannot say, left open. None where it holds no step."""
     low, high = options.step_range
     if low == math.inf or high == -math.inf or (low is not None and high is not None and low > high):
@@ -113,4 +126,4 @@ def finite_step_range(options: SeriesOptions) -> StepRange | None:
 
 def selects_nothing(options: SeriesOptions) -> bool:
     """Whether no point of any series can be selected, so that no request is needed."""
-    return finite_step_range(options) is None or (options.tail_limit is not None and options.tail_limit <= 0)
+    return _finite_step_range(options) is None or (options.tail_limit is not None and options.tail_limit <= 0)

@@ -46,6 +46,7 @@ from neptune_frames.wire.requests.series import (
     encode_float_series_request,
     encode_object_series_request,
 )
+from neptune_frames.wire.requests.series_terms import SeriesTerms
 
 __all__ = [
     "SERIES_REQUESTS",
@@ -71,6 +72,7 @@ __all__ = [
     "RunAttributesRequest",
     "SearchRequest",
     "Security",
+    "SeriesTerms",
     "SignedFile",
     "SignedUrlAnswer",
     "SignedUrlRequest",

@@ -10,17 +10,16 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from neptune_frames.errors import WireDecodingError
-from neptune_frames.query.selection import StepRange
 from neptune_frames.wire.arrow_batches import check_batch, encode_stream, read_stream
-from neptune_frames.wire.requests.message import MAX_BYTES, Message, check_size, decode_message, encode_message
+from neptune_frames.wire.requests.message import MAX_BYTES, check_size, decode_message, encode_message
 from neptune_frames.wire.requests.series import (
     HOLDER_TYPE,
     SERIES_REQUESTS,
     FloatSeriesRequest,
     Strings,
     check_after_steps,
-    check_step_range,
 )
+from neptune_frames.wire.requests.series_terms import SeriesTerms
 
 _NAMES = pa.dictionary(pa.int32(), pa.string())
 _SERIES = pa.schema(
@@ -31,44 +30,27 @@ _SERIES = pa.schema(
         pa.field("after_step", pa.float64()),
     ]
 )
-_COMMON = b"request"
-
-
-class _Common(Message, frozen=True):
-    """What is said once for all series. The keys are those of the JSON request."""
-
-    per_series_points_limit: int
-    lineage: str
-    lineage_entity_type: str | None = None
-    include_preview: bool = False
-    step_range: StepRange = (None, None)
-    order: str | None = None
+#: Where the `SeriesTerms` are, in JSON.
+_TERMS = b"terms"
 
 
 def encode_float_series_request(
     request_ids: Strings,
     holders: Strings,
     attributes: Strings,
-    *,
-    lineage: str,
-    entity_type: str | None,
-    include_preview: bool,
-    per_series_points_limit: int,
-    step_range: StepRange = (None, None),
-    order: str = "ascending",
+    terms: SeriesTerms,
     after_steps: pa.Array | None = None,
 ) -> bytes:
     """The body, from the arguments of `neptune_frames.wire.requests.series.encode_float_series_request`."""
-    check_step_range(step_range)
+    terms.check()
     check_after_steps(after_steps)
-    common = _Common(per_series_points_limit, lineage, entity_type, include_preview, step_range, order)
     columns = [
         pa.array(request_ids, pa.string()),
         _encoded(holders),
         _encoded(attributes),
         pa.nulls(len(request_ids), pa.float64()) if after_steps is None else after_steps,
     ]
-    return encode_stream(pa.RecordBatch.from_arrays(columns, schema=_SERIES), {_COMMON: encode_message(common)})
+    return encode_stream(pa.RecordBatch.from_arrays(columns, schema=_SERIES), {_TERMS: encode_message(terms)})
 
 
 def decode_float_series_request(body: bytes, *, max_bytes: int = MAX_BYTES) -> FloatSeriesRequest:
@@ -82,14 +64,16 @@ def decode_float_series_request(body: bytes, *, max_bytes: int = MAX_BYTES) -> F
     batch, metadata = read_stream(body)
     check_batch(batch, _SERIES)
     _check_names(batch, max_bytes)
-    if _COMMON not in metadata:
-        raise WireDecodingError(f"its metadata has no {_COMMON.decode()!r}")
-    common = decode_message(metadata[_COMMON], _Common)
+    if _TERMS not in metadata:
+        raise WireDecodingError(f"its metadata has no {_TERMS.decode()!r}")
+    terms = decode_message(metadata[_TERMS], SeriesTerms)
+    if terms.per_series_points_limit is None:
+        raise WireDecodingError("a value is missing - at `$.perSeriesPointsLimit`")
     constants = {
         "holder_type": HOLDER_TYPE,
-        "lineage": common.lineage,
-        "entity_type": common.lineage_entity_type,
-        "include_preview": common.include_preview,
+        "lineage": terms.lineage,
+        "entity_type": terms.lineage_entity_type,
+        "include_preview": terms.include_preview,
     }
     columns = [
         batch.column(field.name).cast(field.type)
@@ -98,7 +82,7 @@ def decode_float_series_request(body: bytes, *, max_bytes: int = MAX_BYTES) -> F
         for field in SERIES_REQUESTS
     ]
     series = pa.RecordBatch.from_arrays(columns, schema=SERIES_REQUESTS)
-    return FloatSeriesRequest(series, common.per_series_points_limit, common.step_range, common.order)
+    return FloatSeriesRequest(series, terms.per_series_points_limit, terms.step_range, terms.order)
 
 
 def _check_names(batch: pa.RecordBatch, max_bytes: int) -> None:

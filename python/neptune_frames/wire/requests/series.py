@@ -6,7 +6,6 @@ from columns, repeated names are escaped once.
 
 from __future__ import annotations
 
-import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TypeAlias
@@ -19,6 +18,7 @@ from neptune_frames.query.selection import StepRange
 from neptune_frames.wire.json.decoding import decode_object
 from neptune_frames.wire.json.encoding import JSON_TEXT, concatenated, encode_object, escaped, json_text
 from neptune_frames.wire.requests.message import MAX_BYTES, check_size
+from neptune_frames.wire.requests.series_terms import SeriesTerms
 
 #: One row per requested series. ``after_step`` is for float series, ``finished`` and ``token`` for the others.
 SERIES_REQUESTS = pa.schema(
@@ -41,7 +41,6 @@ Strings: TypeAlias = pa.Array | Sequence[str]
 
 #: What holds a series, in the words of requests.
 HOLDER_TYPE = "experiment"
-
 
 #: Bytes of an object in a request on average, at least: a series has three, whose keys alone are 70 bytes.
 _FEWEST_BYTES = 20
@@ -78,13 +77,7 @@ def encode_float_series_request(
     request_ids: Strings,
     holders: Strings,
     attributes: Strings,
-    *,
-    lineage: str,
-    entity_type: str | None,
-    include_preview: bool,
-    per_series_points_limit: int,
-    step_range: StepRange = (None, None),
-    order: str = "ascending",
+    terms: SeriesTerms,
     after_steps: pa.Array | None = None,
 ) -> bytes:
     """The body of a request for float points (F).
@@ -93,44 +86,32 @@ def encode_float_series_request(
         request_ids: One entry per series.
         holders: One entry per series: ``workspace/project/SYS-1`` or ``CUSTOM/workspace/project/run id``.
         attributes: One entry per series: the names.
-        lineage: ``FULL`` or ``NONE``.
-        entity_type: ``RUN`` or ``EXPERIMENT``; None leaves it out.
-        include_preview: Whether points that are not final yet are included.
-        per_series_points_limit: Most points of each series.
-        step_range: First and last step, inclusive; None is open.
-        order: ``ascending`` or ``descending``.
+        terms: What holds for all of them.
         after_steps: float64, null for a series that starts at the beginning; None for all of them.
 
     Raises:
         NeptuneUserError: A step is NaN or infinite, which JSON cannot say.
 
     Example:
-        >>> encode_float_series_request(["0"], ["w/p/RUN-1"], ["loss"], lineage="FULL", entity_type="RUN",
-        ...     include_preview=False, per_series_points_limit=5).decode()  # doctest: +ELLIPSIS
+        >>> terms = SeriesTerms(lineage="FULL", lineage_entity_type="RUN", per_series_points_limit=5)
+        >>> encode_float_series_request(["0"], ["w/p/RUN-1"], ["loss"], terms).decode()  # doctest: +ELLIPSIS
         '{"perSeriesPointsLimit":5,"requests":[{"requestId":"0","series":{"attribute":"loss",...}}],"order":...}'
     """
-    preview = f',"includePreview":{json_text(pa.array([include_preview]))[0].as_py()}'
-    pieces = _series_pieces(request_ids, holders, attributes, preview, lineage, entity_type)
+    preview = f',"includePreview":{json_text(pa.array([terms.include_preview]))[0].as_py()}'
+    pieces = _series_pieces(request_ids, holders, attributes, preview, terms)
     check_after_steps(after_steps)
     if after_steps is not None:
         pieces.append(_optional(',"afterStep":', json_text(after_steps), ""))
-    return _body(
-        {"perSeriesPointsLimit": pa.array([per_series_points_limit], pa.int64())},
-        pieces,
-        {"order": pa.array([order]), "stepRange": _step_range(step_range)},
-    )
+    members = _members(terms)
+    limit = members.pop("perSeriesPointsLimit")
+    return _body({"perSeriesPointsLimit": limit}, pieces, members)
 
 
 def encode_object_series_request(
     request_ids: Strings,
     holders: Strings,
     attributes: Strings,
-    *,
-    lineage: str,
-    entity_type: str | None,
-    per_series_points_limit: int | None = None,
-    step_range: StepRange = (None, None),
-    order: str = "ascending",
+    terms: SeriesTerms,
     search_after: pa.Array | None = None,
 ) -> bytes:
     """The body of a request for points of string, histogram and file series (R).
@@ -138,13 +119,10 @@ def encode_object_series_request(
     Parameters are those of `encode_float_series_request`; ``search_after`` holds the token that the
     answer before gave for each series, null where it gave none.
     """
-    pieces = _series_pieces(request_ids, holders, attributes, "", lineage, entity_type)
+    pieces = _series_pieces(request_ids, holders, attributes, "", terms)
     if search_after is not None:
         pieces.append(_optional(',"searchAfter":{"finished":false,"token":', json_text(search_after), "}"))
-    limit = pa.array([per_series_points_limit], pa.int64())
-    return _body(
-        {}, pieces, {"order": pa.array([order]), "perSeriesPointsLimit": limit, "stepRange": _step_range(step_range)}
-    )
+    return _body({}, pieces, _members(terms))
 
 
 def decode_float_series_request(body: bytes, *, max_bytes: int = MAX_BYTES) -> FloatSeriesRequest:
@@ -173,17 +151,11 @@ def check_after_steps(after_steps: pa.Array | None) -> None:
         raise NeptuneUserError("A step to continue after is NaN or infinite; steps must be finite numbers.")
 
 
-def check_step_range(step_range: StepRange) -> None:
-    """Raise `NeptuneUserError` for bounds that JSON cannot say."""
-    for step in step_range:
-        if step is not None and not math.isfinite(step):
-            raise NeptuneUserError(f"step_range={step_range!r} has no finite bound; use None for an open side.")
-
-
 def _series_pieces(
-    request_ids: Strings, holders: Strings, attributes: Strings, preview: str, lineage: str, entity_type: str | None
+    request_ids: Strings, holders: Strings, attributes: Strings, preview: str, terms: SeriesTerms
 ) -> list[pa.Array | str]:
     """The text of one request up to the end of its ``series``, in pieces."""
+    entity_type = terms.lineage_entity_type
     entity = "" if entity_type is None else f',"lineageEntityType":{_constant_text(entity_type)}'
     return [
         '{"requestId":"',
@@ -192,7 +164,7 @@ def _series_pieces(
         _text(attributes),
         '","holder":{"identifier":"',
         _text(holders),
-        f'","type":"{HOLDER_TYPE}"}}{preview},"lineage":{_constant_text(lineage)}{entity}}}',
+        f'","type":"{HOLDER_TYPE}"}}{preview},"lineage":{_constant_text(terms.lineage)}{entity}}}',
     ]
 
 
@@ -217,12 +189,16 @@ def _body(before: dict[str, pa.Array], pieces: list[pa.Array | str], after: dict
     return b"".join([head, b'"requests":[', requests, b"],", encode_object(after)[1:]])
 
 
-def _step_range(step_range: StepRange) -> pa.Array:
-    """The member ``stepRange``: the one place where null is written out, as the official clients do."""
-    check_step_range(step_range)
-    low, high = (json_text(pa.array([step], pa.float64())) for step in step_range)
-    members = ('{"from":', pc.fill_null(low, "null"), ',"to":', pc.fill_null(high, "null"), "}")
-    return concatenated(*members).cast(JSON_TEXT)
+def _members(terms: SeriesTerms) -> dict[str, pa.Array]:
+    """What is said beside the list. Null is written out in the step range only, as the official clients do."""
+    terms.check()
+    low, high = (json_text(pa.array([step], pa.float64())) for step in terms.step_range)
+    step_range = concatenated('{"from":', pc.fill_null(low, "null"), ',"to":', pc.fill_null(high, "null"), "}")
+    return {
+        "order": pa.array([terms.order]),
+        "perSeriesPointsLimit": pa.array([terms.per_series_points_limit], pa.int64()),
+        "stepRange": step_range.cast(JSON_TEXT),
+    }
 
 
 _SERIES = pa.struct(
