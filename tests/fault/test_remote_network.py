@@ -10,6 +10,7 @@ import struct
 import threading
 import time
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from typing import Any
 
 import pytest
@@ -212,11 +213,12 @@ def test_https_to_a_server_that_speaks_plain_http_is_an_error_at_once():
         asked = []
 
         def refuse() -> None:
-            while True:
-                connection, _ = listening.accept()
-                with connection:
-                    asked.append(connection.recv(10_000))
-                    connection.sendall(b"HTTP/1.1 400 Bad Request\r\nContent-Length: 0\r\n\r\n")
+            with suppress(OSError):  # closed at the end of the test
+                while True:
+                    connection, _ = listening.accept()
+                    with connection:
+                        asked.append(connection.recv(10_000))
+                        connection.sendall(b"HTTP/1.1 400 Bad Request\r\nContent-Length: 0\r\n\r\n")
 
         threading.Thread(target=refuse, daemon=True).start()
         address = f"https://127.0.0.1:{listening.getsockname()[1]}"
