@@ -118,8 +118,9 @@ class ReadOnlyRun:
         try:
             field_type = self._fields.types[path]
         except (KeyError, TypeError):
-            path = required_text(path, "The name of a field")
-            field_type = self._look_up(path)
+            field_type = None
+        if field_type is None:  # here, so that the errors of looking it up come alone
+            field_type = self._look_up(required_text(path, "The name of a field"))
         return FIELD_CLASSES.get(field_type, Field)(self._fields, path, field_type)
 
     def _ipython_key_completions_(self) -> list[str]:

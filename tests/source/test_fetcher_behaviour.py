@@ -249,8 +249,9 @@ def test_values(project: ReadOnlyProject, eager: bool) -> None:
     }
     assert run["metrics/loss"].fetch_last() == 0.25
     assert not hasattr(run["params/lr"], "fetch_values")
-    with pytest.raises(KeyError, match="nope"):
+    with pytest.raises(KeyError, match="nope") as missing:
         run["nope"]
+    assert missing.value.__context__ is None  # it comes without errors that say how it was looked up
     names = list(run.field_names)
     assert names == sorted(names)
     assert {"params/lr", "metrics/loss", "sys/id"} <= set(names)
