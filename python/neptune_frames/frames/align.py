@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Literal, get_args
 import numpy as np
 import polars as pl
 
-from neptune_frames.frames.long_frame import ATTRIBUTE, PROJECT, VALUE, LongFrame
+from neptune_frames.frames.long_frame import ATTRIBUTE, PROJECT, VALUE, LongFrame, require_columns
 from neptune_frames.schemas import STEP
 
 if TYPE_CHECKING:
@@ -77,7 +77,7 @@ def align(
          ('resnet-2', 0.0, None), ('resnet-2', 1.5, None), ('resnet-2', 3.0, 0.4)]
     """
     long = LongFrame.of(frame, "nf.align")
-    long.require([value], "nf.align")
+    require_columns(long.schema, [value], "nf.align")
     if how is not None and how not in get_args(How):
         raise ValueError(f"how must be one of {', '.join(map(repr, get_args(How)))} or None, got {how!r}.")
     if how == "linear" and not long.schema[value].is_numeric():

@@ -77,14 +77,6 @@ class LongFrame:
             )
         return cls(lazy, schema, labels)
 
-    def require(self, columns: Sequence[str], function: str) -> None:
-        """See that the columns are there.
-
-        Raises:
-            ValueError: One is not.
-        """
-        require_columns(self.schema, columns, function)
-
 
 def require_columns(schema: pl.Schema, columns: Iterable[str], function: str) -> None:
     """See that a frame has the columns.

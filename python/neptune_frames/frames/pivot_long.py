@@ -18,7 +18,16 @@ from neptune_frames.counted import counted
 from neptune_frames.frames.lazy_explain import asked_of_sources
 from neptune_frames.frames.lazy_predicates import conditions_on, needs_one_of
 from neptune_frames.frames.lazy_source import ScanPlan, ScanRequest, scan_frames
-from neptune_frames.frames.long_frame import ATTRIBUTE, LABELS, POINT_DETAILS, PROJECT, VALUE, LongFrame, as_names
+from neptune_frames.frames.long_frame import (
+    ATTRIBUTE,
+    LABELS,
+    POINT_DETAILS,
+    PROJECT,
+    VALUE,
+    LongFrame,
+    as_names,
+    require_columns,
+)
 from neptune_frames.frames.metrics_points import PointBlock
 from neptune_frames.frames.scanned_names import scanned_attributes
 from neptune_frames.frames.table_grid import MISSING
@@ -103,7 +112,7 @@ def pivot(
     if not keys:
         label = (*long.labels, *LABELS)[0]
         raise ValueError(f"index must name at least one column besides step, such as {label!r}, got {index!r}.")
-    long.require([*keys, *chosen], "nf.pivot")
+    require_columns(long.schema, [*keys, *chosen], "nf.pivot")
     if attributes is None or isinstance(attributes, str):
         names = attribute_names(long, attributes)
     else:
