@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import math
 import pickle
 from datetime import date
 from functools import reduce
@@ -90,7 +91,7 @@ def test_names_of_alternatives_are_asked_for_without_definitions(server: dict[st
     assert points.filter(late).collect().height == 8 * 2 + 2
     assert ledger.kinds() == ["search", "floats"]
     assert names_asked(ledger) == {"val/loss", "train/acc"}
-    assert [body["stepRange"]["from"] for body in ledger.asked("series/float")] == [2.0]
+    assert [body["stepRange"]["from"] for body in ledger.asked("series/float")] == [_after(2)]
 
 
 @pytest.mark.parametrize(
@@ -138,25 +139,34 @@ def test_patterns_of_names_are_part_of_the_definitions(
     assert names_asked(ledger) == {"val/loss"}
 
 
+def _after(step: float) -> float:
+    """What a source is asked for, whose ranges include their ends."""
+    return math.nextafter(step, math.inf)
+
+
+def _before(step: float) -> float:
+    return math.nextafter(step, -math.inf)
+
+
 @pytest.mark.parametrize(
     ("condition", "steps"),
     [
         (step >= 10, (10.0, None)),
-        ((step > 2) & (step < 5), (2.0, 5.0)),
+        ((step > 2) & (step < 5), (_after(2), _before(5))),
         (step.is_between(3, 4), (3.0, 4.0)),
         (step == 4, (4.0, 4.0)),
         (step.is_in([4.0, 7.0]), (4.0, 7.0)),
-        ((step > 2) & (pl.col("value") > 1), (2.0, None)),
+        ((step > 2) & (pl.col("value") > 1), (_after(2), None)),
         ((step > 2) | (pl.col("value") > 1), (None, None)),
         ((step == 3) | (step == 5), (3.0, 5.0)),
         ((step < 3) | (step > 5), (None, None)),
-        (((step > 2) & (pl.col("value") > 1)) | ((step > 4) & (step < 9)), (2.0, None)),
-        (((step > 2) & (step < 4)) | ((step > 4) & (step < 9)), (2.0, 9.0)),
-        (step > -pl.lit([-6.0]).list.first(), (6.0, None)),
+        (((step > 2) & (pl.col("value") > 1)) | ((step > 4) & (step < 9)), (_after(2), None)),
+        (((step > 2) & (step < 4)) | ((step > 4) & (step < 9)), (_after(2), _before(9))),
+        (step > -pl.lit([-6.0]).list.first(), (_after(6), None)),
         (step * 2 > 4, (None, None)),
         (step.is_in([4.0, None]), (4.0, 4.0)),
-        ((step > 2).fill_null(False), (2.0, None)),
-        (pl.any_horizontal(step == 3, (step > 5) & (step < 7)), (3.0, 7.0)),
+        ((step > 2).fill_null(False), (_after(2), None)),
+        (pl.any_horizontal(step == 3, (step > 5) & (step < 7)), (3.0, _before(7))),
         (pl.all_horizontal(step >= 3, pl.col("value") > 1), (3.0, None)),
     ],
 )
@@ -393,12 +403,13 @@ def test_every_condition_on_names_is_said(server: dict[str, Any], condition: pl.
         (nf.scan_metrics, step == 3.5, "step 3.5", "nothing"),
         (nf.scan_metrics, step <= 3, "steps up to 3", "nothing"),
         (nf.scan_metrics, step.is_between(3, 5), "steps 3 to 5", "nothing"),
-        # A range of steps includes its ends.
-        (nf.scan_metrics, step > 3, "steps from 3", '[(col("step")) > (3.0)]'),
-        (nf.scan_metrics, step < 3, "steps up to 3", '[(col("step")) < (3.0)]'),
-        (nf.scan_metrics, step.is_between(3, 5, closed="left"), "steps 3 to 5", 'col("step").is_between([3.0, 5.0])'),
-        (nf.scan_metrics, step.is_between(3, 5, closed="right"), "steps 3 to 5", 'col("step").is_between([3.0, 5.0])'),
-        (nf.scan_metrics, step.is_between(3, 5, closed="none"), "steps 3 to 5", 'col("step").is_between([3.0, 5.0])'),
+        # Beyond a number is from the next one on.
+        (nf.scan_metrics, step > 3, "steps after 3", "nothing"),
+        (nf.scan_metrics, step < 3, "steps before 3", "nothing"),
+        (nf.scan_metrics, step < 0, "steps before 0", "nothing"),
+        (nf.scan_metrics, step.is_between(3, 5, closed="left"), "steps from 3, before 5", "nothing"),
+        (nf.scan_metrics, step.is_between(3, 5, closed="right"), "steps after 3, up to 5", "nothing"),
+        (nf.scan_metrics, step.is_between(3, 5, closed="none"), "steps after 3, before 5", "nothing"),
         (nf.scan_metrics, pl.lit(True), None, "nothing"),
         (
             nf.scan_buckets,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import random
 
 import polars as pl
@@ -137,7 +138,7 @@ def test_conditions_reach_the_source(engine: str) -> None:
     ((keys, options),) = source.called("float_points")
     assert keys.runs.column("run_id").to_pylist() == ["B", "C"]
     assert keys.attributes.to_pylist() == ["loss"]
-    assert options.step_range == (2.0, 4.0)
+    assert options.step_range == (2.0, math.nextafter(4, 0))
     assert options.include_time is False
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from fractions import Fraction
 from typing import Any
@@ -113,7 +114,7 @@ def test_conditions_on_rows_reach_the_source(source: MemorySource) -> None:
     wide = nf.pivot(scan(source), attributes=["acc"]).filter(pl.col("run") == "A", step > 3, pl.col("acc") < 2.5)
     assert wide.select("acc").collect()["acc"].to_list() == [2.0]
     ((keys, options),) = [call[1] for call in source.calls if call[0] == "float_points"]
-    assert (keys.runs["run_id"].to_pylist(), options.step_range) == (["A"], (3.0, None))
+    assert (keys.runs["run_id"].to_pylist(), options.step_range) == (["A"], (math.nextafter(3, 4), None))
 
 
 @pytest.mark.parametrize(

@@ -115,7 +115,7 @@ def analyse(predicate: pl.Expr | None, rules: PushdownRules) -> Pushdown:
     runs, labels = read(conjuncts, searches(rules.searched)), read(conjuncts, equal_texts(rules.label))
     names, patterns = read(conjuncts, equal_texts(rules.name)), read(conjuncts, name_patterns(rules.name))
     types, values = read(conjuncts, conditions(rules.type)), read(conjuncts, types_with(rules.types_with))
-    steps = read(conjuncts, bounds(rules.step, _number, lower_only=rules.last_steps_only))
+    steps = read(conjuncts, bounds(rules.step, _number, next_number=math.nextafter, lower_only=rules.last_steps_only))
     times = read(conjuncts, bounds(rules.time, milliseconds_within))
     on_runs = read(conjuncts, conditions(*rules.found_with_runs))
     on_names = read(conjuncts, conditions(*rules.found_with_names))

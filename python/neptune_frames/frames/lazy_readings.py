@@ -151,12 +151,20 @@ def types_with(types: Mapping[str, frozenset[str]]) -> Reading[frozenset[str]]:
     return _terms(types, lambda term: (types[term.column], term.operator == "IsNotNull"), intersection, _union)
 
 
-def bounds(column: str | None, within: Callable[[Any], Bounds | None], *, lower_only: bool = False) -> Reading[Bounds]:
+def bounds(
+    column: str | None,
+    within: Callable[[Any], Bounds | None],
+    *,
+    next_number: Callable[[float, float], float] | None = None,
+    lower_only: bool = False,
+) -> Reading[Bounds]:
     """Bounds (inclusive) of the numbers in the column. What is no number itself is within two of them.
 
     Args:
         column: The column.
         within: The bounds of a value; None if it has none.
+        next_number: The number next to one in the direction of another: what is above a number is not below its next
+            one. None where the column may hold what is between them.
         lower_only: Whether upper bounds cannot be used.
     """
 
@@ -171,6 +179,10 @@ def bounds(column: str | None, within: Callable[[Any], Bounds | None], *, lower_
         if not known or len(known) < len(term.values):
             return None
         low, high = (known[0][0], known[1][1]) if term.operator == "IsBetween" else _hull(known)
+        if next_number is not None and term.operator == "Gt":
+            return (next_number(low, math.inf), math.inf), True
+        if next_number is not None and term.operator == "Lt":
+            return (-math.inf, next_number(high, -math.inf)), True
         if term.operator in ("Gt", "GtEq"):
             return (low, math.inf), term.operator == "GtEq"
         if term.operator in ("Lt", "LtEq"):

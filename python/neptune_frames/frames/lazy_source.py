@@ -269,7 +269,15 @@ def _obey(
             frame = frame.head(limit)
             limit -= frame.height
         if predicate is not None:
-            frame = frame.filter(predicate)
+            frame = _filtered(frame, predicate)
         yield frame if columns is None else frame.select(columns)
         if limit == 0:
             return
+
+
+def _filtered(frame: pl.DataFrame, predicate: pl.Expr) -> pl.DataFrame:
+    """The rows that satisfy the predicate. Nothing is copied where all do, as when the source was asked for them."""
+    kept = frame.select(predicate).to_series()
+    if len(kept) != frame.height:  # a condition without columns
+        return frame.filter(predicate)
+    return frame if kept.all(ignore_nulls=False) else frame.filter(kept)

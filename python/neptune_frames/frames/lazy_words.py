@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Collection, Sequence
 from itertools import islice
 from typing import TYPE_CHECKING
@@ -140,16 +141,32 @@ def unread_values(options: SeriesOptions) -> list[str]:
 
 
 def steps_words(step_range: StepRange) -> str:
-    """A range of steps, both ends included.
+    """A range of steps. An end is said as the number next to it where that is the shorter one.
 
     Example:
         >>> steps_words((400, None)), steps_words((0.5, 10.0)), steps_words((3, 3)), steps_words((5, 3))
         ('steps from 400', 'steps 0.5 to 10', 'step 3', 'no steps, so no points are requested')
+        >>> steps_words((math.nextafter(3, 4), None)), steps_words((3, math.nextafter(10, 9)))
+        ('steps after 3', 'steps from 3, before 10')
     """
-    if None not in step_range and step_range[0] > step_range[1]:  # type: ignore[operator]
+    start, end = step_range
+    if start is not None and end is not None and start > end:
         return "no steps, so no points are requested"
-    low, high = (None if step is None else _number(step) for step in step_range)
-    return f"step {low}" if low == high else range_words("steps", low, high)
+    low, is_after = _end(start, -math.inf)
+    high, is_before = _end(end, math.inf)
+    if not is_after and not is_before:
+        return f"step {low}" if low == high else range_words("steps", low, high)
+    lower = [] if low is None else [f"after {low}" if is_after else f"from {low}"]
+    upper = [] if high is None else [f"before {high}" if is_before else f"up to {high}"]
+    return f"steps {', '.join(lower + upper)}"
+
+
+def _end(step: float | None, outside: float) -> tuple[str | None, bool]:
+    """An end of a range of steps, and whether the number does not belong to the range any more."""
+    if step is None:
+        return None, False
+    inner, outer = _number(step), _number(math.nextafter(step, outside))
+    return (outer, True) if len(outer) < len(inner) else (inner, False)
 
 
 def range_words(what: str, low: str | None, high: str | None) -> str:

@@ -82,15 +82,20 @@ class LongLayout:
 
     def frame(self, block: PointBlock, columns: Collection[str] | None = None) -> pl.DataFrame:
         """The points of a block as Polars, with all columns or the given ones, in `schema` order."""
-        return pl.DataFrame(
-            [
-                self._texts[name].column(_positions(block, name), block.lengths)
-                if name in self._texts
-                else pl.Series(name, arrow_column(block.columns[name], name))
-                for name in self.schema(self.options)
-                if columns is None or name in columns
-            ]
-        )
+        chosen = [name for name in self.schema(self.options) if columns is None or name in columns]
+        constants = {name: self._texts[name].constant for name in chosen if name in self._texts}
+        written = [name for name in chosen if constants.get(name) is None]
+        if not written:  # somebody has to say how many rows there are
+            written = chosen
+        frame = pl.DataFrame([self._column(name, block) for name in written])
+        if len(written) == len(chosen):
+            return frame
+        return frame.select(name if name in written else constants[name] for name in chosen)
+
+    def _column(self, name: str, block: PointBlock) -> pl.Series:
+        if name in self._texts:
+            return self._texts[name].column(_positions(block, name), block.lengths)
+        return pl.Series(name, arrow_column(block.columns[name], name))
 
 
 def name_columns(kind: ContainerKind) -> tuple[str, str, str]:

@@ -2,6 +2,9 @@
 
 Arrow and Polars hold text as views of 16 bytes each, which say where a text is. A view is repeated as any
 number is, and NumPy asks the system for large pages where it makes large arrays: a quarter of the time of a gather.
+
+A text that every row has needs no views: Polars keeps such a column as that one value and its length, through filters,
+joins of frames and the writing of files, until something asks for its rows.
 """
 
 from __future__ import annotations
@@ -12,6 +15,7 @@ import numpy as np
 import numpy.typing as npt
 import polars as pl
 import pyarrow as pa
+import pyarrow.compute as pc
 
 _VIEW = np.dtype("V16")
 
@@ -25,6 +29,10 @@ class RepeatedTexts:
 
     def __init__(self, name: str, texts: pa.Array) -> None:
         self._texts = pl.Series(name, texts, dtype=pl.String)
+        #: The column itself, where all texts are the same one.
+        self.constant: pl.Expr | None = None
+        if len(texts) and pc.count_distinct(texts, mode="all").as_py() == 1:
+            self.constant = pl.lit(texts[0].as_py(), pl.String).alias(name)
         self._data: list[pa.Buffer] = []
         self._views: npt.NDArray[np.void] | None = None
         if len(texts) and not texts.null_count:

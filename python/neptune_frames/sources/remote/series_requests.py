@@ -75,17 +75,25 @@ def series_batches(keys: SeriesKeys, parts: Bounds) -> Iterator[SeriesBatch]:
     runs, attributes = keys.positions()
     all_holders = holders(keys.runs)
     projects = ", ".join(pc.unique(keys.runs["project"]).to_pylist())
+    request_ids = pa.array([], pa.string())
     for start, end in parts:
         some_runs, some_attributes = runs[start:end], attributes[start:end]
-        numbers = pa.array(np.arange(end - start)).cast(pa.string())
+        if end - start > len(request_ids):
+            request_ids = _request_ids(end - start)
         yield SeriesBatch(
             some_runs,
             some_attributes,
-            pc.utf8_lpad(numbers, width=len(str(end - start - 1)), padding="0"),
+            request_ids.slice(0, end - start),
             _chosen(all_holders, some_runs),
             _chosen(keys.attributes, some_attributes),
             projects,
         )
+
+
+def _request_ids(count: int) -> pa.Array:
+    """Numbers of equal width: answers that repeat them are of equal layout."""
+    numbers = pa.array(np.arange(count)).cast(pa.string())
+    return pc.utf8_lpad(numbers, width=len(str(count - 1)), padding="0")
 
 
 def _chosen(texts: pa.Array, positions: Positions) -> pa.Array:
