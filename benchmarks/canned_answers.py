@@ -1,13 +1,14 @@
 """The answers of the canned server: made-up projects whose shape is their name.
 
 Values follow from run, attribute and step. Answers are protobuf (or JSON where the API has only that), as
-a Neptune server sends them, whatever is asked for in Accept: both clients get the same bytes.
+a Neptune server sends them, or Arrow, as a server of ours does.
 """
 
 from __future__ import annotations
 
 import json
-from typing import Any
+from typing import Any, NamedTuple
+from urllib.parse import parse_qs, urlsplit
 
 import numpy as np
 import numpy.typing as npt
@@ -17,8 +18,8 @@ from benchmarks.calls import Shape, attribute_name, experiment_name, run_name, s
 from benchmarks.canned_series import buckets, float_series, object_series
 from neptune_frames.schemas import ATTRIBUTES, VALUE_TYPES, values_schema
 from neptune_frames.wire import encode_definitions, encode_run_attributes, encode_search, encode_values
-from neptune_frames.wire.media_types import JSON, PROTOBUF
-from neptune_frames.wire.pages import ENTRIES, AttributesPage, DefinitionsPage
+from neptune_frames.wire.media_types import ARROW_STREAM, IDENTITY, JSON, PROTOBUF, STATISTICS
+from neptune_frames.wire.pages import ENTRIES, AttributesPage, DefinitionsPage, nameless_entries
 
 _EPOCH_MS = 1_700_000_000_000
 _RUN_UUID = "00000000-0000-4000-8000-{:012d}"
@@ -28,34 +29,56 @@ _SYSTEM_TEXTS = {"sys/id": sys_id, "sys/name": experiment_name, "sys/custom_run_
 Ints = npt.NDArray[np.int64]
 
 
-def answer(path: str, query: dict[str, str], body: bytes, address: str) -> tuple[str, bytes]:
+class Asked(NamedTuple):
+    """One request, as far as answers depend on it.
+
+    ``arrow`` says whether the answer is to be in Arrow; then ``columns`` are those of points that are needed, and
+    ``unneeded`` the parts of a search that are not.
+    """
+
+    target: str
+    body: bytes
+    arrow: bool = False
+    columns: str = ""
+    unneeded: str = ""
+
+
+def answer(request: Asked, address: str) -> tuple[str, bytes]:
     """Media type and content of one answer."""
-    if path.endswith("/timeseries/buckets"):
-        return PROTOBUF, buckets(body)
+    parts = urlsplit(request.target)
+    path, body = parts.path, request.body
+    query = {name: values[0] for name, values in parse_qs(parts.query).items()}
     if path == "/bytes":
         return "application/octet-stream", bytes(int(query["count"]))
     asked = json.loads(body) if body.startswith(b"{") else {}
     small = _account(path, query, address)
     if small is not None:
         return JSON, json.dumps(small).encode()
+    media_type = ARROW_STREAM if request.arrow else JSON if path.endswith("/definitions/query") else PROTOBUF
+    return media_type, _data(path, query, asked, request, media_type)
+
+
+def _data(path: str, query: dict[str, str], asked: dict[str, Any], request: Asked, media_type: str) -> bytes:
+    if path.endswith("/timeseries/buckets"):
+        return buckets(request.body, media_type)
     if path.endswith("/leaderboard/entries/search/"):
-        return PROTOBUF, search(Shape.of(query["projectIdentifier"]), asked)
+        return search(Shape.of(query["projectIdentifier"]), asked, media_type, request.unneeded)
     if path.endswith("/attributes/definitions/query"):
-        return JSON, definitions(Shape.of(asked["projectIdentifiers"][0]), asked)
+        return definitions(Shape.of(asked["projectIdentifiers"][0]), asked, media_type)
     if path.endswith("/leaderboard/attributes/query"):
-        return PROTOBUF, values(Shape.of(query["projectIdentifier"]), asked)
+        return values(Shape.of(query["projectIdentifier"]), asked, media_type)
     if path.endswith("/queryAttributeDefinitions"):
-        return PROTOBUF, run_definitions(_shape_of_run(query["experimentIdentifier"]))
+        return run_definitions(_shape_of_run(query["experimentIdentifier"]), media_type)
     if path.endswith("/proto/attributes/attributes"):
-        return PROTOBUF, run_attributes(_shape_of_run(query["holderIdentifier"]), asked)
+        return run_attributes(_shape_of_run(query["holderIdentifier"]), asked, media_type)
     if path.endswith("/attributes/series/float"):
-        return PROTOBUF, float_series(asked)
+        return float_series(asked, media_type, request.columns)
     if path.endswith("/attributes/series"):
-        return PROTOBUF, object_series(asked)
+        return object_series(asked, media_type)
     raise ValueError(f"no canned answer for {path}")
 
 
-def search(shape: Shape, asked: dict[str, Any]) -> bytes:
+def search(shape: Shape, asked: dict[str, Any], media_type: str, unneeded: str) -> bytes:
     """Entries in index order with the attributes that were asked for."""
     page = asked["pagination"]
     first, last = page["offset"], min(shape.runs, page["offset"] + page["limit"])
@@ -63,30 +86,34 @@ def search(shape: Shape, asked: dict[str, Any]) -> bytes:
         last = min(last, 1)  # one run by its id: the first
     runs = np.arange(first, max(first, last))
     names = [item["path"] for item in asked["attributeFilters"]]
-    entries = _entries(shape, runs, experiment_ids=True)
-    return encode_search(AttributesPage(entries, _values(shape, runs, names), total=shape.runs), PROTOBUF)
+    entries = nameless_entries(len(runs)) if IDENTITY in unneeded else _entries(shape, runs, experiment_ids=True)
+    values = _values(shape, runs, names)
+    for attribute_type, batch in values.items():
+        schema = values_schema(attribute_type, statistics=STATISTICS not in unneeded)
+        values[attribute_type] = batch.select(schema.names)
+    return encode_search(AttributesPage(entries, values, total=shape.runs), media_type)
 
 
-def definitions(shape: Shape, asked: dict[str, Any]) -> bytes:
+def definitions(shape: Shape, asked: dict[str, Any], media_type: str) -> bytes:
     """All attributes of the project, page by page; the token is the position of the next one."""
     page = asked["nextPage"]
     start = int(page.get("nextPageToken") or 0)
     stop = min(shape.attributes, start + page["limit"])
     token = str(stop) if stop < shape.attributes else None
-    return encode_definitions(DefinitionsPage(_definitions(shape, start, stop), token), JSON)
+    return encode_definitions(DefinitionsPage(_definitions(shape, start, stop), token), media_type)
 
 
-def run_definitions(shape: Shape) -> bytes:
-    return encode_definitions(DefinitionsPage(_definitions(shape, 0, shape.attributes)), PROTOBUF)
+def run_definitions(shape: Shape, media_type: str) -> bytes:
+    return encode_definitions(DefinitionsPage(_definitions(shape, 0, shape.attributes)), media_type)
 
 
-def run_attributes(shape: Shape, asked: dict[str, Any]) -> bytes:
+def run_attributes(shape: Shape, asked: dict[str, Any], media_type: str) -> bytes:
     run = np.zeros(1, dtype=np.int64)
     page = AttributesPage(_entries(shape, run, experiment_ids=True), _values(shape, run, asked["attributePathsFilter"]))
-    return encode_run_attributes(page, PROTOBUF)
+    return encode_run_attributes(page, media_type)
 
 
-def values(shape: Shape, asked: dict[str, Any]) -> bytes:
+def values(shape: Shape, asked: dict[str, Any], media_type: str) -> bytes:
     """Values of the runs asked for, ``limit`` of them (in whole runs), the token is the position of the next run."""
     all_runs = np.array([_run_of(identifier) for identifier in asked["experimentIdsFilter"]])
     names = asked.get("attributeNamesFilter")
@@ -99,7 +126,7 @@ def values(shape: Shape, asked: dict[str, Any]) -> bytes:
         _values(shape, runs, names),
         next_page_token=str(stop) if stop < len(all_runs) else None,
     )
-    return encode_values(page, PROTOBUF)
+    return encode_values(page, media_type)
 
 
 def _account(path: str, query: dict[str, str], address: str) -> dict[str, Any] | None:

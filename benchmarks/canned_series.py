@@ -13,15 +13,15 @@ import pyarrow as pa
 from benchmarks.calls import Shape
 from neptune_frames.schemas import OBJECT_POINT, TIMESTAMP, float_point
 from neptune_frames.wire import encode_buckets, encode_float_series, encode_object_series
-from neptune_frames.wire.media_types import PROTOBUF
-from neptune_frames.wire.pages import BUCKET, BUCKETS_PAGE, OBJECT_SERIES_PAGE
+from neptune_frames.wire.media_types import ARROW_STREAM
+from neptune_frames.wire.pages import BUCKET, BUCKETS_PAGE, FLOAT_SERIES_PAGE, OBJECT_SERIES_PAGE, project_points
 from neptune_frames.wire.requests import decode_buckets_request
 
 _EPOCH_MS = 1_700_000_000_000
 
 
-def float_series(asked: dict[str, Any]) -> bytes:
-    """One entry per request: the points after ``afterStep`` in the order asked for."""
+def float_series(asked: dict[str, Any], media_type: str, columns: str) -> bytes:
+    """One entry per request: the points after ``afterStep`` in the order asked for; in Arrow with these columns."""
     requests = asked["requests"]
     shape = _shape_of_holder(requests[0]["series"]["holder"]["identifier"])
     limit, descending = asked["perSeriesPointsLimit"], asked.get("order") == "descending"
@@ -53,12 +53,14 @@ def float_series(asked: dict[str, Any]) -> bytes:
             pa.array(np.full(len(requests), shape.steps, dtype=np.int64)),
             pa.LargeListArray.from_arrays(pa.array(_offsets(counts)), points),
         ],
-        names=["request_id", "total_item_count", "points"],
+        schema=FLOAT_SERIES_PAGE,
     )
-    return encode_float_series(batch, PROTOBUF)
+    if media_type == ARROW_STREAM:
+        batch = project_points(batch, float_point(time="timestamp" in columns, preview="is_preview" in columns))
+    return encode_float_series(batch, media_type)
 
 
-def object_series(asked: dict[str, Any]) -> bytes:
+def object_series(asked: dict[str, Any], media_type: str) -> bytes:
     """Whole string series, all in one answer."""
     requests = asked["requests"]
     shape = _shape_of_holder(requests[0]["series"]["holder"]["identifier"])
@@ -86,10 +88,10 @@ def object_series(asked: dict[str, Any]) -> bytes:
         ],
         schema=OBJECT_SERIES_PAGE,
     )
-    return encode_object_series(batch, PROTOBUF)
+    return encode_object_series(batch, media_type)
 
 
-def buckets(body: bytes) -> bytes:
+def buckets(body: bytes, media_type: str) -> bytes:
     """Every bucket filled, as many as asked for; the first is everything up to the first step."""
     asked = decode_buckets_request(body)
     count, series = asked.max_buckets, len(asked.request_ids)
@@ -114,7 +116,7 @@ def buckets(body: bytes) -> bytes:
     offsets = pa.array(_offsets(np.full(series, count)).astype(np.int32))
     lists = pa.ListArray.from_arrays(offsets, values)
     page = pa.RecordBatch.from_arrays([asked.request_ids.cast(pa.string()), lists], schema=BUCKETS_PAGE)
-    return encode_buckets(page, PROTOBUF)
+    return encode_buckets(page, media_type)
 
 
 @lru_cache(maxsize=20_000)

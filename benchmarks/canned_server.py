@@ -1,8 +1,8 @@
 """A server of precomputed answers: it costs next to nothing, so that only the clients are measured.
 
-The first time a request is seen its answer is computed (protobuf, whatever is asked for in Accept) and
-kept under the hash of path and body; every later time the same bytes are sent. Bodies are kept as views,
-sockets are plain and blocking, one thread a connection.
+The first time a request is seen its answer is computed and kept; every later time the same bytes are sent.
+Answers are protobuf whatever is asked for in Accept, as those of Neptune's servers, or, with ``--arrow``, in Arrow for
+who asks for that, as those of ours. Bodies are kept as views, sockets are plain and blocking, one thread a connection.
 """
 
 from __future__ import annotations
@@ -19,9 +19,9 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import NamedTuple
-from urllib.parse import parse_qs, urlsplit
 
 from benchmarks import canned_answers
+from neptune_frames.wire.media_types import ARROW_STREAM, POINT_COLUMNS_HEADER, UNNEEDED_HEADER
 
 _ROOT = Path(__file__).resolve().parent.parent
 
@@ -34,7 +34,8 @@ class Answer(NamedTuple):
 class CannedServer:
     """Serves until the process ends. ``address`` is known once it is constructed."""
 
-    def __init__(self) -> None:
+    def __init__(self, *, arrow: bool = False) -> None:
+        self._arrow = arrow
         self._socket = socket.create_server(("127.0.0.1", 0), backlog=256)
         self.address = f"http://127.0.0.1:{self._socket.getsockname()[1]}"
         self._answers: dict[bytes, Answer] = {}
@@ -54,29 +55,29 @@ class CannedServer:
         stream = connection.makefile("rb", buffering=1 << 20)
         while request_line := stream.readline():
             _, target, _ = request_line.split(b" ", 2)
-            length = 0
+            headers = {}
             while (header := stream.readline()) not in (b"\r\n", b""):
-                name, _, value = header.partition(b":")
-                if name.lower() == b"content-length":
-                    length = int(value)
-            body = stream.read(length) if length else b""
-            answer = self._answer(target, body)
+                name, _, value = header.decode().partition(":")
+                headers[name.lower()] = value.strip()
+            body = stream.read(int(headers.get("content-length", "0")))
+            arrow = self._arrow and ARROW_STREAM in headers.get("accept", "")
+            needs = [headers.get(name.lower(), "") if arrow else "" for name in (POINT_COLUMNS_HEADER, UNNEEDED_HEADER)]
+            answer = self._answer(canned_answers.Asked(target.decode(), body, arrow, *needs))
             connection.sendall(answer.head)
             connection.sendall(answer.body)
 
-    def _answer(self, target: bytes, body: bytes) -> Answer:
-        key = hashlib.blake2b(target + b"\n" + body, digest_size=16).digest()
+    def _answer(self, asked: canned_answers.Asked) -> Answer:
+        about = repr(asked._replace(body=b"")).encode()
+        key = hashlib.blake2b(about + asked.body, digest_size=16).digest()
         answer = self._answers.get(key)
         if answer is None:
             with self._computing:
-                answer = self._answers.get(key) or self._compute(target.decode(), body)
+                answer = self._answers.get(key) or self._compute(asked)
             self._answers[key] = answer
         return answer
 
-    def _compute(self, target: str, body: bytes) -> Answer:
-        parts = urlsplit(target)
-        query = {name: values[0] for name, values in parse_qs(parts.query).items()}
-        media_type, content = canned_answers.answer(parts.path, query, body, self.address)
+    def _compute(self, asked: canned_answers.Asked) -> Answer:
+        media_type, content = canned_answers.answer(asked, self.address)
         head = f"HTTP/1.1 200 OK\r\nContent-Type: {media_type}\r\nContent-Length: {len(content)}\r\n\r\n"
         return Answer(head.encode(), content)
 
@@ -84,7 +85,7 @@ class CannedServer:
 def unsigned_token(address: str) -> str:
     """A JWT that never expires while a benchmark runs."""
     claims = {"exp": int(time.time()) + 86_400, "iss": f"{address}/auth/realms/bench", "azp": "bench"}
-    parts = ({"alg": "none", "typ": "JWT"}, claims, {})
+    parts: tuple[dict[str, object], ...] = ({"alg": "none", "typ": "JWT"}, claims, {})
     return ".".join(base64.urlsafe_b64encode(json.dumps(part).encode()).decode().rstrip("=") for part in parts)
 
 
@@ -94,11 +95,10 @@ class RunningServer(NamedTuple):
 
 
 @contextmanager
-def running_server() -> Iterator[RunningServer]:
-    """A canned server in a process of its own, while the context lasts."""
-    with subprocess.Popen(
-        [sys.executable, "-m", "benchmarks.canned_server"], cwd=_ROOT, stdout=subprocess.PIPE, text=True
-    ) as process:
+def running_server(*options: str) -> Iterator[RunningServer]:
+    """A canned server in a process of its own, while the context lasts. ``options`` are those of its command."""
+    command = [sys.executable, "-m", "benchmarks.canned_server", *options]
+    with subprocess.Popen(command, cwd=_ROOT, stdout=subprocess.PIPE, text=True) as process:
         assert process.stdout is not None
         try:
             yield RunningServer(*process.stdout.readline().split())
@@ -107,6 +107,6 @@ def running_server() -> Iterator[RunningServer]:
 
 
 if __name__ == "__main__":
-    server = CannedServer()
+    server = CannedServer(arrow="--arrow" in sys.argv[1:])
     print(server.address, server.api_token, flush=True)
     server.serve()

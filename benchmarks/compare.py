@@ -1,8 +1,10 @@
 """Compare with the official clients: `make bench`, or `python -m benchmarks.compare one-series many-points`.
 
-Both clients run the same call in fresh processes against the same canned server, in turn, several times.
-The table shows medians, the ratio official / ours, the target, and whether the checksums of the two
-results are equal. Absolute times depend on the machine; ratios of one run are what counts.
+Both clients run the same call in fresh processes against a canned server, in turn, several times: first both get
+the same bytes, as a Neptune server sends them (protobuf, and JSON where it has only that); then the official client
+gets those again and ours gets Arrow, as from a server of ours. The table shows medians, the ratio official / ours, the
+target, and whether the checksums of the two results are equal. Absolute times depend on the machine; ratios of one run
+are what counts.
 """
 
 from __future__ import annotations
@@ -26,6 +28,8 @@ OFFICIAL = {
     "neptune_query": PEERS / "neptune-query" / "bin" / "python",
     "neptune_fetcher": PEERS / "neptune-fetcher" / "bin" / "python",
 }
+#: What ours is answered in, and the options of the server that does that.
+SERVERS: dict[str, list[str]] = {"protobuf": [], "Arrow": ["--arrow"]}
 
 
 @dataclass(frozen=True)
@@ -69,10 +73,10 @@ def measure_import(python: Path, module: str, repeats: int) -> Measurement:
     return Measurement(statistics.median(run[0] for run in runs), statistics.median(run[1] for run in runs), 0.0, "-")
 
 
-def compare(scenario: Scenario, repeats: int) -> tuple[Measurement, Measurement]:
+def compare(scenario: Scenario, repeats: int, *server_options: str) -> tuple[Measurement, Measurement]:
     """Medians of the official client and of ours, measured in turn; the first round only warms the answers."""
     rounds = []
-    with running_server() as server:
+    with running_server(*server_options) as server:
         for number in range(repeats + 1):
             pair = (
                 measure(OFFICIAL[scenario.client], scenario, server.api_token),
@@ -113,6 +117,9 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("scenarios", nargs="*", metavar="SCENARIO", help=f"of: {', '.join(SCENARIOS)}, import")
     parser.add_argument("--repeats", type=int, default=3, help="counted runs of each client (default: 3)")
+    parser.add_argument(
+        "--servers", nargs="+", choices=SERVERS, default=list(SERVERS), help="whose answers (default: both kinds)"
+    )
     arguments = parser.parse_args()
     if unknown := set(arguments.scenarios) - set(SCENARIOS) - {"import"}:
         parser.error(f"unknown scenarios: {', '.join(sorted(unknown))}")
@@ -128,8 +135,10 @@ def main() -> None:
                 print_row(f"import {module}", official, measure_import(Path(sys.executable), module, 5), 2.5, 0)
             continue
         scenario = SCENARIOS[name]
-        official, ours = compare(scenario, arguments.repeats)
-        print_row(scenario.title, official, ours, scenario.cpu_target, scenario.memory_target)
+        for server in arguments.servers:
+            title = f"{scenario.title} ({server})"
+            official, ours = compare(scenario, arguments.repeats, *SERVERS[server])
+            print_row(title, official, ours, scenario.cpu_target, scenario.memory_target)
 
 
 if __name__ == "__main__":

@@ -16,6 +16,28 @@ if TYPE_CHECKING:
 _SHARED = Path(os.environ.get("NEPTUNE_FRAMES_SHARED", Path(__file__).resolve().parents[2] / "shared"))
 
 
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption(
+        "--plain-servers",
+        action="store_true",
+        help="our servers speak what those of Neptune do: protobuf and JSON, and none of the headers of ours",
+    )
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    if config.getoption("--plain-servers"):
+        from neptune_frames.server import state
+        from neptune_frames.wire.media_types import ARROW_STREAM, negotiate
+
+        patch = pytest.MonkeyPatch()
+        patch.setattr(
+            state,
+            "negotiate",
+            lambda accept, offered: negotiate(accept, [each for each in offered if each != ARROW_STREAM]),
+        )
+        patch.setattr(state, "REQUEST_FORMATS_HEADER", "X-Not-Known-To-Neptune")
+
+
 @pytest.fixture(scope="session")
 def shared_data() -> Path:
     """The directory of real data sets (`lineage`, `speedrun-small`); skips where it is absent."""

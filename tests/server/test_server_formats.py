@@ -8,6 +8,7 @@ import httpx
 import pyarrow as pa
 import pytest
 
+from neptune_frames.errors import WireDecodingError
 from neptune_frames.wire import (
     decode_definitions,
     decode_float_series,
@@ -16,8 +17,8 @@ from neptune_frames.wire import (
     decode_search,
     decode_values,
 )
-from neptune_frames.wire.media_types import ARROW_STREAM, JSON, PROTOBUF
-from neptune_frames.wire.pages import AttributesPage
+from neptune_frames.wire.media_types import ARROW_STREAM, IDENTITY, JSON, PROTOBUF, STATISTICS, UNNEEDED_HEADER
+from neptune_frames.wire.pages import AttributesPage, nameless_entries
 from server.http_api import (
     DEFINITIONS,
     FLOATS,
@@ -63,12 +64,47 @@ def sized(rows: list[dict[str, Any]]) -> str:
 @pytest.mark.parametrize("name", list(FORMATS))
 def test_formats_hold_the_same_answer(client: httpx.Client, name: str) -> None:
     path, body, decode = FORMATS[name]
-    pages = {}
-    for accept in (PROTOBUF, JSON, ARROW_STREAM):
+    pages = []
+    for accept in (PROTOBUF, JSON, ARROW_STREAM) if name != "definitions" else (JSON, ARROW_STREAM):
         answer = good(client.post(path, json=body, headers={"Accept": accept}))
         assert answer.headers["content-type"].partition(";")[0] == accept
-        pages[accept] = comparable(decode(answer.content, accept))  # type: ignore[operator]
-    assert pages[PROTOBUF] == pages[JSON] == pages[ARROW_STREAM]
+        pages.append(comparable(decode(answer.content, accept)))  # type: ignore[operator]
+    assert all(page == pages[0] for page in pages)
+
+
+def test_definitions_come_page_by_page_which_protobuf_cannot_say(client: httpx.Client) -> None:
+    path, body, _ = FORMATS["definitions"]
+    paged = {**body, "nextPage": {"limit": 1}}
+    refused(client.post(path, json=paged, headers={"Accept": PROTOBUF}), 406)
+    either = client.post(path, json=paged, headers={"Accept": f"{PROTOBUF}, {JSON};q=0.5"})
+    assert decode_definitions(either.content, JSON).next_page_token
+
+
+def searched(client: httpx.Client, accept: str, **headers: str) -> AttributesPage:
+    path, body, _ = FORMATS["search"]
+    answer = good(client.post(path, json=body, headers={"Accept": accept, **headers}))
+    return decode_search(answer.content, accept, statistics=UNNEEDED_HEADER not in headers)
+
+
+@pytest.mark.parametrize("accept", [PROTOBUF, JSON, ARROW_STREAM])
+def test_what_a_client_does_not_need_is_left_out_of_arrow_only(client: httpx.Client, accept: str) -> None:
+    whole = searched(client, accept)
+    rest = searched(client, accept, **{UNNEEDED_HEADER: f"{IDENTITY}, {STATISTICS}, what nobody knows"})
+    assert whole.entries["experiment_id"].null_count == 0
+    assert rest.entries.num_rows == whole.entries.num_rows > 0
+    assert rest.total == whole.total
+    kept = ["run", "attribute", "value"]
+    assert rest.values["float_series"].select(kept).equals(whole.values["float_series"].select(kept))
+    assert rest.entries.equals(nameless_entries(rest.entries.num_rows)) == (accept == ARROW_STREAM)
+    if accept == ARROW_STREAM:
+        assert rest.values["float_series"].schema.names == kept
+
+
+def test_statistics_that_are_needed_must_be_there(client: httpx.Client) -> None:
+    path, body, _ = FORMATS["search"]
+    answer = client.post(path, json=body, headers={"Accept": ARROW_STREAM, UNNEEDED_HEADER: STATISTICS})
+    with pytest.raises(WireDecodingError, match="schema"):
+        decode_search(answer.content, ARROW_STREAM)
 
 
 @pytest.mark.parametrize("name", list(FORMATS))

@@ -33,6 +33,7 @@ from neptune_frames.query.selection import (
     RunNeeds,
     RunQuery,
 )
+from neptune_frames.schemas import values_schema
 
 if TYPE_CHECKING:
     import numpy.typing as npt
@@ -79,14 +80,15 @@ def fetch_fetcher_table(source: Source, question: FetcherTableQuestion) -> Fetch
     projection = [name for name in names if name != SYS_STATE]
     answer = source.search(question.query, projection, RunNeeds(statistics=False))
     batches: dict[str, list[pa.RecordBatch]] = {
-        attribute_type: table.to_batches() for attribute_type, table in answer.values.items()
+        attribute_type: table.select(_columns(attribute_type)).to_batches()
+        for attribute_type, table in answer.values.items()
     }
     if question.pattern and answer.runs.num_rows:
         matching = AttributeAlternative(tuple(WIRE_NAMES), patterns=(NamePattern((question.pattern,)),))
         named = pa.array(names, pa.string())
         found = source.values(answer.runs, AttributeSelector((matching,)))
         for attribute_type, batch in tracked(found, "values", lambda part: part[1].num_rows):
-            batches.setdefault(attribute_type, []).append(_without(batch, named))
+            batches.setdefault(attribute_type, []).append(_without(batch.select(_columns(attribute_type)), named))
     values = {name: pa.Table.from_batches(found) for name, found in batches.items() if name != "experiment_state"}
     states = None
     if SYS_STATE in names:
@@ -257,6 +259,11 @@ def _rows_of(table: pa.Table, names: pa.Array, *, inside: bool) -> pa.Table:
         return table.slice(0, 0) if inside else table
     found = pc.is_in(table["attribute"].cast(pa.string()), value_set=names.cast(pa.string()))
     return table.filter(found if inside else pc.invert(found))
+
+
+def _columns(attribute_type: str) -> list[str]:
+    """The columns of values that are used. Sources may leave out the others, or not, so that pieces would not match."""
+    return list(values_schema(attribute_type, statistics=False).names)
 
 
 def _without(batch: pa.RecordBatch, names: pa.Array) -> pa.RecordBatch:

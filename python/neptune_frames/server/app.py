@@ -11,7 +11,7 @@ from starlette.routing import Route
 from neptune_frames.server import backend, buckets, definitions, files, float_series, object_series, search, values
 from neptune_frames.server.auth import REALM_PATH, TOKEN_ENDPOINT_PATH
 from neptune_frames.server.errors import EXCEPTION_HANDLERS
-from neptune_frames.server.state import JSON_PATH, PROTO_PATH, ServerState, endpoint
+from neptune_frames.server.state import JSON_PATH, PAGED_PATH, PROTO_PATH, ServerState, endpoint
 from neptune_frames.server.unexpected import UnexpectedErrors
 from neptune_frames.wire import paths
 
@@ -51,7 +51,7 @@ def _search_routes() -> list[Route]:
         ),
         Route(
             paths.DEFINITIONS,
-            endpoint(definitions.query_definitions, JSON_PATH),
+            endpoint(definitions.query_definitions, PAGED_PATH),
             methods=["POST"],
         ),
         Route(paths.VALUES, endpoint(values.query_values, PROTO_PATH), methods=["POST"]),

@@ -33,8 +33,8 @@ def query_float_series(state: ServerState, query: Query) -> bytes:
 
 
 def _needed(page: pa.RecordBatch, query: Query) -> pa.RecordBatch:
-    """The page without columns of points that the client does not need, in a format that can do without them."""
-    if query.columns is None or query.media_type != ARROW_STREAM:
+    """The page without columns of points that the client does not need."""
+    if query.columns is None:
         return page
     previews = {field.name for field in POINT_PREVIEW}
     point = float_point(time=POINT_TIME.name in query.columns, preview=not previews.isdisjoint(query.columns))

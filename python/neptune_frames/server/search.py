@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 
 import pyarrow as pa
 
 from neptune_frames.query import nql
 from neptune_frames.query.attributes import AGGREGATIONS, CLIENT_NAMES, SYS_CUSTOM_RUN_ID, SYS_ID, SYS_NAME
 from neptune_frames.query.selection import ContainerKind, RunQuery, SortKey
+from neptune_frames.schemas import values_schema
 from neptune_frames.server.backend import organization_uuid
 from neptune_frames.server.errors import bad_request
 from neptune_frames.server.limits import check_count
@@ -16,7 +17,8 @@ from neptune_frames.server.state import Query, ServerState, one_batch
 from neptune_frames.sources.archive import project_uuid
 from neptune_frames.sources.base import SearchAnswer
 from neptune_frames.wire import encode_search
-from neptune_frames.wire.pages import ENTRIES, AttributesPage
+from neptune_frames.wire.media_types import IDENTITY, STATISTICS
+from neptune_frames.wire.pages import ENTRIES, AttributesPage, nameless_entries
 from neptune_frames.wire.requests import GlobalSearchRequest, Pagination, SearchRequest, Sorting, decode_message
 
 DEFAULT_LIMIT = 10_000
@@ -34,14 +36,14 @@ def search(state: ServerState, query: Query) -> bytes:
     request = decode_message(query.body, SearchRequest)
     projection = tuple(dict.fromkeys(attribute.path for attribute in request.attribute_filters or ()))
     answer = state.source.search(_run_query(project, request), projection)
-    return encode_search(_page(state, answer), query.media_type)
+    return encode_search(_page(state, answer, query.unneeded), query.media_type)
 
 
 def search_globally(state: ServerState, query: Query) -> bytes:
     """GS: one page over all projects."""
     request = decode_message(query.body, GlobalSearchRequest)
     answer = state.source.search(_run_query(None, request), GLOBAL_PROJECTION)
-    return encode_search(_page(state, answer), query.media_type)
+    return encode_search(_page(state, answer, query.unneeded), query.media_type)
 
 
 def entries(state: ServerState, runs: pa.Table) -> pa.RecordBatch:
@@ -106,9 +108,13 @@ def is_descending(order: str | None, key: str, default: str) -> bool:
     return order == "descending"
 
 
-def _page(state: ServerState, answer: SearchAnswer) -> AttributesPage:
-    values = {attribute_type: one_batch(table) for attribute_type, table in answer.values.items()}
-    return AttributesPage(entries(state, answer.runs), values, total=answer.total)
+def _page(state: ServerState, answer: SearchAnswer, unneeded: Collection[str]) -> AttributesPage:
+    who = nameless_entries(answer.runs.num_rows) if IDENTITY in unneeded else entries(state, answer.runs)
+    values = {}
+    for attribute_type, table in answer.values.items():
+        schema = values_schema(attribute_type, statistics=STATISTICS not in unneeded)
+        values[attribute_type] = one_batch(table.select(schema.names))
+    return AttributesPage(who, values, total=answer.total)
 
 
 def _spread(values: Sequence[str], indices: pa.Array) -> pa.Array:

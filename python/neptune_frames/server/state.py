@@ -26,6 +26,7 @@ from neptune_frames.wire.media_types import (
     POINT_COLUMNS_HEADER,
     PROTOBUF,
     REQUEST_FORMATS_HEADER,
+    UNNEEDED_HEADER,
     essence,
 )
 
@@ -33,6 +34,8 @@ from neptune_frames.wire.media_types import (
 PROTO_PATH = (PROTOBUF, ARROW_STREAM, JSON)
 #: What the plain paths answer.
 JSON_PATH = (JSON, ARROW_STREAM, PROTOBUF)
+#: What comes page by page, with a token for the next one, for which the protobuf message has no place.
+PAGED_PATH = (JSON, ARROW_STREAM)
 JSON_ONLY = (JSON,)
 
 
@@ -76,8 +79,9 @@ class ServerState:
 class Query:
     """One request after all checks: its query parameters, its body, and the media type to answer with.
 
-    ``body_type`` is the media type of the body, ``columns`` are those of float points that the client needs
-    (POINT_COLUMNS_HEADER), None for all.
+    ``body_type`` is the media type of the body. An answer in Arrow may do without what the client does not need:
+    ``columns`` are those of float points that it does (POINT_COLUMNS_HEADER), None for all, ``unneeded`` the parts of
+    a search that it does not (UNNEEDED_HEADER).
     """
 
     parameters: QueryParams
@@ -85,6 +89,7 @@ class Query:
     media_type: str = JSON
     body_type: str = JSON
     columns: frozenset[str] | None = None
+    unneeded: frozenset[str] = frozenset()
 
     def required(self, name: str) -> str:
         """A query parameter; raises 400 when it is missing."""
@@ -135,8 +140,9 @@ def check_bearer(request: Request) -> ServerState:
     return state
 
 
-def _columns(request: Request) -> frozenset[str] | None:
-    text = request.headers.get(POINT_COLUMNS_HEADER)
+def _words(request: Request, header: str) -> frozenset[str] | None:
+    """The words in a header, None where it is not there."""
+    text = request.headers.get(header)
     return None if text is None else frozenset(name.strip() for name in text.split(","))
 
 
@@ -152,7 +158,11 @@ def endpoint(answer: Callable[[ServerState, Query], bytes], offered: Sequence[st
         media_type = acceptable(request, offered)
         body = await read_body(request, state.limits.body_bytes)
         body_type = essence(request.headers.get("content-type", JSON))
-        query = Query(request.query_params, body, media_type, body_type, _columns(request))
+        columns, unneeded = (
+            _words(request, header) if media_type == ARROW_STREAM else None
+            for header in (POINT_COLUMNS_HEADER, UNNEEDED_HEADER)
+        )
+        query = Query(request.query_params, body, media_type, body_type, columns, unneeded or frozenset())
         content = await to_thread.run_sync(answer, state, query, limiter=state.answering)
         return Response(content, media_type=media_type, headers={REQUEST_FORMATS_HEADER: ARROW_STREAM})
 

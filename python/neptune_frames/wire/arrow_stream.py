@@ -32,7 +32,10 @@ _UNKNOWN_TYPES = b"unknown_types"
 _TYPE = b"type"
 
 
-def decode_attributes(body: bytes) -> AttributesPage:
+def decode_attributes(body: bytes, *, statistics: bool = True) -> AttributesPage:
+    """Decode entries and their values. Those of float series may lack their ``statistics`` where these are not needed,
+    and have them all the same, as they are there without a copy.
+    """
     streams = read_streams(body)
     entries, metadata = streams[0]
     check_batch(entries, ENTRIES)
@@ -41,7 +44,7 @@ def decode_attributes(body: bytes) -> AttributesPage:
         attribute_type = about.get(_TYPE, b"").decode(errors="replace")
         if attribute_type not in VALUE_TYPES or attribute_type in values:
             raise WireDecodingError(f"a second or unknown batch of type {attribute_type!r}")
-        check_batch(batch, values_schema(attribute_type))
+        check_batch(batch, *{values_schema(attribute_type), values_schema(attribute_type, statistics=statistics)})
         _check_runs(batch.column("run"), entries.num_rows)
         values[attribute_type] = batch
     return AttributesPage(
@@ -63,12 +66,16 @@ def encode_attributes(page: AttributesPage) -> bytes:
 
 
 def decode_search(body: bytes, *, identity: bool = True, statistics: bool = True) -> AttributesPage:
-    """Decode a search answer, with all columns, as they are there without a copy."""
+    """Decode a search answer, with all columns that it has."""
+    return decode_attributes(body, statistics=statistics)
+
+
+def decode_values(body: bytes) -> AttributesPage:
     return decode_attributes(body)
 
 
 # The three answers that hold entries differ on the wire only in their other formats.
-decode_values = decode_run_attributes = decode_attributes
+decode_run_attributes = decode_values
 encode_search = encode_values = encode_run_attributes = encode_attributes
 
 

@@ -18,6 +18,11 @@ ACCEPT_LEGACY = "*/*"
 #: an Arrow answer; the other formats have no way to.
 POINT_COLUMNS_HEADER = "X-Neptune-Point-Columns"
 
+#: A request header of ours: the parts of a search's answer that will not be used. A server may leave them out of an
+#: Arrow answer: names and ids of the entries, which are null then, and what float series have beside the last value.
+UNNEEDED_HEADER = "X-Neptune-Unneeded"
+IDENTITY, STATISTICS = "identity", "statistics"
+
 #: A response header of ours: the formats in which requests for float series may come, besides JSON.
 REQUEST_FORMATS_HEADER = "X-Neptune-Request-Formats"
 

@@ -23,6 +23,12 @@ ENTRIES = pa.schema(
     ]
 )
 
+
+def nameless_entries(count: int) -> pa.RecordBatch:
+    """ENTRIES of which nothing but their number is told."""
+    return pa.RecordBatch.from_arrays([pa.nulls(count, field.type) for field in ENTRIES], schema=ENTRIES)
+
+
 #: Float points by request, as they came: one row per requested series, in the answer's order. The
 #: points' struct is ``float_point(time=True, preview=True)`` or, projected, a prefix of its fields.
 FLOAT_SERIES_PAGE = pa.schema(

@@ -32,6 +32,7 @@ from neptune_frames.sources.remote.session import Session
 from neptune_frames.sources.remote.unknown_types import warn_of_unknown_types
 from neptune_frames.sources.remote.values import fetch_values
 from neptune_frames.wire import decode_search, paths
+from neptune_frames.wire.media_types import IDENTITY, STATISTICS, UNNEEDED_HEADER
 from neptune_frames.wire.pages import AttributesPage
 from neptune_frames.wire.requests import (
     AttributePath,
@@ -138,15 +139,17 @@ def _fetch_page(
     if query.project is None:
         page = session.call("POST", _path(query), decode_search, content=encode_message(request))
     else:
+        # Runs of one known project are told by their attributes.
+        unneeded = [IDENTITY] if statistics else [IDENTITY, STATISTICS]
         filters = [AttributePath(path=name) for name in names]
         in_project = SearchRequest(attribute_filters=filters, **msgspec.structs.asdict(request))
         page = session.call(
             "POST",
             _path(query),
-            # Runs of one known project are told by their attributes.
             partial(decode_search, identity=False, statistics=statistics),
             params={"projectIdentifier": query.project, "type": "run"},
             content=encode_message(in_project),
+            headers={UNNEEDED_HEADER: ",".join(unneeded)},
             project=query.project,
             side_by_side=False,
         )
