@@ -34,6 +34,7 @@ test: $(VENV)/.installed ## Run the fast tests (a few minutes at most)
 
 test-all: test peers ## Run every test, the official clients as peers included
 	$(BIN)/python -m pytest -n $(TEST_WORKERS) --dist loadgroup -m "slow or compat"
+	$(BIN)/python -m pytest -n $(TEST_WORKERS) --dist loadgroup --plain-servers tests/source tests/lazy tests/compat
 
 bench: $(VENV)/.installed peers ## Compare with the official clients: CPU, wall, memory
 	$(BIN)/python -m benchmarks.compare
