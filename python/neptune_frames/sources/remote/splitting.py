@@ -15,7 +15,7 @@ from neptune_frames import config
 RUN_IDENTIFIER_SIZE = 50
 
 #: Fewer series than this are not worth a request of their own.
-SERIES_WORTH_A_REQUEST = 100
+SERIES_WORTH_A_REQUEST = 250
 
 #: Servers refuse more string, histogram and file series than this in one request.
 OBJECT_SERIES_PER_REQUEST = 2_000
