@@ -187,7 +187,7 @@ def _read_chunk(files: list[str]) -> Inventory:
     parameters = PARAMETER_COLUMNS | NEPTUNE2_COLUMNS
     tables |= {name: _parameters(coded[1], name, column) for name, column in parameters.items()}
     tables |= {name: _object_series(coded[1], name, column) for name, column in OBJECT_SERIES_COLUMNS.items()}
-    owners = pl.concat([frame.select("file", "run").unique() for frame in coded]).unique()
+    owners = pl.concat([_owners(frame) for frame in coded]).unique()
     return Inventory(
         projects[0] if len(projects) else None,
         file_names,
@@ -201,11 +201,14 @@ def _read_chunk(files: list[str]) -> Inventory:
 
 def _coded(frame: pl.DataFrame, files: pl.Series, runs: pl.Series, attributes: pl.Series) -> pl.DataFrame:
     """The frame with positions for its file, run and attribute names."""
-    return frame.with_columns(
-        pl.Series("file", repeated_codes(frame[FILE_COLUMN], files)),
-        pl.Series("run", repeated_codes(frame["run_id"], runs)),
+    codes = [
         pl.Series("attribute", codes_in(frame["attribute_path"], attributes)),
-    ).drop(FILE_COLUMN, "project_id", "run_id", "attribute_path")
+        pl.Series("run", repeated_codes(frame["run_id"], runs)),
+        pl.Series("file", repeated_codes(frame[FILE_COLUMN], files)),
+    ]
+    # Not by `drop`: the columns that were read are in many chunks, which it would copy into one.
+    texts = (FILE_COLUMN, "project_id", "run_id", "attribute_path")
+    return pl.DataFrame([*(frame[name] for name in frame.columns if name not in texts), *codes])
 
 
 def repeated_codes(texts: pl.Series, known: pl.Series) -> npt.NDArray[np.int32]:
@@ -255,14 +258,30 @@ def _object_series(rows: pl.DataFrame, attribute_type: str, column: str) -> pl.D
 
 def _series_keys(rows: pl.DataFrame) -> tuple[pl.DataFrame, Indices]:
     """The distinct series of the rows (attribute, run, file), and the series of each row."""
-    attribute, run, file = (rows[name].to_numpy().astype(np.int64) for name in _KEYS)
-    runs, files = (int(codes.max(initial=-1)) + 1 for codes in (run, file))
-    owners, owner = dense_codes(file * runs + run, files * runs)
+    attribute, starts = rows["attribute"].to_numpy(), _owner_starts(rows)
+    run, file = (rows[name].to_numpy()[starts].astype(np.int64) for name in ("run", "file"))
+    runs = int(run.max(initial=0)) + 1
+    owners, of_stretch = np.unique(file * runs + run, return_inverse=True)
+    owner = np.repeat(of_stretch, np.diff(starts, append=rows.height))
     count = max(len(owners), 1)
-    distinct, series = dense_codes(attribute * count + owner, (int(attribute.max(initial=-1)) + 1) * count)
-    held = owners[distinct % count] if len(owners) else distinct
-    keys = {"attribute": distinct // count, "run": held % max(runs, 1), "file": held // max(runs, 1)}
+    series_keys = attribute * np.int64(count) + owner
+    distinct, series = dense_codes(series_keys, (int(attribute.max(initial=-1)) + 1) * count)
+    held = owners[distinct % count]
+    keys = {"attribute": distinct // count, "run": held % runs, "file": held // runs}
     return pl.DataFrame(keys).cast(_KEYS), series  # type: ignore[arg-type]
+
+
+def _owners(rows: pl.DataFrame) -> pl.DataFrame:
+    """The distinct pairs of file and run of the rows."""
+    starts = _owner_starts(rows)
+    return pl.DataFrame({name: rows[name].to_numpy()[starts] for name in ("file", "run")}).unique()
+
+
+def _owner_starts(rows: pl.DataFrame) -> Indices:
+    """Where rows of another file or run begin: they come in long stretches."""
+    file, run = rows["file"].to_numpy(), rows["run"].to_numpy()
+    starts: Indices = np.flatnonzero((file[1:] != file[:-1]) | (run[1:] != run[:-1])) + 1
+    return np.concatenate(([0], starts)) if len(file) else starts
 
 
 def _held_once(series: Indices, steps: Steps, grouped: Grouped) -> npt.NDArray[np.bool_]:
