@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
 from functools import partial
 from typing import TYPE_CHECKING
@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 import polars as pl
 import pyarrow as pa
 
+from neptune_frames.frames.constant_columns import Column, constant, frame_of
 from neptune_frames.frames.lazy_narrowing import (
     NeededNames,
     label_operand,
@@ -25,6 +26,7 @@ from neptune_frames.frames.lazy_words import attributes_words, containers_words,
 from neptune_frames.frames.metrics_long import name_columns
 from neptune_frames.frames.polars_types import value_type
 from neptune_frames.frames.questions import Containers, find_runs
+from neptune_frames.frames.repeated_texts import RepeatedTexts
 from neptune_frames.query.attributes import KNOWN_TYPES
 from neptune_frames.query.selection import AttributeSelector, ContainerKind
 from neptune_frames.schemas import FLOAT_SERIES_STATISTICS, SERIES_TYPES
@@ -49,6 +51,9 @@ VALUE_COLUMNS: dict[str, str] = {
 
 #: Columns about series; the statistics are those of float series.
 _SERIES_COLUMNS = ("last_step", *FLOAT_SERIES_STATISTICS)
+
+#: Values of one type that are worth a frame of their own.
+_FEWEST_ROWS = 20_000
 
 #: By column, the types whose values may have something in it.
 _TYPES_WITH: dict[str, frozenset[str]] = {
@@ -139,27 +144,39 @@ def _frames(
     for start, end in parts_to_read(runs.num_rows, request.limit):
         part = runs.slice(start, end - start)
         labels = {"project": part.column("project"), kind.value: part.column(kind.label_column)}
-        texts = {name: pl.Series(name, values, dtype=pl.String) for name, values in labels.items()}
-        for attribute_type, batch in source.values(part, question.attributes):
-            if batch.num_rows and attribute_type in VALUE_COLUMNS:
-                yield _frame(attribute_type, batch, texts, {name: schema[name] for name in columns})
+        texts = {name: RepeatedTexts(name, values.combine_chunks()) for name, values in labels.items()}
+        # Under a row limit nothing is held back: the first rows may be all.
+        fewest_rows = _FEWEST_ROWS if request.limit is None else 1
+        for attribute_type, values in _joined(source.values(part, question.attributes), fewest_rows):
+            yield _frame(attribute_type, values, texts, {name: schema[name] for name in columns})
+
+
+def _joined(answers: Iterable[tuple[str, pa.RecordBatch]], fewest_rows: int) -> Iterator[tuple[str, pa.Table]]:
+    """The values type by type, in tables of so many rows at least while there are: pages hold a few of each type."""
+    held: dict[str, list[pa.RecordBatch]] = {}
+    for attribute_type, batch in answers:
+        if batch.num_rows and attribute_type in VALUE_COLUMNS:
+            batches = held.setdefault(attribute_type, [])
+            batches.append(batch)
+            if sum(each.num_rows for each in batches) >= fewest_rows:
+                yield attribute_type, pa.Table.from_batches(held.pop(attribute_type))
+    for attribute_type, batches in held.items():
+        yield attribute_type, pa.Table.from_batches(batches)
 
 
 def _frame(
-    attribute_type: str, batch: pa.RecordBatch, texts: dict[str, pl.Series], schema: dict[str, pl.DataType]
+    attribute_type: str, values: pa.Table, texts: dict[str, RepeatedTexts], schema: dict[str, pl.DataType]
 ) -> pl.DataFrame:
-    """The values of a batch in the columns of the schema; those of other types are null."""
-    value = batch.column("value")
-    stored = {"attribute": batch.column("attribute").cast(pa.string()), VALUE_COLUMNS[attribute_type]: value}
-    stored |= {name: batch.column(name) for name in _SERIES_COLUMNS if name in batch.schema.names}
-    run = pl.Series(batch.column("run"))
-    columns = []
+    """Values of one type in the columns of the schema; those of other types are null."""
+    stored = {"attribute": values["attribute"].cast(pa.string()), VALUE_COLUMNS[attribute_type]: values["value"]}
+    stored |= {name: values[name] for name in _SERIES_COLUMNS if name in values.schema.names}
+    run = values["run"].to_numpy()
+    columns: dict[str, Column] = {}
     for name, dtype in schema.items():
         if name in texts:
-            columns.append(texts[name].gather(run))
+            columns[name] = texts[name].column(run)
         elif name in stored:
-            columns.append(pl.Series(name, stored[name]).cast(dtype))
+            columns[name] = pl.Series(stored[name]).cast(dtype)
         else:
-            text = attribute_type if name == "type" else None
-            columns.append(pl.repeat(text, batch.num_rows, dtype=dtype, eager=True).alias(name))
-    return pl.DataFrame(columns)
+            columns[name] = constant(attribute_type if name == "type" else None, dtype)
+    return frame_of(columns, values.num_rows)

@@ -11,6 +11,7 @@ import numpy as np
 import polars as pl
 import pyarrow as pa
 
+from neptune_frames.frames.constant_columns import Column, frame_of
 from neptune_frames.frames.lazy_metrics import parts_of
 from neptune_frames.frames.lazy_narrowing import (
     NeededNames,
@@ -25,6 +26,7 @@ from neptune_frames.frames.lazy_words import place_words, series_words, unread_v
 from neptune_frames.frames.metrics_long import name_columns
 from neptune_frames.frames.polars_types import polars_type
 from neptune_frames.frames.questions import MetricsQuestion, Narrowing, series_keys
+from neptune_frames.frames.repeated_texts import RepeatedTexts
 from neptune_frames.query.attributes import OBJECT_SERIES_TYPES
 from neptune_frames.schemas import OBJECT_POINT, POINT_TIME
 
@@ -85,21 +87,21 @@ def _frames(
         return
     keys = series_keys(source, question, narrowing)
     labels = {"project": "project", options.kind.value: options.kind.label_column}
-    texts = {name: pl.Series(name, keys.runs.column(column), dtype=pl.String) for name, column in labels.items()}
-    texts["attribute"] = pl.Series("attribute", keys.attributes, dtype=pl.String)
+    texts = {name: RepeatedTexts(name, keys.runs.column(column).combine_chunks()) for name, column in labels.items()}
+    texts["attribute"] = RepeatedTexts("attribute", keys.attributes)
     for part in parts_of(keys, rows):
         for batch in source.object_points(part, options) if len(part) else ():
             yield _frame(batch, texts, columns)
 
 
-def _frame(batch: pa.RecordBatch, texts: dict[str, pl.Series], columns: list[str]) -> pl.DataFrame:
+def _frame(batch: pa.RecordBatch, texts: dict[str, RepeatedTexts], columns: list[str]) -> pl.DataFrame:
     lists = batch.column("points")
     points, lengths = lists.flatten(), np.diff(lists.offsets.to_numpy())
-    made = []
+    made: dict[str, Column] = {}
     for name in columns:
         if name in texts:
             owner = batch.column("attribute" if name == "attribute" else "run").to_numpy()
-            made.append(texts[name].gather(np.repeat(owner, lengths)))
+            made[name] = texts[name].column(owner, lengths)
         else:
-            made.append(pl.Series(name, points.field(name)))
-    return pl.DataFrame(made)
+            made[name] = pl.Series(points.field(name))
+    return frame_of(made, len(points))

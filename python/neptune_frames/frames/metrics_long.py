@@ -13,6 +13,7 @@ import numpy as np
 import polars as pl
 import pyarrow as pa
 
+from neptune_frames.frames.constant_columns import Column, frame_of
 from neptune_frames.frames.pandas_values import NO_TIMESTAMP
 from neptune_frames.frames.repeated_texts import RepeatedTexts
 from neptune_frames.schemas import POINT_PREVIEW, POINT_TIME, STEP, TIMESTAMP, float_point
@@ -83,19 +84,12 @@ class LongLayout:
     def frame(self, block: PointBlock, columns: Collection[str] | None = None) -> pl.DataFrame:
         """The points of a block as Polars, with all columns or the given ones, in `schema` order."""
         chosen = [name for name in self.schema(self.options) if columns is None or name in columns]
-        constants = {name: self._texts[name].constant for name in chosen if name in self._texts}
-        written = [name for name in chosen if constants.get(name) is None]
-        if not written:  # somebody has to say how many rows there are
-            written = chosen
-        frame = pl.DataFrame([self._column(name, block) for name in written])
-        if len(written) == len(chosen):
-            return frame
-        return frame.select(name if name in written else constants[name] for name in chosen)
+        return frame_of({name: self._column(name, block) for name in chosen}, len(block))
 
-    def _column(self, name: str, block: PointBlock) -> pl.Series:
+    def _column(self, name: str, block: PointBlock) -> Column:
         if name in self._texts:
             return self._texts[name].column(_positions(block, name), block.lengths)
-        return pl.Series(name, arrow_column(block.columns[name], name))
+        return pl.Series(arrow_column(block.columns[name], name))
 
 
 def name_columns(kind: ContainerKind) -> tuple[str, str, str]:

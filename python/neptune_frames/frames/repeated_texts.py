@@ -2,9 +2,6 @@
 
 Arrow and Polars hold text as views of 16 bytes each, which say where a text is. A view is repeated as any
 number is, and NumPy asks the system for large pages where it makes large arrays: a quarter of the time of a gather.
-
-A text that every row has needs no views: Polars keeps such a column as that one value and its length, through filters,
-joins of frames and the writing of files, until something asks for its rows.
 """
 
 from __future__ import annotations
@@ -16,6 +13,8 @@ import numpy.typing as npt
 import polars as pl
 import pyarrow as pa
 import pyarrow.compute as pc
+
+from neptune_frames.frames.constant_columns import Column
 
 _VIEW = np.dtype("V16")
 
@@ -29,10 +28,9 @@ class RepeatedTexts:
 
     def __init__(self, name: str, texts: pa.Array) -> None:
         self._texts = pl.Series(name, texts, dtype=pl.String)
-        #: The column itself, where all texts are the same one.
-        self.constant: pl.Expr | None = None
+        self._only: pl.Expr | None = None
         if len(texts) and pc.count_distinct(texts, mode="all").as_py() == 1:
-            self.constant = pl.lit(texts[0].as_py(), pl.String).alias(name)
+            self._only = pl.lit(texts[0].as_py(), pl.String)
         self._data: list[pa.Buffer] = []
         self._views: npt.NDArray[np.void] | None = None
         if len(texts) and not texts.null_count:
@@ -40,10 +38,16 @@ class RepeatedTexts:
             _, views, *self._data = array.buffers()
             self._views = np.frombuffer(views, _VIEW, len(array), array.offset * _VIEW.itemsize)
 
-    def column(self, positions: npt.NDArray[np.signedinteger[Any]], counts: npt.NDArray[np.int64]) -> pl.Series:
-        """The text at each position, so many times in a row."""
+    def column(
+        self, positions: npt.NDArray[np.signedinteger[Any]], counts: npt.NDArray[np.int64] | None = None
+    ) -> Column:
+        """The text at each position, once or so many times in a row; a constant where there is only one text."""
+        if self._only is not None:
+            return self._only
         if self._views is None:
-            return self._texts.gather(np.repeat(positions, counts))
-        views = np.repeat(self._views[positions], counts)
+            return self._texts.gather(positions if counts is None else np.repeat(positions, counts))
+        views = self._views[positions]
+        if counts is not None:
+            views = np.repeat(views, counts)
         array = pa.Array.from_buffers(pa.string_view(), len(views), [None, pa.py_buffer(views), *self._data])
         return pl.Series(self._texts.name, array)
