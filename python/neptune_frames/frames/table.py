@@ -12,7 +12,7 @@ from collections.abc import Collection, Mapping, Sequence
 from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, replace
 from functools import cached_property
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -234,15 +234,15 @@ class RunTable(Exports):
         import polars as pl
 
         named = {"project": "project", **self._key_columns}
-        keys = {name: self.runs.column(column) for name, column in named.items()}
+        keys = {name: pl.Series(self.runs.column(column)) for name, column in named.items()}
         names = iter(self._column_names(type_suffix, taken=keys))
-        columns: dict[str, Any] = {}
+        columns: dict[str, pl.Series] = {}
         for grid in self._cells.grids():
-            cells = grid.arrow_cells()
+            # Made Polars' as a whole: of a slice of texts or lists Polars would make all of them, for each column.
+            cells = pl.Series(grid.arrow_cells())
             for position in range(len(grid.attributes)):
                 columns[next(names)] = cells.slice(position * self.runs.num_rows, self.runs.num_rows)
-        table = pa.table({**keys, **{name: columns[name] for name in sorted(columns)}})
-        return pl.DataFrame(pl.from_arrow(table))
+        return pl.DataFrame({**keys, **{name: columns[name] for name in sorted(columns)}})
 
     def _pandas_index(self) -> pd.Index:
         pandas = import_pandas()
