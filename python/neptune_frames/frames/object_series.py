@@ -27,7 +27,7 @@ from neptune_frames.frames.table_exports import Exports
 from neptune_frames.frames.table_grid import MISSING, gather
 from neptune_frames.frames.wide_pivot import Pivot
 from neptune_frames.progress import tracked
-from neptune_frames.schemas import OBJECT_POINT, POINT_TIME, SERIES_OBJECT_FIELDS
+from neptune_frames.schemas import OBJECT_POINT, POINT_TIME
 from neptune_frames.slices import offsets_of
 
 if TYPE_CHECKING:
@@ -87,21 +87,9 @@ class ObjectSeries(Exports):
 
         Sorted by label, attribute and step.
         """
-        import polars as pl
+        from neptune_frames.frames.object_series_long import long_frame
 
-        flat = self._flat
-        label, attribute = self.kind.value, "attribute"
-        run = pa.array(flat.run)
-        columns = {
-            "project": self.keys.runs.column("project").take(run),
-            label: self._labels.take(run),
-            attribute: self.keys.attributes.take(pa.array(flat.attribute)),
-            "step": flat.block.step,
-            **({"timestamp": flat.column("timestamp")} if self.include_time else {}),
-            **{field.name: flat.column(field.name) for field in SERIES_OBJECT_FIELDS},
-        }
-        frame = pl.DataFrame(pl.from_arrow(pa.table(columns)))
-        return frame.sort(label, attribute, "step", maintain_order=True)
+        return long_frame(self.keys, self._flat, self.kind, include_time=self.include_time)
 
     def to_pandas(self) -> pd.DataFrame:
         """The documented frame of `fetch_series`.
