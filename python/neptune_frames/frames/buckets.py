@@ -98,19 +98,9 @@ class BucketedMetrics(Exports):
         Sorted by label, attribute and bucket. Buckets are as the server counts them: the first holds only
         what is at the smallest x.
         """
-        import polars as pl
+        from neptune_frames.frames.buckets_long import long_frame
 
-        run = self.buckets.column("run")
-        keys = {
-            "project": self.keys.runs.column("project").take(run),
-            self.kind.value: self._labels.take(run),
-            "attribute": self.keys.attributes.take(self.buckets.column("attribute")),
-        }
-        rest = {
-            name: self.buckets.column(name) for name in self.buckets.column_names if name not in ("run", "attribute")
-        }
-        frame = pl.DataFrame(pl.from_arrow(pa.table({**keys, **rest})))
-        return frame.sort(self.kind.value, "attribute", "from_x", "to_x")
+        return long_frame(self)
 
     def to_pandas(self) -> pd.DataFrame:
         """The documented frame of `fetch_metric_buckets`.

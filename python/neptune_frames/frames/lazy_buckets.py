@@ -7,7 +7,6 @@ from functools import partial
 from typing import TYPE_CHECKING
 
 import polars as pl
-import pyarrow as pa
 
 from neptune_frames.frames.buckets import fetch_buckets
 from neptune_frames.frames.lazy_predicates import PushdownRules, analyse
@@ -61,14 +60,4 @@ def _plan(source: Source, question: MetricsQuestion, limit: int, request: ScanRe
 
 
 def _frames(source: Source, question: MetricsQuestion, limit: int) -> Iterator[pl.DataFrame]:
-    found = fetch_buckets(source, question, limit)
-    kind, runs = question.containers.kind, found.buckets.column("run")
-    columns: dict[str, pa.ChunkedArray] = {
-        "project": found.keys.runs.column("project").take(runs),
-        kind.value: found.keys.runs.column(kind.label_column).take(runs),
-        "attribute": found.keys.attributes.take(found.buckets.column("attribute")),
-    }
-    columns |= {name: found.buckets.column(name) for name in BUCKETS.names if name not in columns and name != "run"}
-    schema = buckets_schema(kind)
-    frame = pl.DataFrame([pl.Series(name, columns[name], dtype=dtype) for name, dtype in schema.items()])
-    yield frame.sort(kind.value, "attribute", "from_x", "to_x")
+    yield fetch_buckets(source, question, limit).collect()

@@ -6,17 +6,14 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 import polars as pl
-import pyarrow as pa
 
 from neptune_frames.frames.constant_columns import Column, constant, frame_of
 from neptune_frames.frames.polars_types import polars_type
 from neptune_frames.frames.repeated_texts import RepeatedTexts
+from neptune_frames.frames.row_order import row_order, text_ranks
 from neptune_frames.schemas import POINT_TIME, SERIES_OBJECT_FIELDS
 
 if TYPE_CHECKING:
-    import numpy.typing as npt
-
-    from neptune_frames.frames.metrics_points import PointBlock
     from neptune_frames.frames.object_series import FlatPoints
     from neptune_frames.query.selection import ContainerKind
     from neptune_frames.sources.base import SeriesKeys
@@ -37,24 +34,12 @@ def long_frame(keys: SeriesKeys, flat: FlatPoints, kind: ContainerKind, *, inclu
     }
     columns["step"] = pl.Series(block.step)
     for field in (*([POINT_TIME] if include_time else []), *SERIES_OBJECT_FIELDS):
-        is_there = flat.holds(field.name)
-        columns[field.name] = (
-            pl.Series(flat.column(field.name)) if is_there else constant(None, polars_type(field.type))
-        )
-    frame, order = frame_of(columns, len(block)), _order(block, labels, keys.attributes)
+        if flat.holds(field.name):
+            columns[field.name] = pl.Series(flat.column(field.name))
+        else:
+            columns[field.name] = constant(None, polars_type(field.type))
+    attribute = text_ranks(keys.attributes)[block.attribute]
+    series = text_ranks(labels)[block.run] * (len(keys.attributes) + 1) + attribute
+    order = row_order(np.repeat(series, block.lengths), block.step)
+    frame = frame_of(columns, len(block))
     return frame if order is None else frame[order]
-
-
-def _order(block: PointBlock, labels: pa.Array, attributes: pa.Array) -> npt.NDArray[np.int64] | None:
-    """The points by label, attribute and step; None where they are in that order."""
-    series = _ranks(labels)[block.run] * (len(attributes) + 1) + _ranks(attributes)[block.attribute]
-    of_point, step = np.repeat(series, block.lengths), block.step
-    falls = (of_point[1:] == of_point[:-1]) & (step[1:] < step[:-1])
-    if (series[1:] >= series[:-1]).all() and not falls.any():
-        return None
-    return np.lexsort((step, of_point))
-
-
-def _ranks(texts: pa.Array) -> npt.NDArray[np.int64]:
-    """Numbers for texts, in the order of these from 1 on; 0 for null."""
-    return pl.Series(texts, dtype=pl.String).rank("dense").cast(pl.Int64).fill_null(0).to_numpy()
