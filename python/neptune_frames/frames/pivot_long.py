@@ -171,6 +171,11 @@ class _Wide:
             }
         )
 
+    @property
+    def _names(self) -> tuple[str, ...]:
+        """What says whose points these are."""
+        return tuple(dict.fromkeys((*self.keys, *([PROJECT] if self.one_project else []), ATTRIBUTE)))
+
     def plan(self, request: ScanRequest) -> ScanPlan:
         """What becomes of a query: its conditions on rows are conditions on the long frame too."""
         on_rows, residual = conditions_on(request.predicate, (*self.keys, STEP.name))
@@ -191,9 +196,8 @@ class _Wide:
         long = self.long.lazy.filter(*conditions) if conditions else self.long.lazy
         if columns is not None:
             long = long.filter(pl.col(ATTRIBUTE).is_in([self.columns[name] for name in columns]))
-        names = (*self.keys, *([PROJECT] if self.one_project else []), ATTRIBUTE)
-        texts = [name for name in names if self.long.schema[name] == pl.String]
-        needed = dict.fromkeys((*names, STEP.name, *values))
+        texts = [name for name in self._names if self.long.schema[name] == pl.String]
+        needed = dict.fromkeys((*self._names, STEP.name, *values))
         return long.select(pl.col(name).cast(pl.Categorical) if name in texts else name for name in needed)
 
     def _frames(self, lazy: pl.LazyFrame, shown: Sequence[str]) -> Iterator[pl.DataFrame]:
@@ -201,21 +205,27 @@ class _Wide:
         points = lazy.collect()
         if not points.height:
             return
+        self._check_steps(points)
+        # What says whose points these are is looked up for a piece, not for a point.
+        starts = _changes(*(points[name].rle_id().to_numpy() for name in self._names))
+        heads = points[starts]
         if self.one_project:
-            self._check_projects(points)
-        names = pl.Series(ATTRIBUTE, list(self.columns.values()), dtype=pl.String).cast(points.schema[ATTRIBUTE])
+            self._check_projects(heads)
+        names = pl.Series(ATTRIBUTE, list(self.columns.values()), dtype=pl.String).cast(heads.schema[ATTRIBUTE])
         columns = pl.DataFrame([names]).with_row_index(_COLUMN)
-        containers = points.select(self.keys).unique().sort(self.keys).with_row_index(_CONTAINER)
-        points = points.join(columns, on=ATTRIBUTE, how="left", maintain_order="left")
-        points = points.join(containers, on=self.keys, how="left", maintain_order="left", nulls_equal=True)
-        self._check(points)
-        pieces = _Pieces.of(points)
+        containers = heads.select(self.keys).unique().sort(self.keys).with_row_index(_CONTAINER)
+        heads = heads.join(columns, on=ATTRIBUTE, how="left", maintain_order="left")
+        heads = heads.join(containers, on=self.keys, how="left", maintain_order="left", nulls_equal=True)
+        self._check_names(heads)
+        container, column = (heads[name].to_numpy().astype(np.int32) for name in (_CONTAINER, _COLUMN))
+        lengths = np.diff(starts, append=points.height)
+        pieces = _Pieces(container, column, starts, lengths, points[STEP.name].cast(pl.Float64).to_numpy())
         for some in pieces.by_containers():
             yield self._wide(pieces, some, points, containers, shown)
 
-    def _check_projects(self, points: pl.DataFrame) -> None:
+    def _check_projects(self, heads: pl.DataFrame) -> None:
         projects, label = pl.col(PROJECT), self.keys[-1]
-        pairs = points.lazy().select(*self.keys, PROJECT).unique()
+        pairs = heads.lazy().select(*self.keys, PROJECT).unique()
         homes_of = pairs.group_by(self.keys).agg(projects.cast(pl.String).sort())
         shared = homes_of.filter(projects.list.len() > 1).sort(self.keys).head(1).collect()
         if shared.height:
@@ -225,13 +235,15 @@ class _Wide:
                 f"them, and their points would share rows. Pass index={[PROJECT, *self.keys]}, or filter the frame."
             )
 
-    def _check(self, points: pl.DataFrame) -> None:
+    def _check_steps(self, points: pl.DataFrame) -> None:
         if points[STEP.name].null_count():
             raise ValueError(
                 f"nf.pivot: the long frame has no step in {counted(points[STEP.name].null_count(), 'row')}."
             )
-        if points[_COLUMN].null_count():
-            unknown = points.filter(pl.col(_COLUMN).is_null())[ATTRIBUTE].unique().head(3).to_list()
+
+    def _check_names(self, heads: pl.DataFrame) -> None:
+        if heads[_COLUMN].null_count():
+            unknown = heads.filter(pl.col(_COLUMN).is_null())[ATTRIBUTE].unique().head(3).to_list()
             raise ValueError(
                 f"nf.pivot: the long frame has attributes that were not known before it was collected: {unknown}. "
                 "Pass all that should become columns as attributes=[...]."
@@ -251,8 +263,11 @@ class _Wide:
             # The first of several points at a step counts, so those without a value go last.
             value = pl.col(self.values[0])
             missing = value.is_null() | (value.is_nan() if points.schema[self.values[0]].is_float() else False)
-            points = points[pieces.points(some)].sort(missing, maintain_order=True)
-            pieces = _Pieces.of(points)
+            found, owner = pieces.points(some), np.repeat(some, pieces.lengths[some])
+            order = np.argsort(points.select(missing).to_series().to_numpy()[found], kind="stable")
+            found, owner = found[order], owner[order]
+            points = points[found]
+            pieces = _Pieces.of(pieces.container[owner], pieces.column[owner], pieces.step[found])
             shape = pieces.pivot(np.arange(len(pieces.starts)))
         height = len(shape.rows)
         rows = containers[shape.labels.to_numpy()[shape.label_codes]].select(self.keys)
@@ -281,6 +296,14 @@ class _Wide:
         return (values.to_series() if len(self.values) == 1 else values.to_struct()).gather(where)
 
 
+def _changes(*columns: npt.NDArray[np.generic]) -> npt.NDArray[np.int64]:
+    """Where a row differs from the one before it in one of the columns."""
+    differs = np.zeros(len(columns[0]) - 1, np.bool_)
+    for column in columns:
+        differs |= column[1:] != column[:-1]
+    return np.concatenate([[0], np.flatnonzero(differs) + 1])
+
+
 @dataclass(frozen=True)
 class _Pieces:
     """Neighbouring points of one container and column, which are the pieces of series that a frame has."""
@@ -292,12 +315,12 @@ class _Pieces:
     step: npt.NDArray[np.float64]
 
     @classmethod
-    def of(cls, points: pl.DataFrame) -> _Pieces:
-        container, column = (points[name].to_numpy().astype(np.int32) for name in (_CONTAINER, _COLUMN))
-        changes = (container[1:] != container[:-1]) | (column[1:] != column[:-1])
-        starts = np.concatenate([[0], np.flatnonzero(changes) + 1])
-        lengths = np.diff(starts, append=len(container))
-        return cls(container[starts], column[starts], starts, lengths, points[STEP.name].cast(pl.Float64).to_numpy())
+    def of(
+        cls, container: npt.NDArray[np.int32], column: npt.NDArray[np.int32], step: npt.NDArray[np.float64]
+    ) -> _Pieces:
+        """The pieces of points."""
+        starts = _changes(container, column)
+        return cls(container[starts], column[starts], starts, np.diff(starts, append=len(step)), step)
 
     def by_containers(self) -> Iterator[npt.NDArray[np.int64]]:
         """The pieces in groups: each has all pieces of its containers, and containers ascend."""
