@@ -38,6 +38,7 @@ test-all: test peers ## Run every test, the official clients as peers included
 
 bench: $(VENV)/.installed peers ## Compare with the official clients: CPU, wall, memory
 	$(BIN)/python -m benchmarks.compare
+	$(BIN)/python -m benchmarks.native
 	$(BIN)/python -m benchmarks.lazy_scan
 	$(BIN)/python -m benchmarks.lazy_arrow
 	$(BIN)/python -m benchmarks.lazy_pushdown
