@@ -6,7 +6,6 @@ import tempfile
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
-from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -24,6 +23,7 @@ from neptune_frames.query.selection import (
     SeriesOptions,
 )
 from neptune_frames.schemas import SERIES_TYPES
+from neptune_frames.slices import each_stretch
 from neptune_frames.sources.archive import ArchiveSource
 from neptune_frames.sources.base import FileRequest, SeriesKeys, Source
 
@@ -268,9 +268,7 @@ def _cut(series: pl.DataFrame, points: pl.DataFrame, runs: pa.Table) -> Iterator
         .join(points, on=["run_id", "attribute"], how="left", maintain_order="left")["points"]
         .fill_null(_POINTS_GUESSED)
     )
-    piece = np.cumsum(sizes.to_numpy()) // _POINTS_AT_ONCE
-    bounds = [0, *(np.flatnonzero(np.diff(piece)) + 1).tolist(), series.height]
-    for start, stop in pairwise(bounds):
+    for start, stop in each_stretch(np.cumsum(sizes.to_numpy()) // _POINTS_AT_ONCE):
         yield series.slice(start, stop - start)
 
 

@@ -13,6 +13,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 import polars as pl
 
+from neptune_frames.slices import stretch_starts
+
 if TYPE_CHECKING:
     import numpy.typing as npt
 
@@ -95,7 +97,7 @@ def _segments(number: Ints, place: Ints) -> Ints:
 
 def _lowest(values: Floats, segment: Ints, candidates: npt.NDArray[np.bool_]) -> Ints:
     """Where the candidates are that have the lowest value of their segment."""
-    starts = np.flatnonzero(np.diff(segment, prepend=-1))
+    starts = stretch_starts(segment)
     if not len(starts):
         return starts
     return np.flatnonzero((values == np.minimum.reduceat(values, starts)[segment]) & candidates)

@@ -36,7 +36,7 @@ from neptune_frames.query.arguments import resolve_attributes
 from neptune_frames.query.attributes import FLOAT_SERIES_TYPES
 from neptune_frames.query.selectors import match_names
 from neptune_frames.schemas import STEP
-from neptune_frames.slices import offsets_of, ranges
+from neptune_frames.slices import offsets_of, ranges, stretch_starts
 
 if TYPE_CHECKING:
     import numpy.typing as npt
@@ -207,7 +207,7 @@ class _Wide:
             return
         self._check_steps(points)
         # What says whose points these are is looked up for a piece, not for a point.
-        starts = _changes(*(points[name].rle_id().to_numpy() for name in self._names))
+        starts = stretch_starts(*(points[name].rle_id().to_numpy() for name in self._names))
         heads = points[starts]
         if self.one_project:
             self._check_projects(heads)
@@ -264,9 +264,9 @@ class _Wide:
             value = pl.col(self.values[0])
             missing = value.is_null() | (value.is_nan() if points.schema[self.values[0]].is_float() else False)
             found, owner = pieces.points(some), np.repeat(some, pieces.lengths[some])
-            order = np.argsort(points.select(missing).to_series().to_numpy()[found], kind="stable")
-            found, owner = found[order], owner[order]
             points = points[found]
+            order = np.argsort(points.select(missing).to_series().to_numpy(), kind="stable")
+            points, found, owner = points[order], found[order], owner[order]
             pieces = _Pieces.of(pieces.container[owner], pieces.column[owner], pieces.step[found])
             shape = pieces.pivot(np.arange(len(pieces.starts)))
         height = len(shape.rows)
@@ -296,14 +296,6 @@ class _Wide:
         return (values.to_series() if len(self.values) == 1 else values.to_struct()).gather(where)
 
 
-def _changes(*columns: npt.NDArray[np.generic]) -> npt.NDArray[np.int64]:
-    """Where a row differs from the one before it in one of the columns."""
-    differs = np.zeros(len(columns[0]) - 1, np.bool_)
-    for column in columns:
-        differs |= column[1:] != column[:-1]
-    return np.concatenate([[0], np.flatnonzero(differs) + 1])
-
-
 @dataclass(frozen=True)
 class _Pieces:
     """Neighbouring points of one container and column, which are the pieces of series that a frame has."""
@@ -319,15 +311,15 @@ class _Pieces:
         cls, container: npt.NDArray[np.int32], column: npt.NDArray[np.int32], step: npt.NDArray[np.float64]
     ) -> _Pieces:
         """The pieces of points."""
-        starts = _changes(container, column)
+        starts = stretch_starts(container, column)
         return cls(container[starts], column[starts], starts, np.diff(starts, append=len(step)), step)
 
     def by_containers(self) -> Iterator[npt.NDArray[np.int64]]:
         """The pieces in groups: each has all pieces of its containers, and containers ascend."""
         order = np.argsort(self.container, kind="stable")
         before = offsets_of(self.lengths[order])[:-1]
-        begins = np.flatnonzero(np.diff(self.container[order], prepend=-1))
-        cuts = begins[np.flatnonzero(np.diff(before[begins] // _POINTS_AT_A_TIME, prepend=-1))]
+        begins = stretch_starts(self.container[order])
+        cuts = begins[stretch_starts(before[begins] // _POINTS_AT_A_TIME)]
         return iter(np.split(order, cuts[1:]))
 
     def points(self, some: npt.NDArray[np.int64]) -> npt.NDArray[np.int64]:

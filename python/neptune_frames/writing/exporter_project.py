@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from itertools import count, pairwise
+from itertools import count
 from pathlib import Path
 from typing import NamedTuple, TypeAlias
 
@@ -16,6 +16,7 @@ from neptune_frames.errors import ArchiveError
 from neptune_frames.progress import Counting
 from neptune_frames.query.attributes import FLOAT_SERIES
 from neptune_frames.schemas import SERIES_TYPES
+from neptune_frames.slices import each_stretch
 from neptune_frames.sources.archive.batch_layout import is_archive
 from neptune_frames.sources.archive.layout import (
     EXPORT_SCHEMA,
@@ -167,8 +168,7 @@ def _parameter_rows(batch: Batch, kinds: Sequence[str]) -> Iterator[_Piece]:
     key = pc.binary_join_element_wise(table["attribute_path"], table["attribute_type"], ":")
     order = pc.sort_indices(pa.table({"run": run, "key": key}), sort_keys=[("run", "ascending"), ("key", "ascending")])
     table, run = table.take(order), run[order.to_numpy()]
-    starts = np.flatnonzero(np.diff(run, prepend=-1))
-    for start, stop in pairwise([*starts.tolist(), len(run)]):
+    for start, stop in each_stretch(run):
         yield _Piece(int(run[start]), table.slice(start, stop - start), 0)
 
 
@@ -176,8 +176,7 @@ def _series_rows(store: PointStore, run_ids: pa.Array, names: pa.Array, ranks: C
     """Tables of at most about a million points, by step and then by path, in the order of the runs."""
     last: tuple[int, int] | None = None
     for block in store.blocks(ranks, by_run=True):
-        starts = np.flatnonzero(np.diff(block.runs, prepend=-1))
-        for first, stop in pairwise([*starts.tolist(), len(block.runs)]):
+        for first, stop in each_stretch(block.runs):
             run, series = int(block.runs[first]), stop - first
             with _named_misfit(run_ids[run].as_py()):
                 rows = _point_rows(store.series_type, block, first, stop, names)

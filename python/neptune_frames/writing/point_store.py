@@ -20,7 +20,7 @@ import pyarrow.compute as pc
 
 from neptune_frames.query.attributes import FLOAT_SERIES
 from neptune_frames.schemas import VALUE_TYPES
-from neptune_frames.slices import offsets_of, ranges
+from neptune_frames.slices import offsets_of, ranges, stretch_starts
 from neptune_frames.sources.archive.grouping import group_rows
 
 Codes = npt.NDArray[np.int64]
@@ -201,7 +201,7 @@ class PointStore:
         rows[-1] -= int(ends[high]) - last
         points = self._gather(chunk, start, rows)
         attributes, runs = placed.attributes[some], placed.runs[some]
-        new = np.flatnonzero(np.diff(attributes, prepend=-1) | np.diff(runs, prepend=-1))
+        new = stretch_starts(attributes, runs)
         offsets = np.append(offsets_of(rows)[new], last - first)
         return _ascending(Block(attributes[new], runs[new], offsets, points, None), self.series_type)
 
@@ -243,7 +243,7 @@ class _Placed:
 
 def _block_bounds(placed: _Placed) -> Iterator[tuple[int, int]]:
     """Points of each block: as many whole series as fit, or an even share of a series that does not."""
-    new = np.flatnonzero(np.diff(placed.attributes, prepend=-1) | np.diff(placed.runs, prepend=-1))
+    new = stretch_starts(placed.attributes, placed.runs)
     rows, sizes = np.add.reduceat(placed.rows, new), np.add.reduceat(placed.bytes, new)
     share = np.maximum(rows / BLOCK_POINTS, sizes / BLOCK_BYTES)
     parts = np.maximum(np.ceil(share), 1).astype(np.int64)

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from itertools import pairwise
 
 import numpy as np
 import numpy.typing as npt
@@ -16,7 +15,7 @@ import polars as pl
 import pyarrow as pa
 
 from neptune_frames.errors import DamagedFileError
-from neptune_frames.slices import offsets_of, ranges
+from neptune_frames.slices import each_stretch, offsets_of, ranges
 from neptune_frames.sources.archive.batch_layout import Manifest, own_part_name
 from neptune_frames.sources.archive.grouping import Grouped, Indices, group_rows
 from neptune_frames.sources.archive.object_path import Location
@@ -41,9 +40,8 @@ def read_stretches(request: StretchRequest, find: FindBatch, files: ParquetFiles
     """The points of the stretches, in the order in which they are stored. Raises `DamagedFileError`."""
     stored = _in_place(request.stretches)
     file, part = (stored[name].to_numpy() for name in ("file", "part"))
-    cuts = np.flatnonzero((np.diff(file) != 0) | (np.diff(part) != 0)) + 1
     tables, counts = [], []
-    for start, stop in pairwise([0, *cuts.tolist(), stored.height]):
+    for start, stop in each_stretch(file, part):
         batch, manifest = find(int(file[start]))
         some = stored[start:stop]
         table, lengths = _read_file(batch, manifest, int(part[start]), some, request, files)

@@ -10,6 +10,7 @@ import numpy.typing as npt
 import pyarrow as pa
 
 from neptune_frames.schemas import BUCKETS
+from neptune_frames.slices import stretch_starts
 
 Floats = npt.NDArray[np.float64]
 
@@ -93,7 +94,7 @@ def _buckets(
         return pa.RecordBatch.from_pylist([], schema=BUCKETS)
     series = np.repeat(np.arange(len(runs)), np.diff(offsets))
     numbers = view.numbers(steps)
-    starts = np.flatnonzero(np.concatenate(([True], (series[1:] != series[:-1]) | (numbers[1:] != numbers[:-1]))))
+    starts = stretch_starts(series, numbers)
     finite = np.isfinite(values)
     counts = _sum(finite, starts)
     at = np.arange(len(steps))

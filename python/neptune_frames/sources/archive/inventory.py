@@ -20,7 +20,7 @@ import pyarrow.compute as pc
 from neptune_frames.errors import ArchiveError
 from neptune_frames.progress import reading_bar
 from neptune_frames.query.attributes import FLOAT_SERIES
-from neptune_frames.slices import offsets_of, ranges
+from neptune_frames.slices import each_stretch, offsets_of, ranges, stretch_starts
 from neptune_frames.sources.archive.grouping import Grouped, Indices, Steps, dense_codes, group_rows
 from neptune_frames.sources.archive.layout import (
     NEPTUNE2_COLUMNS,
@@ -157,10 +157,8 @@ def codes_in(texts: pl.Series, known: pl.Series) -> npt.NDArray[np.int32]:
 
 def _chunks(files: Mapping[str, FileState]) -> list[list[str]]:
     sizes = np.cumsum([state.size for state in files.values()])
-    numbers = sizes // _CHUNK_BYTES
     paths = list(files)
-    bounds = [0, *(np.flatnonzero(np.diff(numbers)) + 1), len(paths)]
-    return [paths[start:stop] for start, stop in pairwise(bounds) if stop > start]
+    return [paths[start:stop] for start, stop in each_stretch(sizes // _CHUNK_BYTES)]
 
 
 def _read_chunk(files: list[str]) -> Inventory:
@@ -279,9 +277,7 @@ def _owners(rows: pl.DataFrame) -> pl.DataFrame:
 
 def _owner_starts(rows: pl.DataFrame) -> Indices:
     """Where rows of another file or run begin: they come in long stretches."""
-    file, run = rows["file"].to_numpy(), rows["run"].to_numpy()
-    starts: Indices = np.flatnonzero((file[1:] != file[:-1]) | (run[1:] != run[:-1])) + 1
-    return np.concatenate(([0], starts)) if len(file) else starts
+    return stretch_starts(rows["file"].to_numpy(), rows["run"].to_numpy())
 
 
 def _held_once(series: Indices, steps: Steps, grouped: Grouped) -> npt.NDArray[np.bool_]:

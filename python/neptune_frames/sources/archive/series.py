@@ -11,7 +11,7 @@ import numpy.typing as npt
 import polars as pl
 
 from neptune_frames.query.selection import SeriesOptions
-from neptune_frames.slices import offsets_of, ranges
+from neptune_frames.slices import each_stretch, offsets_of, ranges
 from neptune_frames.sources.archive.catalog import Catalog
 from neptune_frames.sources.archive.grouping import Grouped, Indices, Steps, bisect_slices
 from neptune_frames.sources.archive.scan import ANY_TIME, StepRange, are_within
@@ -176,8 +176,7 @@ def read_series(request: SeriesRequest, columns: Sequence[str]) -> Iterator[Stit
     chunk = points // _POINTS_PER_READ + number // _SERIES_PER_READ
     if "bytes" in wanted.columns:
         chunk += np.cumsum(wanted["bytes"].to_numpy())[start] // _BYTES_PER_READ
-    bounds = [0, *(np.flatnonzero(np.diff(chunk)) + 1).tolist(), wanted.height]
-    for first, last in pairwise(bounds):
+    for first, last in each_stretch(chunk):
         read = _read(request, wanted[first:last], columns)
         if len(read.target):
             yield read
