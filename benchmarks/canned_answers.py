@@ -33,7 +33,7 @@ class Asked(NamedTuple):
     """One request, as far as answers depend on it.
 
     ``arrow`` says whether the answer is to be in Arrow; then ``columns`` are those of points that are needed, and
-    ``unneeded`` the parts of a search that are not.
+    ``unneeded`` the parts of the answer that are not.
     """
 
     target: str
@@ -60,7 +60,7 @@ def answer(request: Asked, address: str) -> tuple[str, bytes]:
 
 def _data(path: str, query: dict[str, str], asked: dict[str, Any], request: Asked, media_type: str) -> bytes:
     if path.endswith("/timeseries/buckets"):
-        return buckets(request.body, media_type)
+        return buckets(request.body, media_type, statistics=STATISTICS not in request.unneeded)
     if path.endswith("/leaderboard/entries/search/"):
         return search(Shape.of(query["projectIdentifier"]), asked, media_type, request.unneeded)
     if path.endswith("/attributes/definitions/query"):

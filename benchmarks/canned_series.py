@@ -14,7 +14,15 @@ from benchmarks.calls import Shape
 from neptune_frames.schemas import OBJECT_POINT, TIMESTAMP, float_point
 from neptune_frames.wire import encode_buckets, encode_float_series, encode_object_series
 from neptune_frames.wire.media_types import ARROW_STREAM
-from neptune_frames.wire.pages import BUCKET, BUCKETS_PAGE, FLOAT_SERIES_PAGE, OBJECT_SERIES_PAGE, project_points
+from neptune_frames.wire.pages import (
+    BUCKET,
+    BUCKETS_PAGE,
+    FLOAT_SERIES_PAGE,
+    OBJECT_SERIES_PAGE,
+    bucket_struct,
+    project_buckets,
+    project_points,
+)
 from neptune_frames.wire.requests import decode_buckets_request
 
 _EPOCH_MS = 1_700_000_000_000
@@ -91,7 +99,7 @@ def object_series(asked: dict[str, Any], media_type: str) -> bytes:
     return encode_object_series(batch, media_type)
 
 
-def buckets(body: bytes, media_type: str) -> bytes:
+def buckets(body: bytes, media_type: str, *, statistics: bool) -> bytes:
     """Every bucket filled, as many as asked for; the first is everything up to the first step."""
     asked = decode_buckets_request(body)
     count, series = asked.max_buckets, len(asked.request_ids)
@@ -116,7 +124,7 @@ def buckets(body: bytes, media_type: str) -> bytes:
     offsets = pa.array(_offsets(np.full(series, count)).astype(np.int32))
     lists = pa.ListArray.from_arrays(offsets, values)
     page = pa.RecordBatch.from_arrays([asked.request_ids.cast(pa.string()), lists], schema=BUCKETS_PAGE)
-    return encode_buckets(page, media_type)
+    return encode_buckets(project_buckets(page, bucket_struct(statistics=statistics)), media_type)
 
 
 @lru_cache(maxsize=20_000)

@@ -5,9 +5,11 @@ from __future__ import annotations
 import math
 
 import httpx
+import pytest
 
+from neptune_frames.errors import WireDecodingError
 from neptune_frames.wire import decode_buckets
-from neptune_frames.wire.media_types import PROTOBUF
+from neptune_frames.wire.media_types import ARROW_STREAM, PROTOBUF, STATISTICS, UNNEEDED_HEADER
 from server.http_api import BUCKETS, RUN_A, RUN_B, buckets, good, refused
 from server.small_archive import PROJECT
 
@@ -27,6 +29,16 @@ def test_bucket_answers_cover_every_expression(client: httpx.Client) -> None:
         (16.0, 24.0),
     ]
     assert sum(bucket["finite_point_count"] for bucket in rows[3]["buckets"]) == 10
+
+
+def test_statistics_that_are_not_needed_are_left_out_of_arrow(client: httpx.Client) -> None:
+    whole = good(buckets(client, (RUN_A, "loss"), max_buckets=4))
+    client.headers.update({"Accept": ARROW_STREAM, UNNEEDED_HEADER: STATISTICS})
+    rest = good(buckets(client, (RUN_A, "loss"), max_buckets=4))
+    found = decode_buckets(rest.content, ARROW_STREAM, statistics=False)
+    assert found.equals(decode_buckets(whole.content, PROTOBUF, statistics=False))
+    with pytest.raises(WireDecodingError, match="schema"):
+        decode_buckets(rest.content, ARROW_STREAM)
 
 
 def test_bucket_limits(client: httpx.Client) -> None:

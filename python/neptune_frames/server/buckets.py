@@ -17,7 +17,8 @@ from neptune_frames.slices import offsets_of, ranges
 from neptune_frames.sources.base import SeriesKeys
 from neptune_frames.wire import encode_buckets
 from neptune_frames.wire.lineage import EXPERIMENT, FULL
-from neptune_frames.wire.pages import BUCKET, BUCKETS_PAGE
+from neptune_frames.wire.media_types import STATISTICS
+from neptune_frames.wire.pages import BUCKET, BUCKETS_PAGE, bucket_struct, project_buckets
 from neptune_frames.wire.protobuf import BucketsRequest, decode_buckets_request
 
 #: A formula that names one attribute: ``${name}``, with a backslash before each of ``\ $ { }`` in the name.
@@ -28,7 +29,8 @@ def query_buckets(state: ServerState, query: Query) -> bytes:
     """B: one entry per expression, in the order of the request, without buckets for unknown series."""
     request = decode_buckets_request(query.body)
     _check(state, request)
-    return encode_buckets(_answer(state, request), query.media_type)
+    page = project_buckets(_answer(state, request), bucket_struct(statistics=STATISTICS not in query.unneeded))
+    return encode_buckets(page, query.media_type)
 
 
 def _check(state: ServerState, request: BucketsRequest) -> None:

@@ -81,7 +81,7 @@ class Query:
 
     ``body_type`` is the media type of the body. An answer in Arrow may do without what the client does not need:
     ``columns`` are those of float points that it does (POINT_COLUMNS_HEADER), None for all, ``unneeded`` the parts of
-    a search that it does not (UNNEEDED_HEADER).
+    the answer that it does not (UNNEEDED_HEADER).
     """
 
     parameters: QueryParams

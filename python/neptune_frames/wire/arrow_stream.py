@@ -21,6 +21,7 @@ from neptune_frames.wire.pages import (
     AttributesPage,
     DefinitionsPage,
     bucket_struct,
+    buckets_page_schema,
     float_series_schema,
     project_buckets,
     project_points,
@@ -114,7 +115,8 @@ def encode_object_series(batch: pa.RecordBatch) -> bytes:
 
 def decode_buckets(body: bytes, *, statistics: bool = True) -> pa.RecordBatch:
     batch, _ = read_stream(body)
-    return project_buckets(check_batch(batch, BUCKETS_PAGE), bucket_struct(statistics=statistics))
+    bucket = bucket_struct(statistics=statistics)
+    return project_buckets(check_batch(batch, BUCKETS_PAGE, buckets_page_schema(bucket)), bucket)
 
 
 def encode_buckets(batch: pa.RecordBatch) -> bytes:

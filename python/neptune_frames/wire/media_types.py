@@ -18,8 +18,9 @@ ACCEPT_LEGACY = "*/*"
 #: an Arrow answer; the other formats have no way to.
 POINT_COLUMNS_HEADER = "X-Neptune-Point-Columns"
 
-#: A request header of ours: the parts of a search's answer that will not be used. A server may leave them out of an
-#: Arrow answer: names and ids of the entries, which are null then, and what float series have beside the last value.
+#: A request header of ours: the parts of an answer that will not be used. A server may leave them out of an Arrow
+#: answer: of a search names and ids of the entries, which are null then, and what float series have beside the last
+#: value; of buckets what describes all of their points.
 UNNEEDED_HEADER = "X-Neptune-Unneeded"
 IDENTITY, STATISTICS = "identity", "statistics"
 

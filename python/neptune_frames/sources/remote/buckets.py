@@ -19,7 +19,7 @@ from neptune_frames.sources.remote.session import Session
 from neptune_frames.sources.remote.splitting import even_parts
 from neptune_frames.wire import decode_buckets, paths
 from neptune_frames.wire.lineage import FULL, OWN_BUCKETS
-from neptune_frames.wire.media_types import PROTOBUF
+from neptune_frames.wire.media_types import PROTOBUF, STATISTICS, UNNEEDED_HEADER
 from neptune_frames.wire.protobuf import BucketsRequest, encode_buckets_request
 
 SERIES_PER_REQUEST = 1000
@@ -100,8 +100,16 @@ def _request(
         to_x=range_[1],
     )
     content = encode_buckets_request(request)
-    decode = partial(decode_buckets, statistics=schema.equals(BUCKETS))
-    page = session.call("POST", paths.BUCKETS, decode, content=content, content_type=PROTOBUF, project=batch.projects)
+    statistics = schema.equals(BUCKETS)
+    page = session.call(
+        "POST",
+        paths.BUCKETS,
+        partial(decode_buckets, statistics=statistics),
+        content=content,
+        content_type=PROTOBUF,
+        headers={} if statistics else {UNNEEDED_HEADER: STATISTICS},
+        project=batch.projects,
+    )
     with answer_to(paths.BUCKETS, batch.projects):
         return _with_keys(page, asked, schema)
 
