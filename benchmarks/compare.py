@@ -118,7 +118,9 @@ def main() -> None:
     parser.add_argument("scenarios", nargs="*", metavar="SCENARIO", help=f"of: {', '.join(SCENARIOS)}, import")
     parser.add_argument("--repeats", type=int, default=3, help="counted runs of each client (default: 3)")
     parser.add_argument(
-        "--servers", nargs="+", choices=SERVERS, default=list(SERVERS), help="whose answers (default: both kinds)"
+        "--answers",
+        choices=SERVERS,
+        help="measure with ours answered in this format only (default: in one after the other)",
     )
     arguments = parser.parse_args()
     if unknown := set(arguments.scenarios) - set(SCENARIOS) - {"import"}:
@@ -135,7 +137,7 @@ def main() -> None:
                 print_row(f"import {module}", official, measure_import(Path(sys.executable), module, 5), 2.5, 0)
             continue
         scenario = SCENARIOS[name]
-        for server in arguments.servers:
+        for server in [arguments.answers] if arguments.answers else SERVERS:
             title = f"{scenario.title} ({server})"
             official, ours = compare(scenario, arguments.repeats, *SERVERS[server])
             print_row(title, official, ours, scenario.cpu_target, scenario.memory_target)
