@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 import httpx
@@ -54,12 +55,14 @@ def ids(page: AttributesPage) -> list[str]:
     return page.values["string"]["value"].to_pylist() if "string" in page.values else []
 
 
-def buckets(client: httpx.Client, *series: tuple[str, str], **view: Any) -> httpx.Response:
+def buckets(
+    client: httpx.Client, *series: tuple[str, str], headers: Mapping[str, str] | None = None, **view: Any
+) -> httpx.Response:
     request = BucketsRequest(
         request_ids=pa.array([f"b{number}" for number in range(len(series))]),
         run_ids=pa.array([run for run, _ in series], pa.string()),
         formulas=pa.array([f"${{{name}}}" for _, name in series], pa.string()),
         **view,
     )
-    headers = {"Content-Type": PROTOBUF}
-    return client.post(BUCKETS, content=encode_buckets_request(request), headers=headers)
+    about = {"Content-Type": PROTOBUF, **(headers or {})}
+    return client.post(BUCKETS, content=encode_buckets_request(request), headers=about)

@@ -33,8 +33,8 @@ def test_bucket_answers_cover_every_expression(client: httpx.Client) -> None:
 
 def test_statistics_that_are_not_needed_are_left_out_of_arrow(client: httpx.Client) -> None:
     whole = good(buckets(client, (RUN_A, "loss"), max_buckets=4))
-    client.headers.update({"Accept": ARROW_STREAM, UNNEEDED_HEADER: STATISTICS})
-    rest = good(buckets(client, (RUN_A, "loss"), max_buckets=4))
+    headers = {"Accept": ARROW_STREAM, UNNEEDED_HEADER: STATISTICS}
+    rest = good(buckets(client, (RUN_A, "loss"), max_buckets=4, headers=headers))
     found = decode_buckets(rest.content, ARROW_STREAM, statistics=False)
     assert found.equals(decode_buckets(whole.content, PROTOBUF, statistics=False))
     with pytest.raises(WireDecodingError, match="schema"):

@@ -24,6 +24,8 @@ class RepeatedTexts:
 
     >>> RepeatedTexts("run", pa.array(["a", "b"])).column(np.array([1, 0]), np.array([2, 1])).to_list()
     ['b', 'b', 'a']
+    >>> type(RepeatedTexts("project", pa.array(["w/p", "w/p"])).column(np.array([1, 0]), np.array([2, 1]))).__name__
+    'Expr'
     """
 
     def __init__(self, name: str, texts: pa.Array) -> None:
