@@ -48,7 +48,7 @@ def test_two_texts_never_share_a_name(texts: list[str]) -> None:
 def _paths(naming: Naming, owners: list[Owner], mime_type: str | None) -> list[str]:
     naming.prepare(owners)
     (step,) = naming.steps(pa.array([1.5])).to_list()
-    single = [naming.file(owner, "source path", mime_type) for owner in owners]
+    single = [naming.file(owner, "source path", 7, mime_type) for owner in owners]
     series = [f"{naming.series(owner)}/{step}{naming.extension(mime_type)}" for owner in owners]
     return [*single, *series]
 
@@ -71,7 +71,7 @@ def test_payloads_of_our_layout_never_meet(owners: list[Owner], mime_type: str |
 def test_payloads_of_the_exporters_layout_never_meet(owners: list[Owner]) -> None:
     naming = ExporterNaming(sorted({run for run, _ in owners}))
     naming.prepare(owners)
-    single = [naming.file(owner, "", "image/png") for owner in owners]
+    single = [naming.file(owner, "", None, "image/png") for owner in owners]
     assert len({_folded(path) for path in single}) == len(owners)
     for path in single:
         _check_safe(path)
@@ -88,14 +88,14 @@ def test_payloads_of_the_exporters_layout_never_meet(owners: list[Owner]) -> Non
     ],
 )
 def test_payloads_are_named_as_the_exporter_names_them(attribute: str, mime_type: str, path: str) -> None:
-    assert ExporterNaming(["run-a"]).file(("run-a", attribute), "", mime_type) == path
+    assert ExporterNaming(["run-a"]).file(("run-a", attribute), "", None, mime_type) == path
 
 
 def test_payloads_that_would_overwrite_each_other_are_told_apart() -> None:
     naming = ExporterNaming(["run-a"])
     owners = [("run-a", "a.b"), ("run-a", "a_b")]
     naming.prepare(owners)
-    paths = [naming.file(owner, "", "text/plain") for owner in owners]
+    paths = [naming.file(owner, "", None, "text/plain") for owner in owners]
     assert len(set(paths)) == 2
     assert all(re.fullmatch(r"run-a/a_b_[0-9a-f]{16}\.txt", path) for path in paths)
 

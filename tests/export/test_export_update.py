@@ -111,6 +111,21 @@ def test_a_payload_that_changed_is_another_file(tmp_path: Path) -> None:
     _same(exporter, kept, tmp_path)
 
 
+def test_a_payload_that_changed_in_place_is_another_file(tmp_path: Path) -> None:
+    """What the archive shows stays as it is until the update is complete."""
+    exporter, kept = write_project(tmp_path / "exporter", range(2)), tmp_path / "kept"
+    nf.export(kept, project=PROJECT, source=exporter)
+    before = {path: (kept / path).read_bytes() for path in tree(kept) if "/files/" in path}
+    write_one(exporter, 0, steps=21)
+    (payload,) = (exporter / "files").rglob("run-000/model.bin")
+    payload.write_bytes(payload.read_bytes() + b" and more")
+    nf.export(kept, project=PROJECT, source=exporter, update=True)
+    after = {path: (kept / path).read_bytes() for path in tree(kept) if "/files/" in path}
+    assert {path: after[path] for path in before} == before
+    assert [after[path] for path in after.keys() - before.keys()] == [payload.read_bytes()]
+    _same(exporter, kept, tmp_path)
+
+
 def test_the_exporters_layout_cannot_be_updated(tmp_path: Path) -> None:
     with pytest.raises(ValueError, match="update=True"):
         nf.export(tmp_path, project=PROJECT, source=tmp_path, layout="neptune-exporter", update=True)

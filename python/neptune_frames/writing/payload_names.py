@@ -27,8 +27,8 @@ class Naming(Protocol):
         """Hear of all file attributes of some runs before any of them is named."""
         ...
 
-    def file(self, owner: Owner, source_path: str, mime_type: str | None) -> str:
-        """The payload of a single file."""
+    def file(self, owner: Owner, source_path: str, size: int | None, mime_type: str | None) -> str:
+        """The payload of a single file, of so many bytes (None: not known) in the source."""
         ...
 
     def series(self, owner: Owner) -> str:
@@ -47,19 +47,20 @@ class Naming(Protocol):
 class OwnNaming:
     """The names of the layout "neptune-frames": distinct on every file system, readable where possible.
 
-    A single file's name holds a digest of the path it had in the source: another version is another file.
+    A single file's name holds a digest of the path and the size it had in the source: another version is another file,
+    and an update that breaks off leaves the one that is there.
 
-    >>> OwnNaming().file(("run-1", "plots/roc"), "a1b2", "image/png")
-    'run-1-26b88ecaac29b387/plots_roc-68285a92722986f5.png'
+    >>> OwnNaming().file(("run-1", "plots/roc"), "a1b2", 2048, "image/png")
+    'run-1-26b88ecaac29b387/plots_roc-d70a9fc579573119.png'
     """
 
     def prepare(self, owners: Iterable[Owner]) -> None:
         pass
 
-    def file(self, owner: Owner, source_path: str, mime_type: str | None) -> str:
+    def file(self, owner: Owner, source_path: str, size: int | None, mime_type: str | None) -> str:
         run, attribute = owner
         readable = bounded_name(attribute).rpartition("-")[0]
-        digest = digest_of(f"{attribute}\0{source_path}")
+        digest = digest_of(f"{attribute}\0{source_path}\0{'' if size is None else size}")
         return f"{bounded_name(run)}/{readable}-{digest}{self.extension(mime_type)}"
 
     def series(self, owner: Owner) -> str:
@@ -80,7 +81,7 @@ class ExporterNaming:
     apart by a digest, and so are runs whose directories would be one.
 
     >>> naming = ExporterNaming(["run-a"])
-    >>> naming.file(("run-a", "source/train.py"), "", "text/x-python")
+    >>> naming.file(("run-a", "source/train.py"), "", None, "text/x-python")
     'run-a/source/train_py.py'
     >>> naming.series(("run-a", "img/s")), naming.steps(pa.array([1.5])).to_list()
     ('run-a/img/s', ['step_1_500000'])
@@ -96,7 +97,7 @@ class ExporterNaming:
             by_run.setdefault(owner[0], {})[owner] = cleaned_parts(owner[1])
         self._ambiguous = {owner for attributes in by_run.values() for owner in colliding(attributes)}
 
-    def file(self, owner: Owner, source_path: str, mime_type: str | None) -> str:
+    def file(self, owner: Owner, source_path: str, size: int | None, mime_type: str | None) -> str:
         *directories, name = self._parts(owner)
         return "/".join([*map(shortened, directories), shortened(name, self.extension(mime_type))])
 

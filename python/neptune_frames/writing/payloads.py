@@ -48,11 +48,12 @@ class Payloads:
             runs.take(pa.array(run)),
             names.take(pa.array(attribute)),
             files.field("path"),
+            files.field("size_bytes"),
             files.field("mime_type"),
         )
         paths = [
-            None if path is None else self._naming.file((run_id, name), path, mime_type)
-            for run_id, name, path, mime_type in zip(*(column.to_pylist() for column in columns), strict=True)
+            None if path is None else self._naming.file((run_id, name), path, size, mime_type)
+            for run_id, name, path, size, mime_type in zip(*(column.to_pylist() for column in columns), strict=True)
         ]
         return self._renamed(run, files, pl.Series(paths, dtype=pl.String))
 
