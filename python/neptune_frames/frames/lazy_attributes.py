@@ -26,7 +26,7 @@ from neptune_frames.frames.lazy_words import attributes_words, containers_words,
 from neptune_frames.frames.metrics_long import name_columns
 from neptune_frames.frames.polars_types import value_type
 from neptune_frames.frames.questions import Containers, find_runs
-from neptune_frames.frames.repeated_texts import RepeatedTexts
+from neptune_frames.frames.repeated_texts import RepeatedTexts, key_texts
 from neptune_frames.query.attributes import KNOWN_TYPES
 from neptune_frames.query.selection import AttributeSelector, ContainerKind
 from neptune_frames.schemas import FLOAT_SERIES_STATISTICS, SERIES_TYPES
@@ -143,8 +143,7 @@ def _frames(
     columns = [name for name in schema if request.needs(name)]
     for start, end in parts_to_read(runs.num_rows, request.limit):
         part = runs.slice(start, end - start)
-        labels = {"project": part.column("project"), kind.value: part.column(kind.label_column)}
-        texts = {name: RepeatedTexts(name, values.combine_chunks()) for name, values in labels.items()}
+        texts = key_texts(part, kind)
         # Under a row limit nothing is held back: the first rows may be all.
         fewest_rows = _FEWEST_ROWS if request.limit is None else 1
         for attribute_type, values in _joined(source.values(part, question.attributes), fewest_rows):

@@ -179,14 +179,13 @@ def bounds(
         if not known or len(known) < len(term.values):
             return None
         low, high = (known[0][0], known[1][1]) if term.operator == "IsBetween" else _hull(known)
-        if next_number is not None and term.operator == "Gt":
-            return (next_number(low, math.inf), math.inf), True
-        if next_number is not None and term.operator == "Lt":
-            return (-math.inf, next_number(high, -math.inf)), True
+        is_strict = term.operator in ("Gt", "Lt")
+        if is_strict and next_number is not None:
+            low, high, is_strict = next_number(low, math.inf), next_number(high, -math.inf), False
         if term.operator in ("Gt", "GtEq"):
-            return (low, math.inf), term.operator == "GtEq"
+            return (low, math.inf), not is_strict
         if term.operator in ("Lt", "LtEq"):
-            return (-math.inf, high), term.operator == "LtEq"
+            return (-math.inf, high), not is_strict
         if term.operator in ("Eq", "IsBetween", "IsIn"):
             return (low, high), term.operator != "IsIn" or len(known) == 1
         return None

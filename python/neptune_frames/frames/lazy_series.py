@@ -26,7 +26,7 @@ from neptune_frames.frames.lazy_words import place_words, series_words, unread_v
 from neptune_frames.frames.metrics_long import name_columns
 from neptune_frames.frames.polars_types import polars_type
 from neptune_frames.frames.questions import MetricsQuestion, Narrowing, series_keys
-from neptune_frames.frames.repeated_texts import RepeatedTexts
+from neptune_frames.frames.repeated_texts import RepeatedTexts, key_texts
 from neptune_frames.query.attributes import OBJECT_SERIES_TYPES
 from neptune_frames.schemas import OBJECT_POINT, POINT_TIME
 
@@ -86,9 +86,7 @@ def _frames(
     if selects_nothing(question):
         return
     keys = series_keys(source, question, narrowing)
-    labels = {"project": "project", options.kind.value: options.kind.label_column}
-    texts = {name: RepeatedTexts(name, keys.runs.column(column).combine_chunks()) for name, column in labels.items()}
-    texts["attribute"] = RepeatedTexts("attribute", keys.attributes)
+    texts = {**key_texts(keys.runs, options.kind), "attribute": RepeatedTexts(keys.attributes)}
     for part in parts_of(keys, rows):
         for batch in source.object_points(part, options) if len(part) else ():
             yield _frame(batch, texts, columns)

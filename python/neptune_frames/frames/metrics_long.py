@@ -48,7 +48,7 @@ class LongLayout:
             options.kind.value: runs.column(label_column).combine_chunks(),
             "attribute": attributes,
         }
-        self._texts = {name: RepeatedTexts(name, values) for name, values in self._names.items()}
+        self._texts = {name: RepeatedTexts(values) for name, values in self._names.items()}
         # Who reads Arrow dictionaries may insist on distinct values (pandas does): runs share their project.
         self._dictionaries = {name: values.dictionary_encode() for name, values in self._names.items()}
 

@@ -6,7 +6,7 @@ number is, and NumPy asks the system for large pages where it makes large arrays
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import numpy.typing as npt
@@ -16,20 +16,23 @@ import pyarrow.compute as pc
 
 from neptune_frames.frames.constant_columns import Column
 
+if TYPE_CHECKING:
+    from neptune_frames.query.selection import ContainerKind
+
 _VIEW = np.dtype("V16")
 
 
 class RepeatedTexts:
     """Texts of which columns are made.
 
-    >>> RepeatedTexts("run", pa.array(["a", "b"])).column(np.array([1, 0]), np.array([2, 1])).to_list()
+    >>> RepeatedTexts(pa.array(["a", "b"])).column(np.array([1, 0]), np.array([2, 1])).to_list()
     ['b', 'b', 'a']
-    >>> type(RepeatedTexts("project", pa.array(["w/p", "w/p"])).column(np.array([1, 0]), np.array([2, 1]))).__name__
+    >>> type(RepeatedTexts(pa.array(["w/p", "w/p"])).column(np.array([1, 0]), np.array([2, 1]))).__name__
     'Expr'
     """
 
-    def __init__(self, name: str, texts: pa.Array) -> None:
-        self._texts = pl.Series(name, texts, dtype=pl.String)
+    def __init__(self, texts: pa.Array) -> None:
+        self._texts = pl.Series(texts, dtype=pl.String)
         self._only: pl.Expr | None = None
         if len(texts) and pc.count_distinct(texts, mode="all").as_py() == 1:
             self._only = pl.lit(texts[0].as_py(), pl.String)
@@ -52,4 +55,10 @@ class RepeatedTexts:
         if counts is not None:
             views = np.repeat(views, counts)
         array = pa.Array.from_buffers(pa.string_view(), len(views), [None, pa.py_buffer(views), *self._data])
-        return pl.Series(self._texts.name, array)
+        return pl.Series(array)
+
+
+def key_texts(runs: pa.Table, kind: ContainerKind) -> dict[str, RepeatedTexts]:
+    """The columns that say whose row it is, by name, from RUNS: ``project``, and ``experiment`` or ``run``."""
+    columns = {"project": "project", kind.value: kind.label_column}
+    return {name: RepeatedTexts(runs.column(column).combine_chunks()) for name, column in columns.items()}

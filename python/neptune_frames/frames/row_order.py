@@ -12,13 +12,15 @@ if TYPE_CHECKING:
     import pyarrow as pa
 
 
-def row_order(*columns: npt.NDArray[Any]) -> npt.NDArray[np.int64] | None:
-    """The rows by the first column, where that is equal by the second, and so on; None where they are in that order.
+def in_order(frame: pl.DataFrame, *columns: npt.NDArray[Any]) -> pl.DataFrame:
+    """The rows by the first column, where that is equal by the second, and so on. The columns are those of the rows;
+    rows that are in that order are not moved.
 
     Example:
-        >>> row_order(np.array([1, 0, 1]), np.array([5.0, 7.0, 3.0])).tolist()
+        >>> frame = pl.DataFrame({"row": [0, 1, 2]})
+        >>> in_order(frame, np.array([1, 0, 1]), np.array([5.0, 7.0, 3.0]))["row"].to_list()
         [1, 2, 0]
-        >>> row_order(np.array([0, 1, 1]), np.array([7.0, 3.0, 3.0])) is None
+        >>> in_order(frame, np.array([0, 1, 1]), np.array([7.0, 3.0, 3.0])) is frame
         True
     """
     falls = np.zeros(max(len(columns[0]) - 1, 0), np.bool_)
@@ -26,10 +28,10 @@ def row_order(*columns: npt.NDArray[Any]) -> npt.NDArray[np.int64] | None:
     for column in columns:
         falls |= equal & (column[1:] < column[:-1])
         equal &= column[1:] == column[:-1]
-    return np.lexsort(columns[::-1]) if falls.any() else None
+    return frame[np.lexsort(columns[::-1])] if falls.any() else frame
 
 
-def text_ranks(texts: pa.Array) -> npt.NDArray[np.int64]:
+def text_ranks(texts: pa.Array | pa.ChunkedArray) -> npt.NDArray[np.int64]:
     """Numbers for texts, in the order of these from 1 on; 0 for null.
 
     Example:

@@ -71,12 +71,8 @@ def decode_search(body: bytes, *, identity: bool = True, statistics: bool = True
     return decode_attributes(body, statistics=statistics)
 
 
-def decode_values(body: bytes) -> AttributesPage:
-    return decode_attributes(body)
-
-
 # The three answers that hold entries differ on the wire only in their other formats.
-decode_run_attributes = decode_values
+decode_values = decode_run_attributes = decode_attributes
 encode_search = encode_values = encode_run_attributes = encode_attributes
 
 

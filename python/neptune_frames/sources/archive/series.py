@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from itertools import pairwise
 
 import numpy as np
 import numpy.typing as npt
@@ -67,12 +66,11 @@ class StitchedSeries:
 
     def split(self, points: int) -> Iterator[StitchedSeries]:
         """The same series in pieces of at most about ``points`` points (one series is never cut)."""
-        cuts = np.flatnonzero(np.diff(self.offsets[:-1] // points)) + 1
-        bounds = [0, *cuts.tolist(), len(self.target)]
-        if len(bounds) == 2:
+        parts = list(each_stretch(self.offsets[:-1] // points))
+        if len(parts) <= 1:
             yield self
             return
-        for first, last in pairwise(bounds):
+        for first, last in parts:
             start, stop = int(self.offsets[first]), int(self.offsets[last])
             yield StitchedSeries(
                 self.target[first:last],

@@ -14,7 +14,7 @@ from neptune_frames.schemas import BUCKETS, buckets_schema
 from neptune_frames.sources.base import SeriesKeys
 from neptune_frames.sources.remote.concurrency import fetch_ordered, large_answers_ahead
 from neptune_frames.sources.remote.responses import answer_to
-from neptune_frames.sources.remote.series_requests import SeriesBatch, entity_type, series_batches
+from neptune_frames.sources.remote.series_requests import SeriesBatch, entity_type, padded_numbers, series_batches
 from neptune_frames.sources.remote.session import Session
 from neptune_frames.sources.remote.splitting import even_parts
 from neptune_frames.wire import decode_buckets, paths
@@ -79,7 +79,7 @@ def _request(
     range_: StepRange,
     schema: pa.Schema,
 ) -> pa.RecordBatch:
-    numbers = pc.utf8_lpad(pa.array(np.arange(len(batch))).cast(pa.string()), width=_ID_DIGITS, padding="0")
+    numbers = padded_numbers(len(batch), _ID_DIGITS)
     asked = SeriesBatch(
         batch.runs,
         batch.attributes,

@@ -79,7 +79,7 @@ def series_batches(keys: SeriesKeys, parts: Bounds) -> Iterator[SeriesBatch]:
     for start, end in parts:
         some_runs, some_attributes = runs[start:end], attributes[start:end]
         if end - start > len(request_ids):
-            request_ids = _request_ids(end - start)
+            request_ids = padded_numbers(end - start, len(str(end - start - 1)))
         yield SeriesBatch(
             some_runs,
             some_attributes,
@@ -90,10 +90,9 @@ def series_batches(keys: SeriesKeys, parts: Bounds) -> Iterator[SeriesBatch]:
         )
 
 
-def _request_ids(count: int) -> pa.Array:
-    """Numbers of equal width: answers that repeat them are of equal layout."""
-    numbers = pa.array(np.arange(count)).cast(pa.string())
-    return pc.utf8_lpad(numbers, width=len(str(count - 1)), padding="0")
+def padded_numbers(count: int, width: int) -> pa.Array:
+    """The numbers below ``count`` as texts of equal width: answers that repeat them are of equal layout."""
+    return pc.utf8_lpad(pa.array(np.arange(count)).cast(pa.string()), width=width, padding="0")
 
 
 def _chosen(texts: pa.Array, positions: Positions) -> pa.Array:

@@ -36,7 +36,6 @@ from neptune_frames.wire.requests import ClientConfig, ExchangedTokens, OpenIdCo
 #: A token is renewed this many seconds before it expires.
 RENEWAL_MARGIN = 30.0
 
-
 Flow = Generator[httpx.Request, httpx.Response, "AccessToken"]
 
 
