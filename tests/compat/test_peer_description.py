@@ -32,7 +32,7 @@ def frame(**changes: Any) -> pd.DataFrame:
         frame(count=[1.0, 2.0]),
         frame(count=[True, 2]),
         frame(text=["a", None]),
-        frame().astype({"text": object}),
+        frame().astype({"text": "category"}),
         frame(time=frame()["time"].dt.as_unit("ns").array),
         frame(time=frame()["time"].dt.tz_localize(None).array),
         frame(tags=[{"x"}, {"z"}]),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import datetime, timezone
 from typing import Any
 
 import numpy as np
@@ -14,6 +15,7 @@ from hypothesis import strategies as st
 
 from memory_source import MemoryRun, MemorySource
 from neptune_frames.errors import AttributeTypeInferenceError, ConflictingAttributeTypes, NeptuneUserError
+from neptune_frames.frames import pandas_values
 from neptune_frames.frames.questions import Containers
 from neptune_frames.frames.table import RunTable, TableQuestion, fetch_run_table
 from neptune_frames.query.arguments import resolve_attributes
@@ -318,3 +320,18 @@ def test_questions_across_projects_need_types() -> None:
 def test_experiment_state_is_no_column() -> None:
     source = MemorySource([MemoryRun("r1", "one", {"sys/state": ("experiment_state", "running")})])
     assert ask(source, ["sys/state"]).to_pandas().shape == (1, 0)
+
+
+def test_pandas_2_shows_times_that_nanoseconds_cannot_tell(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(pandas_values, "timestamp_unit", lambda: "ns")
+    late = datetime(9999, 12, 31, 23, 59, 59, 999000, tzinfo=timezone.utc)
+    early = datetime(1677, 9, 21, tzinfo=timezone.utc)
+    milliseconds = [[CREATED, pandas_values.NO_TIMESTAMP], [int(late.timestamp() * 1000), pandas_values.NO_TIMESTAMP]]
+    blocks = pandas_values.timestamp_blocks(np.array(milliseconds), np.array([7, 3]))
+    shown = {int(place): values for block, places in blocks for values, place in zip(block, places, strict=True)}
+    assert shown[3].tolist()[0] == late
+    assert np.isnan(shown[3][1])
+    assert shown[7].dtype == "datetime64[ns, UTC]"
+    assert shown[7][0] == pd.Timestamp(CREATED, unit="ms", tz="UTC")
+    points = pandas_values.timestamp_values(np.array([CREATED, int(early.timestamp() * 1000)]))
+    assert points.tolist() == [pd.Timestamp(CREATED, unit="ms", tz="UTC"), early]

@@ -100,14 +100,45 @@ def empty_index(name: str | None = None) -> pd.Index:
     return import_pandas().Index(np.empty(0, dtype=object), dtype=object, name=name)
 
 
+#: Milliseconds that stand for "no timestamp".
+NO_TIMESTAMP = np.iinfo(np.int64).min
+#: The last whole milliseconds before and after 1970 that nanoseconds in an int64 can tell: years 1677 and 2262.
+_NANOSECONDS_REACH = np.iinfo(np.int64).max // 1_000_000
+
+
+def _fit_nanoseconds(milliseconds: npt.NDArray[np.int64]) -> npt.NDArray[np.bool_]:
+    """Which times, or the lack of one, are instants of ``datetime64[ns]``."""
+    fits: npt.NDArray[np.bool_] = (np.abs(milliseconds) <= _NANOSECONDS_REACH) | (milliseconds == NO_TIMESTAMP)
+    return fits
+
+
 def timestamp_values(milliseconds: npt.NDArray[np.int64]) -> Any:
-    """Milliseconds since the epoch as UTC timestamps; the smallest int64 is NaT."""
-    instants = milliseconds.view("datetime64[ms]").astype(f"datetime64[{timestamp_unit()}]")
+    """Milliseconds since the epoch as UTC timestamps; the smallest int64 is NaT.
+
+    Times that nanoseconds cannot tell are counted in microseconds by pandas 2 too.
+    """
+    unit = timestamp_unit() if _fit_nanoseconds(milliseconds).all() else "us"
+    instants = milliseconds.view("datetime64[ms]").astype(f"datetime64[{unit}]")
     return import_pandas().DatetimeIndex(instants).tz_localize("UTC")
 
 
-#: Milliseconds that stand for "no timestamp".
-NO_TIMESTAMP = np.iinfo(np.int64).min
+def timestamp_blocks(
+    milliseconds: npt.NDArray[np.int64], positions: npt.NDArray[np.int64]
+) -> Iterator[tuple[Block, npt.NDArray[np.int64]]]:
+    """Times of several columns (its rows) as blocks for `frame_of_blocks`.
+
+    With pandas 2, a column with times that nanoseconds cannot tell is of objects, as it is in the official frame,
+    and lacks a value where it has NaN.
+    """
+    fits = np.ones(len(milliseconds), dtype=bool)
+    if timestamp_unit() == "ns":
+        fits = _fit_nanoseconds(milliseconds).all(axis=1)
+    for place in np.flatnonzero(~fits):
+        times = timestamp_values(milliseconds[place]).to_pydatetime()
+        yield np.where(milliseconds[place] == NO_TIMESTAMP, np.nan, times)[np.newaxis], positions[[place]]
+    if fits.any():
+        cells = milliseconds[fits]
+        yield timestamp_values(cells.reshape(-1)).array.reshape(cells.shape), positions[fits]
 
 
 def text_blocks(cells: pa.Array, positions: npt.NDArray[np.int64]) -> Iterator[tuple[Block, npt.NDArray[np.int64]]]:

@@ -11,7 +11,7 @@ import numpy as np
 import pyarrow as pa
 
 from neptune_frames.frames import values_objects
-from neptune_frames.frames.pandas_values import NO_TIMESTAMP, Block, text_blocks, timestamp_values
+from neptune_frames.frames.pandas_values import NO_TIMESTAMP, Block, text_blocks, timestamp_blocks
 from neptune_frames.frames.table_grid import MISSING, TypeGrid, gather, grid_attributes, table_grids
 from neptune_frames.frames.typed_columns import column_names
 
@@ -71,8 +71,7 @@ class TableCells:
                 yield gather(_OBJECTS[grid.type](self, grid), np.nan, grid.places), of_grid
             elif grid.type == "datetime":
                 milliseconds = grid.values.cast(pa.int64()).fill_null(0).to_numpy(zero_copy_only=False)
-                cells = gather(milliseconds, NO_TIMESTAMP, grid.places)
-                yield timestamp_values(cells.reshape(-1)).array.reshape(cells.shape), of_grid
+                yield from timestamp_blocks(gather(milliseconds, NO_TIMESTAMP, grid.places), of_grid)
             else:
                 yield from text_blocks(grid.arrow_cells(), of_grid)
 
