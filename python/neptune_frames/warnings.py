@@ -42,6 +42,7 @@ class HttpOtherWarning(UserWarning):
 THROTTLE_SECONDS = 20.0
 
 _THROTTLED = (Http429Warning, Http5xxWarning, HttpOtherWarning)
+_OF_SERVERS = (*_THROTTLED, Http503Warning)
 _OWN_PACKAGES = ("neptune_frames", "neptune_query", "neptune_fetcher")
 
 _lock = threading.Lock()
@@ -50,10 +51,15 @@ _texts_shown: set[str] = set()
 
 
 def warn(message: str, category: type[Warning]) -> None:
-    """Issue a warning at the line of the caller's code, unless its class says that it was shown enough."""
+    """Issue a warning at the line of the caller's code, unless its class says that it was shown enough.
+
+    Those of a server in trouble come at that pace again and again, though Python shows a text once per line unless
+    it is told otherwise: the second call in a cell would wait for the server without a word.
+    """
     if _is_due(message, category):
         line = callers_line()
-        warnings.warn_explicit(message, category, line.filename, line.number, line.module, line.registry)
+        registry = None if category in _OF_SERVERS else line.registry
+        warnings.warn_explicit(message, category, line.filename, line.number, line.module, registry)
 
 
 def _is_due(message: str, category: type[Warning]) -> bool:

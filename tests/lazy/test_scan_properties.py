@@ -131,6 +131,20 @@ def check_slices(name: str, sources: dict[str, Any], data: st.DataObject) -> Non
         left.remove(row)
 
 
+@pytest.mark.parametrize("engine", ENGINES)
+@pytest.mark.parametrize("name", SCANS)
+def test_rows_count_where_no_column_is_needed(name: str, engine: str, source: Any) -> None:
+    for query in (
+        lambda lazy: lazy.with_row_index("row").select("row"),
+        lambda lazy: lazy.with_row_index("row").filter(pl.col("row") < 3).select("row"),
+        lambda lazy: lazy.head(4).with_row_index("row").select(pl.col("row").max()),
+        lambda lazy: lazy.select(pl.int_range(pl.len())),
+        lambda lazy: lazy.filter(pl.lit(False)).with_row_index("row").select("row"),
+        lambda lazy: lazy.select(pl.len()),
+    ):
+        check(name, query, source, engine)
+
+
 @FEW
 @given(data=st.data())
 @pytest.mark.parametrize("name", SCANS)

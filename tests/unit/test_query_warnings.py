@@ -8,13 +8,16 @@ import warnings
 from collections.abc import Iterator
 from functools import partial
 from pathlib import Path
+from typing import Any
 
+import polars as pl
 import pytest
 
 import neptune_frames as nf
 import neptune_query as nq
 from memory_source import MemorySource
 from neptune_frames import warnings as own
+from neptune_frames.frames.lazy_source import ScanPlan, scan_frames
 from neptune_frames.sources import choose
 from neptune_frames.sources.public_call import public_call
 from neptune_frames.sources.remote.concurrency import fetch_ordered
@@ -85,6 +88,31 @@ def test_experimental_once_per_text(clock: Clock, shown: list[warnings.WarningMe
         warn(text, own.ExperimentalWarning)
         clock.now += 100
     assert [str(each.message) for each in shown] == ["one", "two"]
+
+
+def test_pythons_default_does_not_silence_a_server_in_trouble(clock: Clock) -> None:
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("default")
+        for _ in range(2):
+            warn("no connection", own.HttpOtherWarning)
+            warn("not available", own.Http503Warning)
+            warn("unknown type", own.AttributeWarning)
+            clock.now += own.THROTTLE_SECONDS
+    assert [str(each.message) for each in caught] == [
+        "no connection", "not available", "unknown type", "no connection", "not available"
+    ]  # fmt: skip
+
+
+@pytest.mark.parametrize("engine", ["in-memory", "streaming"])
+def test_a_scan_names_the_line_that_made_it(engine: Any, shown: list[warnings.WarningMessage]) -> None:
+    def frames() -> Iterator[pl.DataFrame]:
+        warn("of a scan", own.AttributeWarning)
+        yield pl.DataFrame({"run": ["a"]})
+
+    scan_frames(lambda request: ScanPlan(frames), schema=pl.Schema({"run": pl.String}), name="ANY").collect(
+        engine=engine
+    )
+    assert [each.filename for each in shown] == [__file__]
 
 
 def test_the_callers_line_is_named(clock: Clock, shown: list[warnings.WarningMessage]) -> None:

@@ -28,6 +28,7 @@ from neptune_frames.frames.lazy_predicates import is_never_true
 from neptune_frames.query.rendering import shortened
 from neptune_frames.sources.forks import refuse_lost_threads
 from neptune_frames.sources.waiting import attend
+from neptune_frames.warnings import callers_line, name_in_warnings
 
 #: Rows in the frames handed to Polars: enough to be fast, few enough to bound what is in flight.
 _FEWEST_ROWS = 50_000
@@ -138,7 +139,9 @@ def scan_frames(
     refuse_lost_threads()  # when the query is collected, Polars would wait before it asks anyone who could say so
     # Polars 2.1 panics in streaming where a window function (`.over`) reads some columns of a resolver, whose node
     # keeps its full schema. A step that unnests nothing has the right one, and lets all pushdown through.
-    return Scan(plan, schema, name, detail, tuple(selected), copy_context()).lazy().unnest([])
+    context = copy_context()
+    context.run(name_in_warnings, callers_line())
+    return Scan(plan, schema, name, detail, tuple(selected), context).lazy().unnest([])
 
 
 @dataclass(frozen=True, eq=False)
@@ -148,7 +151,8 @@ class Scan(LazyFrameResolver):
     name: str
     detail: str
     selected: tuple[str, ...]
-    #: Polars reads on threads of its own, where the caller's context variables are unset.
+    #: Polars reads on threads of its own, where the caller's context variables are unset and warnings find no line of
+    #: the caller's: they name the one that made the scan.
     context: Context
 
     def schema(self) -> pl.Schema:
@@ -164,10 +168,10 @@ class Scan(LazyFrameResolver):
         **_: Any,
     ) -> pl.LazyFrame:
         """The IO source. What is known of the query only goes into words here: the source gets it again."""
-        columns = None if projection is None else (*projection, *filter_columns)
+        columns = None if projection is None else [*projection, *filter_columns]
         pushable = [each.expr for each in filters if _is_serializable(each.expr)]
         residual = [each.expr for each in filters if not _is_serializable(each.expr)]
-        plan = self.plan(ScanRequest.of(columns, reduce(and_, pushable) if pushable else None, limit))
+        plan = self.planned(columns, reduce(and_, pushable) if pushable else None, limit)
         plan = replace(plan, residual=(*plan.residual, *residual))
         frame = register_io_source(
             Reader(self, plan),
@@ -181,8 +185,11 @@ class Scan(LazyFrameResolver):
         """Where it reads, and what a plan asks for there."""
         return f"{self.detail}{plan.describe(self.selected)}"
 
-    def plan(self, request: ScanRequest) -> ScanPlan:
-        """What the source will be asked for. Asks nothing."""
+    def planned(self, columns: Sequence[str] | None, predicate: pl.Expr | None, limit: int | None) -> ScanPlan:
+        """What the source will be asked for on behalf of what Polars hands over. Asks nothing."""
+        if columns is not None and not columns:  # rows are counted or numbered, and one column has as many as any
+            columns = self.fixed_schema.names()[:1]
+        request = ScanRequest.of(columns, predicate, limit)
         return empty_plan() if is_never_true(request.predicate) else self.make_plan(request)
 
 
@@ -198,7 +205,7 @@ class Reader:
     ) -> Iterator[pl.DataFrame]:
         if limit == 0:
             return
-        plan = self.scan.plan(ScanRequest.of(columns, predicate, limit))
+        plan = self.scan.planned(columns, predicate, limit)
         if logger.isEnabledFor(logging.INFO):
             logger.info("%s %s", self.scan.name, self.scan.describe(plan))
         made = _within(self.scan.context.copy(), plan.frames)
@@ -270,9 +277,14 @@ def _obey(
             limit -= frame.height
         if predicate is not None:
             frame = _filtered(frame, predicate)
-        yield frame if columns is None else frame.select(columns)
+        yield frame if columns is None else _selected(frame, columns)
         if limit == 0:
             return
+
+
+def _selected(frame: pl.DataFrame, columns: list[str]) -> pl.DataFrame:
+    """Some columns. Without any the frame still has its rows, which a selection of none would not have."""
+    return frame.select(columns) if columns else frame.drop(frame.columns)
 
 
 def _filtered(frame: pl.DataFrame, predicate: pl.Expr) -> pl.DataFrame:
