@@ -55,6 +55,7 @@ NEEDS_ROWS: list[Callable[[pl.LazyFrame], pl.LazyFrame]] = [
     lambda q: q.with_columns(pl.coalesce(pl.lit("a").alias("attribute"), "attribute"), value.cum_sum()),
     lambda q: q.group_by("run", "step").agg(attribute.min(), value.min()),
     lambda q: pl.concat([q, q.collect().lazy()]),
+    lambda q: q.map_batches(lambda frame: frame.with_columns(attribute.str.to_uppercase())),
 ]
 
 
@@ -146,6 +147,35 @@ def test_time_and_previews_make_structs_as_in_the_fetched_wide_frame(source: Mem
     assert nf.pivot(scan(source, **options)).collect().equals(fetched.collect())
     assert nf.pivot(fetched.long()).collect().equals(fetched.collect())
     assert nf.pivot(scan(source)).collect().equals(nf.pivot(scan(source, **options), values="value").collect())
+
+
+def test_a_cell_is_one_point_of_several_at_a_step() -> None:
+    nothing, first, second = (0.0, math.nan, 1000), (0.0, 5.0, 2000), (0.0, 7.0, 3000)
+    series = {"loss": [nothing, first, second], "none": [nothing, (0.0, math.nan, 4000)]}
+    options = {"project": "ws/proj", "runs": "", "source": MemorySource([MemoryRun("A", series=series)])}
+    fetched = nf.fetch_metrics(**options, include_time="absolute").collect()
+    assert [(cell["value"], cell["timestamp"].second) for cell in fetched["loss"]] == [(5.0, 2)]
+    assert [(math.isnan(cell["value"]), cell["timestamp"].second) for cell in fetched["none"]] == [(True, 1)]
+    assert fetched.equals(nf.pivot(nf.scan_metrics(**options, include_time="absolute")).collect())
+
+
+def test_a_name_with_the_suffix_of_another_stays_a_column_of_its_own() -> None:
+    series = {"step": [(0.0, 1.0, 0)], "step:float_series": [(0.0, 2.0, 0)]}
+    options = {"project": "ws/proj", "runs": "", "source": MemorySource([MemoryRun("A", series=series)])}
+    fetched = nf.fetch_metrics(**options).collect()
+    expected = {"run": "A", "step": 0.0, "step:float_series": 1.0, "step:float_series:float_series": 2.0}
+    assert fetched.row(0, named=True) == expected
+    assert nf.pivot(nf.scan_metrics(**options)).collect().equals(fetched)
+    assert nf.pivot(nf.scan_metrics(**options), attributes=list(series)).collect().equals(fetched)
+
+
+def test_whole_steps_that_floats_cannot_tell_apart_stay_apart() -> None:
+    steps = [2**53 + 1, 2**53, 2**63 - 1]
+    long = pl.DataFrame({"run": "A", "attribute": "loss", "step": steps, "value": [1.0, 2.0, 3.0]})
+    wide = nf.pivot(long).collect()
+    assert wide["step"].to_list() == sorted(steps)
+    assert wide["loss"].to_list() == [2.0, 1.0, 3.0]
+    assert wide.schema["step"] == pl.Int64
 
 
 def test_runs_of_one_name_in_several_projects_are_told_apart_by_the_index() -> None:
@@ -258,6 +288,8 @@ def test_arguments_that_cannot_be_used(source: MemorySource) -> None:
         ({"index": []}, ValueError, "index must name at least one column besides step, such as 'run'"),
         ({"index": "step"}, ValueError, "index must name at least one column besides step"),
         ({"index": ["project", "rnu"]}, ValueError, "no column 'rnu'"),
+        ({"values": "attribute"}, ValueError, "'attribute' says which cell a value goes to"),
+        ({"index": ["run", "value"]}, ValueError, "'value' says which cell a value goes to"),
     ]:
         with pytest.raises(error, match=message):
             nf.pivot(points, **arguments)
@@ -282,6 +314,33 @@ def test_arguments_that_cannot_be_used(source: MemorySource) -> None:
 def test_align_takes_numbers_of_any_kind(steps: Any) -> None:
     frame = pl.LazyFrame({"run": "r", "attribute": "loss", "step": [0.0, 4.0], "value": [1.0, 2.0]})
     assert nf.align(frame, steps=steps).collect()["step"].to_list() == [0.0, 2.0, 4.0]
+
+
+def test_pivot_refuses_steps_that_are_no_numbers() -> None:
+    with pytest.raises(ValueError, match="steps must be numbers or times, and the column 'step' holds String"):
+        nf.pivot(pl.DataFrame({"run": "r", "attribute": "loss", "step": ["1"], "value": [1.0]}))
+
+
+def test_align_knows_fractions_that_were_logged_with_their_rounding() -> None:
+    summed = [0.0, 0.1, 0.1 + 0.1, 0.1 + 0.1 + 0.1]
+    for steps in ([0.0, 0.1, 0.2, 0.3], summed, [at / 10 for at in range(11)]):
+        frame = pl.LazyFrame(
+            {"run": "r", "attribute": "loss", "step": steps, "value": [float(at) for at in range(len(steps))]}
+        )
+        aligned = nf.align(frame, steps=0.1, how=None).collect()
+        assert aligned["step"].to_list() == steps
+        assert aligned["value"].to_list() == list(range(len(steps)))
+    halves = nf.align(pl.LazyFrame({"run": "r", "attribute": "loss", "step": [0.0, 1.04], "value": 1.0}), steps=0.5)
+    assert halves.collect()["step"].to_list() == [0.0, 0.5, 1.0]
+    nothing = pl.LazyFrame({"run": "r", "attribute": "loss", "step": [0.0], "value": 1.0}).filter(pl.lit(False))
+    assert nf.align(nothing, steps=0.5).collect().height == 0
+
+
+@pytest.mark.parametrize("far", [math.inf, -math.inf])
+def test_align_refuses_multiples_up_to_infinity(far: float) -> None:
+    frame = pl.LazyFrame({"run": "r", "attribute": "loss", "step": [0.0, far], "value": 1.0})
+    with pytest.raises(ValueError, match="a step of the frame is not finite"):
+        nf.align(frame, steps=2).collect()
 
 
 def test_align_reads_a_scan_once(source: MemorySource) -> None:

@@ -6,7 +6,7 @@ import math
 from collections.abc import Iterable
 from functools import partial
 from numbers import Real
-from typing import TYPE_CHECKING, Literal, get_args
+from typing import TYPE_CHECKING, Any, Literal, get_args
 
 import numpy as np
 import polars as pl
@@ -15,6 +15,8 @@ from neptune_frames.frames.long_frame import ATTRIBUTE, PROJECT, VALUE, LongFram
 from neptune_frames.schemas import STEP
 
 if TYPE_CHECKING:
+    import numpy.typing as npt
+
     from neptune_frames.frames.long_frame import AnyFrame
 
     #: What users may pass as ``steps``: a number for its multiples, several numbers for these, None for every step.
@@ -52,7 +54,8 @@ def align(
     Args:
         frame: The long frame.
         steps: The common steps. None takes every step of any series; a number n takes the multiples of n between the
-            first and the last step of the frame; several numbers are the steps themselves.
+            first and the last step of the frame (a step that only rounding keeps from being one counts as one);
+            several numbers are the steps themselves.
         how: How to fill a step at which the series has no point: ``"forward"`` takes the last point before it,
             ``"nearest"`` the nearest one (of two, the earlier), ``"linear"`` interpolates between the two around it,
             None leaves it null.
@@ -118,8 +121,10 @@ def _grid(points: pl.LazyFrame, series: pl.LazyFrame, steps: Steps) -> pl.LazyFr
         found, make = [step.unique().sort().implode()], _of_list
     elif not isinstance(steps, Iterable):
         size = _size(steps)
-        bounds = [(step.min() / size).ceil().alias(_FIRST), (step.max() / size).floor().alias(_LAST)]
-        found, make = bounds, partial(_of_multiples, size=size)
+        found = [(step.min() / size).alias(_FIRST), (step.max() / size).alias(_LAST)]
+        if not size.is_integer():
+            found.append(step.unique().sort().implode())
+        make = partial(_of_multiples, size=size)
     else:
         found, make = [pl.lit(_given(steps)).unique().sort().implode().alias(STEP.name)], _of_list
     both = count.join(points.select(found), how="cross")
@@ -142,11 +147,38 @@ def _of_list(found: pl.DataFrame) -> pl.DataFrame:
 
 
 def _of_multiples(found: pl.DataFrame, size: float) -> pl.DataFrame:
-    series, first, last = found.row(0)
-    count = 0 if first is None else int(last - first) + 1
-    _check_rows(series, count)
-    multiples = pl.Series(STEP.name, (np.arange(count) + (first or 0)) * size, dtype=pl.Float64)
-    return pl.DataFrame([multiples.implode()])
+    series, lowest, highest = found.row(0)[:3]
+    if lowest is None:
+        return _one_list(np.array([]))
+    if not (math.isfinite(lowest) and math.isfinite(highest)):
+        raise ValueError(f"nf.align: a step of the frame is not finite, so that there is no last multiple of {size:g}.")
+    if size.is_integer():
+        first, last = math.ceil(lowest), math.floor(highest)
+        _check_rows(series, last - first + 1)
+        return _one_list(np.arange(first, last + 1) * size)
+    first, last = math.ceil(lowest - _rounding(lowest)), math.floor(highest + _rounding(highest))
+    _check_rows(series, last - first + 1)
+    return _one_list(_as_logged(np.arange(first, last + 1), size, found[STEP.name][0].to_numpy()))
+
+
+def _as_logged(
+    multiples: npt.NDArray[np.int64], size: float, logged: npt.NDArray[np.float64]
+) -> npt.NDArray[np.float64]:
+    """Multiples of a fraction, each as the frame has it if it does: 3 * 0.1 is not 0.3, nor is 0.1 + 0.1 + 0.1."""
+    steps = multiples * size
+    after = np.minimum(np.searchsorted(logged, steps), len(logged) - 1)
+    before = np.maximum(after - 1, 0)
+    nearest = logged[np.where(np.abs(logged[before] - steps) < np.abs(logged[after] - steps), before, after)]
+    return np.where(np.abs(nearest - steps) <= size * _rounding(multiples), nearest, steps)
+
+
+def _rounding(multiple: Any) -> Any:
+    """How far from a whole multiple of a fraction a step may be that is meant as one: sums of fractions round."""
+    return np.minimum(1e-9 * np.abs(multiple), 1e-3)
+
+
+def _one_list(steps: npt.NDArray[np.float64]) -> pl.DataFrame:
+    return pl.DataFrame([pl.Series(STEP.name, steps, dtype=pl.Float64).implode()])
 
 
 def _check_rows(series: int, steps: int) -> None:

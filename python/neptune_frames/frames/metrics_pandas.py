@@ -9,7 +9,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from neptune_frames.frames.pandas_values import frame_of_blocks, import_pandas, string_index, timestamp_values
-from neptune_frames.frames.wide_pivot import TYPE_SUFFIX
+from neptune_frames.query.attributes import FLOAT_SERIES
 
 if TYPE_CHECKING:
     import numpy.typing as npt
@@ -23,7 +23,7 @@ def metrics_frame(
 ) -> pd.DataFrame:
     """The wide frame: rows (label, step), a column per attribute, two column levels with time or previews."""
     index = row_index(pivot, label_name)
-    names = pc.binary_join_element_wise(pivot.names, TYPE_SUFFIX, "") if type_suffix else pivot.names
+    names = pc.binary_join_element_wise(pivot.names, f":{FLOAT_SERIES}", "") if type_suffix else pivot.names
     columns = string_index(names)
     blocks: list[Any] = [pivot.matrix("value")]
     if not (include_time or include_previews):

@@ -3,7 +3,8 @@
 A column is Float64, null where the attribute has no point at the step (a point whose value is NaN stays
 NaN). With time or previews a column is a struct with the fields ``value``, ``timestamp``,
 ``is_preview``, ``preview_completion`` as asked for. An attribute named like one of the row columns
-(``step``, ``experiment``, ``run``) becomes ``step:float_series``.
+(``step``, ``experiment``, ``run``) becomes ``step:float_series``. Where a series has several
+points at a step, the first whose value is not NaN counts.
 """
 
 from __future__ import annotations
@@ -14,7 +15,8 @@ import polars as pl
 import pyarrow as pa
 
 from neptune_frames.frames.metrics_long import arrow_column
-from neptune_frames.frames.wide_pivot import TYPE_SUFFIX
+from neptune_frames.frames.typed_columns import column_names
+from neptune_frames.query.attributes import FLOAT_SERIES
 
 if TYPE_CHECKING:
     from neptune_frames.frames.wide_pivot import Pivot
@@ -29,7 +31,9 @@ def wide_frame(pivot: Pivot, label_name: str, point_columns: list[str]) -> pl.Da
         point_columns: ``value``, and the other point columns to show.
     """
     absent = None if pivot.complete else ~pivot.present().reshape(-1)
-    parts = [arrow_column(pivot.matrix(name).reshape(-1), name, absent) for name in point_columns]
+    # A cell is one point: its fields are not looked for in others at the same step.
+    cells_of = [pivot.matrix(name, chosen_by="value").reshape(-1) for name in point_columns]
+    parts = [arrow_column(cells, name, absent) for cells, name in zip(cells_of, point_columns, strict=True)]
     if len(parts) == 1:
         (cells,) = parts
     else:
@@ -39,14 +43,11 @@ def wide_frame(pivot: Pivot, label_name: str, point_columns: list[str]) -> pl.Da
         pl.Series(label_name, pivot.labels, dtype=pl.String).gather(pivot.label_codes),
         pl.Series("step", pivot.steps, dtype=pl.Float64),
     ]
-    taken = {column.name for column in row_columns}
-    # All columns are slices of one: Polars keeps an object per column, and nothing is copied for it.
+    series = [(name, FLOAT_SERIES) for name in pivot.names.to_pylist()]
+    names = column_names(series, type_suffix=None, taken=[column.name for column in row_columns])
+    # All columns are slices of one, which is there as long as any of them is: nothing is copied for them.
     every = pl.Series(cells)
     height = len(pivot.rows)
     return pl.DataFrame(
-        row_columns
-        + [
-            every.slice(place * height, height).alias(name + TYPE_SUFFIX if name in taken else name)
-            for place, name in enumerate(pivot.names.to_pylist())
-        ]
+        row_columns + [every.slice(place * height, height).alias(name) for place, name in enumerate(names)]
     )

@@ -130,9 +130,7 @@ def timestamp_blocks(
     With pandas 2, a column with times that nanoseconds cannot tell is of objects, as it is in the official frame,
     and lacks a value where it has NaN.
     """
-    fits = np.ones(len(milliseconds), dtype=bool)
-    if timestamp_unit() == "ns":
-        fits = _fit_nanoseconds(milliseconds).all(axis=1)
+    fits = _fit_nanoseconds(milliseconds).all(axis=1) | (timestamp_unit() != "ns")
     for place in np.flatnonzero(~fits):
         times = timestamp_values(milliseconds[place]).to_pydatetime()
         yield np.where(milliseconds[place] == NO_TIMESTAMP, np.nan, times)[np.newaxis], positions[[place]]

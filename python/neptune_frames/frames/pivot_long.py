@@ -31,9 +31,10 @@ from neptune_frames.frames.long_frame import (
 from neptune_frames.frames.metrics_points import PointBlock
 from neptune_frames.frames.scanned_names import scanned_attributes
 from neptune_frames.frames.table_grid import MISSING
-from neptune_frames.frames.wide_pivot import TYPE_SUFFIX, Pivot
+from neptune_frames.frames.typed_columns import column_names
+from neptune_frames.frames.wide_pivot import Pivot
 from neptune_frames.query.arguments import resolve_attributes
-from neptune_frames.query.attributes import FLOAT_SERIES_TYPES
+from neptune_frames.query.attributes import FLOAT_SERIES, FLOAT_SERIES_TYPES
 from neptune_frames.query.selectors import match_names
 from neptune_frames.schemas import STEP
 from neptune_frames.slices import offsets_of, ranges, stretch_starts
@@ -83,12 +84,13 @@ def pivot(
             averages of, such as ``"config/lr"``.
 
     Returns:
-        A lazy frame with the columns of ``index``, ``step`` (Float64), and one per attribute, in ascending order of
-        label and step.
+        A lazy frame with the columns of ``index``, ``step`` (of the type it has in the long frame, Float64 in a scan),
+        and one per attribute, in ascending order of label and step.
 
     Raises:
         TypeError: ``frame`` is not a frame, or a name is not a string.
-        ValueError: The frame lacks a column, or ``index`` names none besides the step. When collected: a label is in
+        ValueError: The frame lacks a column, has steps that are neither numbers nor times, or has one column both as a
+            value and in ``index``; or ``index`` names none besides the step. When collected: a label is in
             several projects and ``index`` was not given, or a point has no step.
 
     Example:
@@ -113,14 +115,28 @@ def pivot(
         label = (*long.labels, *LABELS)[0]
         raise ValueError(f"index must name at least one column besides step, such as {label!r}, got {index!r}.")
     require_columns(long.schema, [*keys, *chosen], "nf.pivot")
+    _check_columns(long.schema, keys, chosen)
     if attributes is None or isinstance(attributes, str):
         names = attribute_names(long, attributes)
     else:
         names = as_names(attributes, "attributes")
-    columns = dict(zip(_column_names(names, keys), names, strict=True))
+    series = [(name, FLOAT_SERIES) for name in dict.fromkeys(names)]
+    columns = column_names(series, type_suffix=None, taken=(*keys, STEP.name))
+    shown = dict(zip(columns, (name for name, _ in series), strict=True))
     one_project = index is None and PROJECT in long.schema
-    wide = _Wide(long, tuple(keys), tuple(chosen), columns, attributes is not None, one_project)
+    wide = _Wide(long, tuple(keys), tuple(chosen), shown, attributes is not None, one_project)
     return scan_frames(wide.plan, schema=wide.schema, name="PIVOT", detail=counted(len(names), "attribute"))
+
+
+def _check_columns(schema: pl.Schema, keys: Sequence[str], values: Sequence[str]) -> None:
+    twice = [name for name in values if name in (*keys, ATTRIBUTE)]
+    if twice:
+        raise ValueError(f"nf.pivot: {twice[0]!r} says which cell a value goes to; it cannot be the value too.")
+    step = schema[STEP.name]
+    if not (step.is_numeric() or step.is_temporal()):
+        raise ValueError(
+            f"nf.pivot: steps must be numbers or times, and the column {STEP.name!r} holds {step}; cast it first."
+        )
 
 
 def attribute_names(long: LongFrame, pattern: str | None = None) -> list[str]:
@@ -133,11 +149,6 @@ def attribute_names(long: LongFrame, pattern: str | None = None) -> list[str]:
     ascending = pa.array(sorted(names), pa.string())
     chosen = match_names(selector, ascending, pa.repeat(pa.scalar(*FLOAT_SERIES_TYPES), len(ascending)))
     return ascending.filter(pa.array(chosen)).to_pylist()  # type: ignore[no-any-return]
-
-
-def _column_names(attributes: Sequence[str], keys: Sequence[str]) -> list[str]:
-    taken = {*keys, STEP.name}
-    return [name + TYPE_SUFFIX if name in taken else name for name in attributes]
 
 
 @dataclass(frozen=True)
@@ -219,9 +230,10 @@ class _Wide:
         self._check_names(heads)
         container, column = (heads[name].to_numpy().astype(np.int32) for name in (_CONTAINER, _COLUMN))
         lengths = np.diff(starts, append=points.height)
-        pieces = _Pieces(container, column, starts, lengths, points[STEP.name].cast(pl.Float64).to_numpy())
+        steps = _Steps.of(points[STEP.name])
+        pieces = _Pieces(container, column, starts, lengths, steps.numbers)
         for some in pieces.by_containers():
-            yield self._wide(pieces, some, points, containers, shown)
+            yield self._wide(pieces, some, points, containers, steps, shown)
 
     def _check_projects(self, heads: pl.DataFrame) -> None:
         projects, label = pl.col(PROJECT), self.keys[-1]
@@ -255,6 +267,7 @@ class _Wide:
         some: npt.NDArray[np.int64],
         points: pl.DataFrame,
         containers: pl.DataFrame,
+        steps: _Steps,
         shown: Sequence[str],
     ) -> pl.DataFrame:
         """The rows of some pieces, which are all of their containers."""
@@ -271,7 +284,6 @@ class _Wide:
             shape = pieces.pivot(np.arange(len(pieces.starts)))
         height = len(shape.rows)
         rows = containers[shape.labels.to_numpy()[shape.label_codes]].select(self.keys)
-        steps = pl.Series(STEP.name, shape.steps).cast(points.schema[STEP.name])
         cells = self._cells(points, shape) if shown else pl.Series()
         place = {column: number for number, column in enumerate(shape.names.to_pylist())}
         nothing = pl.Series([None], dtype=cells.dtype).new_from_index(0, height)
@@ -279,7 +291,7 @@ class _Wide:
         return pl.DataFrame(
             [
                 *(keys.cast(self.long.schema[keys.name]) for keys in rows),
-                steps,
+                steps.shown(shape.steps),
                 *(
                     (nothing if (number := numbers[name]) is None else cells.slice(number * height, height)).alias(name)
                     for name in shown
@@ -294,6 +306,32 @@ class _Wide:
         where = pl.Series(pa.array(place, mask=absent)).cast(pl.get_index_type())
         values = points.select(self.values)
         return (values.to_series() if len(self.values) == 1 else values.to_struct()).gather(where)
+
+
+@dataclass(frozen=True)
+class _Steps:
+    """The steps of points as numbers, by which rows are told apart and ordered.
+
+    They are the steps themselves; of whole numbers that floats cannot tell apart, the places among ``distinct``.
+    """
+
+    numbers: npt.NDArray[np.float64]
+    dtype: pl.DataType
+    distinct: pl.Series | None
+
+    @classmethod
+    def of(cls, steps: pl.Series) -> _Steps:
+        numbers = steps.cast(pl.Float64)
+        if steps.dtype.is_float() or numbers.cast(steps.dtype, strict=False).eq_missing(steps).all():
+            return cls(numbers.to_numpy(), steps.dtype, None)
+        distinct = steps.unique().sort()
+        return cls(distinct.search_sorted(steps).cast(pl.Float64).to_numpy(), steps.dtype, distinct)
+
+    def shown(self, numbers: npt.NDArray[np.float64]) -> pl.Series:
+        """The column of the wide frame."""
+        if self.distinct is None:
+            return pl.Series(STEP.name, numbers).cast(self.dtype)
+        return self.distinct[numbers.astype(np.int64)]
 
 
 @dataclass(frozen=True)

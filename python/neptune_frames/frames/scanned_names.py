@@ -22,6 +22,9 @@ _UNCHANGED = re.compile(rf"^\s*(?:SELECTION|FILTER|INFO):? .*$|(?<=[\[ ])col\(\"
 #: Places that make something of it.
 _CHANGED = (f'col("{ATTRIBUTE}")', f'alias("{ATTRIBUTE}")')
 
+#: A step that is a Python function (`LazyFrame.map_batches`): it may make anything of any column.
+_BY_PYTHON = "OPAQUE_PYTHON"
+
 _NOT_FOLLOWED = (AttributeError, TypeError, ValueError, IndexError, NotImplementedError, pl.exceptions.PolarsError)
 
 
@@ -33,7 +36,7 @@ def scanned_attributes(lazy: pl.LazyFrame) -> list[str] | None:
     """
     names = lazy.select(ATTRIBUTE)
     steps = _UNCHANGED.sub("", names.explain())
-    if any(change in steps for change in _CHANGED):
+    if any(change in steps for change in (*_CHANGED, _BY_PYTHON)):
         return None
     try:
         plans = list(_starts(names._ldf.visit()))

@@ -11,15 +11,11 @@ import pyarrow.compute as pc
 
 from neptune_frames.frames.pandas_values import NO_TIMESTAMP
 from neptune_frames.frames.wide_rows import SeriesBlock, number_rows
-from neptune_frames.query.attributes import FLOAT_SERIES
 
 if TYPE_CHECKING:
     import numpy.typing as npt
 
     from neptune_frames.frames.metrics_points import PointBlock
-
-#: What tells the column of an attribute from another one of its name.
-TYPE_SUFFIX = f":{FLOAT_SERIES}"
 
 #: Output dtype of each point column, and what marks a cell without a point.
 _MATRICES: dict[str, tuple[type, Any]] = {
@@ -70,10 +66,11 @@ class Pivot:
             return points == self.shape[0] * self.shape[1]
         return bool(self.present().all())
 
-    def matrix(self, name: str) -> npt.NDArray[Any]:
+    def matrix(self, name: str, *, chosen_by: str | None = None) -> npt.NDArray[Any]:
         """One column of the points as a (columns x rows) C-ordered array.
 
-        Where a series has several points at a step, the first one that is not missing (NaN) counts.
+        Where a series has several points at a step, the first one that is not missing (NaN) counts: in this column, or
+        in that which ``chosen_by`` names, and then the first one if all are missing there.
         """
         dtype, missing = _MATRICES[name]
         matrix: npt.NDArray[Any] = np.full(self.shape, missing, dtype=dtype)
@@ -83,10 +80,11 @@ class Pivot:
             return matrix
         # Written backwards, the first point is the one that stays.
         cells = matrix.reshape(-1)
-        for position in reversed(range(len(self._blocks))):
-            values = self._blocks[position].columns[name]
-            there = np.flatnonzero(~_is_missing(values))[::-1]
-            cells[self._cells(position)[there]] = values[there]
+        for missing_ones in (False,) if chosen_by is None else (True, False):
+            for position in reversed(range(len(self._blocks))):
+                columns = self._blocks[position].columns
+                there = np.flatnonzero(_is_missing(columns[chosen_by or name]) == missing_ones)[::-1]
+                cells[self._cells(position)[there]] = columns[name][there]
         return matrix
 
     def present(self) -> npt.NDArray[np.bool_]:
