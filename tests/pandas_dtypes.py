@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import pandas as pd
 
-_IS_PANDAS_3 = int(pd.__version__.partition(".")[0]) >= 3
+IS_PANDAS_3 = int(pd.__version__.partition(".")[0]) >= 3
 
 #: Of texts: `pd.StringDtype` with NaN, or Python objects.
-TEXT_DTYPE = "str" if _IS_PANDAS_3 else "object"
+TEXT_DTYPE = "str" if IS_PANDAS_3 else "object"
 #: Of points in time.
-TIME_DTYPE = "datetime64[us, UTC]" if _IS_PANDAS_3 else "datetime64[ns, UTC]"
+TIME_DTYPE = "datetime64[us, UTC]" if IS_PANDAS_3 else "datetime64[ns, UTC]"
