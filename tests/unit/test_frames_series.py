@@ -7,11 +7,14 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import polars as pl
+import pyarrow as pa
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+import neptune_frames as nf
 from memory_source import MemoryRun, MemorySource
+from neptune_frames.frames import table_grid
 from neptune_frames.frames.object_series import ObjectSeries, fetch_object_series
 from neptune_frames.frames.questions import series_question
 from neptune_frames.query.selection import ContainerKind
@@ -164,3 +167,19 @@ def test_every_point_lands_in_its_cell(
         for name in frame.columns:
             cell = frame.loc[row, name]
             assert cell == cells[name] if name in cells else np.isnan(cell)
+
+
+def test_more_text_than_32_bits_can_address(monkeypatch: pytest.MonkeyPatch) -> None:
+    chunked = pa.chunked_array([["a", "b"], ["a", None, "c"]])
+    assert table_grid.one_array(chunked.chunks).type == pa.string()
+    monkeypatch.setattr(table_grid, "_MOST_STRING_BYTES", 10)
+    joined = table_grid.one_array(chunked.chunks)
+    assert joined.type == pa.large_string()
+    assert joined.to_pylist() == chunked.to_pylist()
+    lines = [(float(step), f"line {step}") for step in range(3)]
+    runs = [MemoryRun(label, values={"note": ("string", label)}, objects={"log": texts(*lines)}) for label in "AB"]
+    asked: Any = {"project": "ws/proj", "runs": "", "source": MemorySource(runs)}
+    logs = nf.fetch_series(**asked)
+    assert logs.to_pandas()["log"].tolist() == [text for _, text in lines] * 2
+    assert logs.collect()["string"].to_list() == [text for _, text in lines] * 2
+    assert nf.fetch_table(**asked, attributes=["note"]).collect()["note"].to_list() == ["A", "B"]

@@ -21,6 +21,7 @@ import pyarrow.compute as pc
 from neptune_frames.counted import counted
 from neptune_frames.frames.pandas_values import empty_index, import_pandas, name_index, string_index
 from neptune_frames.frames.questions import find_runs
+from neptune_frames.frames.row_order import text_ranks
 from neptune_frames.frames.table_exports import Exports
 from neptune_frames.frames.table_grid import sorted_codes
 from neptune_frames.frames.values_objects import object_array
@@ -152,8 +153,8 @@ class BucketedMetrics(Exports):
     def _order(self) -> npt.NDArray[np.int64]:
         """Positions of the series, ascending by label and attribute."""
         run, attribute = self.keys.positions()
-        order: npt.NDArray[np.int64] = np.lexsort((_ranks(self.keys.attributes)[attribute], _ranks(self._labels)[run]))
-        return order
+        labels, attributes = text_ranks(self._labels), text_ranks(self.keys.attributes)
+        return np.lexsort((attributes[attribute], labels[run])).astype(np.int64)
 
     def _columns(self) -> pd.MultiIndex:
         pandas = import_pandas()
@@ -171,11 +172,6 @@ class BucketedMetrics(Exports):
         return pandas.MultiIndex(
             levels=[*levels, parts], codes=[*codes, np.tile([0, 1], len(run))], names=names, verify_integrity=False
         )
-
-
-def _ranks(texts: pa.Array | pa.ChunkedArray) -> npt.NDArray[np.int64]:
-    """Place of each text in ascending order, equal ones sharing a place."""
-    return pc.index_in(texts, texts.unique().sort()).to_numpy()  # type: ignore[no-any-return]
 
 
 def _rows(buckets: pa.Table) -> tuple[Floats, npt.NDArray[np.int64]]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
 from functools import partial
@@ -153,11 +154,13 @@ def _frames(
 def _joined(answers: Iterable[tuple[str, pa.RecordBatch]], fewest_rows: int) -> Iterator[tuple[str, pa.Table]]:
     """The values type by type, in tables of so many rows at least while there are: pages hold a few of each type."""
     held: dict[str, list[pa.RecordBatch]] = {}
+    rows: Counter[str] = Counter()
     for attribute_type, batch in answers:
         if batch.num_rows and attribute_type in VALUE_COLUMNS:
-            batches = held.setdefault(attribute_type, [])
-            batches.append(batch)
-            if sum(each.num_rows for each in batches) >= fewest_rows:
+            held.setdefault(attribute_type, []).append(batch)
+            rows[attribute_type] += batch.num_rows
+            if rows[attribute_type] >= fewest_rows:
+                del rows[attribute_type]
                 yield attribute_type, pa.Table.from_batches(held.pop(attribute_type))
     for attribute_type, batches in held.items():
         yield attribute_type, pa.Table.from_batches(batches)

@@ -86,7 +86,7 @@ def _frames(
     if selects_nothing(question):
         return
     keys = series_keys(source, question, narrowing)
-    texts = {**key_texts(keys.runs, options.kind), "attribute": RepeatedTexts(keys.attributes)}
+    texts = key_texts(keys.runs, options.kind, keys.attributes)
     for part in parts_of(keys, rows):
         for batch in source.object_points(part, options) if len(part) else ():
             yield _frame(batch, texts, columns)

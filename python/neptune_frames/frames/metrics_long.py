@@ -7,6 +7,7 @@ join with tables and take every text function, and dictionaries in Arrow.
 
 from __future__ import annotations
 
+from functools import cached_property
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -15,7 +16,7 @@ import pyarrow as pa
 
 from neptune_frames.frames.constant_columns import Column, frame_of
 from neptune_frames.frames.pandas_values import NO_TIMESTAMP
-from neptune_frames.frames.repeated_texts import RepeatedTexts
+from neptune_frames.frames.repeated_texts import key_names, key_texts
 from neptune_frames.schemas import POINT_PREVIEW, POINT_TIME, STEP, TIMESTAMP, float_point
 
 if TYPE_CHECKING:
@@ -42,15 +43,14 @@ class LongLayout:
 
     def __init__(self, runs: pa.Table, attributes: pa.Array, options: SeriesOptions) -> None:
         self.options = options
-        label_column = options.kind.label_column
-        self._names = {
-            "project": runs.column("project").combine_chunks(),
-            options.kind.value: runs.column(label_column).combine_chunks(),
-            "attribute": attributes,
-        }
-        self._texts = {name: RepeatedTexts(values) for name, values in self._names.items()}
-        # Who reads Arrow dictionaries may insist on distinct values (pandas does): runs share their project.
-        self._dictionaries = {name: values.dictionary_encode() for name, values in self._names.items()}
+        self._names = key_names(runs, options.kind, attributes)
+        self._texts = key_texts(runs, options.kind, attributes)
+
+    @cached_property
+    def _dictionaries(self) -> dict[str, pa.DictionaryArray]:
+        """The names as Arrow shows them. Who reads dictionaries may insist on distinct values (pandas does): runs share
+        their project."""
+        return {name: values.dictionary_encode() for name, values in self._names.items()}
 
     @staticmethod
     def arrow_schema(options: SeriesOptions) -> pa.Schema:

@@ -24,7 +24,7 @@ from neptune_frames.frames.pandas_values import (
 )
 from neptune_frames.frames.questions import points_of, series_keys
 from neptune_frames.frames.table_exports import Exports
-from neptune_frames.frames.table_grid import MISSING, gather
+from neptune_frames.frames.table_grid import MISSING, gather, one_array
 from neptune_frames.frames.wide_pivot import Pivot
 from neptune_frames.progress import tracked
 from neptune_frames.schemas import OBJECT_POINT, POINT_TIME
@@ -216,7 +216,7 @@ class FlatPoints:
             chunks = parts.pop(name)
             if any(not pa.types.is_null(chunk.type) for chunk in chunks):
                 chunks = [chunk.cast(OBJECT_POINT.field(name).type) for chunk in chunks]
-                columns[name] = chunks[0] if len(chunks) == 1 else pa.concat_arrays(chunks)
+                columns[name] = one_array(chunks)
         step = columns.pop("step").to_numpy() if "step" in columns else np.empty(0)
         block = PointBlock(run, attribute, offsets_of(lengths), {"step": step, "place": np.arange(len(step))})
         return cls(block, columns)

@@ -8,7 +8,7 @@ import polars as pl
 
 from neptune_frames.frames.constant_columns import Column, constant, frame_of
 from neptune_frames.frames.polars_types import polars_type
-from neptune_frames.frames.repeated_texts import RepeatedTexts, key_texts
+from neptune_frames.frames.repeated_texts import key_texts
 from neptune_frames.frames.row_order import in_order, text_ranks
 from neptune_frames.schemas import POINT_TIME, SERIES_OBJECT_FIELDS
 
@@ -22,9 +22,9 @@ def long_frame(keys: SeriesKeys, flat: FlatPoints, kind: ContainerKind, *, inclu
     """The points, sorted by label, attribute and step (`neptune_frames.frames.object_series.ObjectSeries.collect`)."""
     block = flat.block
     columns: dict[str, Column] = {
-        name: texts.column(block.run, block.lengths) for name, texts in key_texts(keys.runs, kind).items()
+        name: texts.column(block.attribute if name == "attribute" else block.run, block.lengths)
+        for name, texts in key_texts(keys.runs, kind, keys.attributes).items()
     }
-    columns["attribute"] = RepeatedTexts(keys.attributes).column(block.attribute, block.lengths)
     columns["step"] = pl.Series(block.step)
     for field in (*([POINT_TIME] if include_time else []), *SERIES_OBJECT_FIELDS):
         if flat.holds(field.name):

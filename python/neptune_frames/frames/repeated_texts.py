@@ -58,7 +58,14 @@ class RepeatedTexts:
         return pl.Series(array)
 
 
-def key_texts(runs: pa.Table, kind: ContainerKind) -> dict[str, RepeatedTexts]:
-    """The columns that say whose row it is, by name, from RUNS: ``project``, and ``experiment`` or ``run``."""
+def key_names(runs: pa.Table, kind: ContainerKind, attributes: pa.Array | None = None) -> dict[str, pa.Array]:
+    """The names that say whose row it is, by column: ``project``, and ``experiment`` or ``run``, from RUNS, and the
+    ``attribute`` of those given."""
     columns = {"project": "project", kind.value: kind.label_column}
-    return {name: RepeatedTexts(runs.column(column).combine_chunks()) for name, column in columns.items()}
+    names = {name: runs.column(column).combine_chunks() for name, column in columns.items()}
+    return names if attributes is None else {**names, "attribute": attributes}
+
+
+def key_texts(runs: pa.Table, kind: ContainerKind, attributes: pa.Array | None = None) -> dict[str, RepeatedTexts]:
+    """`key_names`, of which columns are made."""
+    return {name: RepeatedTexts(texts) for name, texts in key_names(runs, kind, attributes).items()}

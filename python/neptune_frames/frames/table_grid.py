@@ -6,7 +6,7 @@ columns of any result: numbers, text, timestamps or Python objects.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -16,6 +16,9 @@ import pyarrow as pa
 
 #: The place of a cell without a value: the last one, where a gather finds what stands for "missing".
 MISSING = -1
+
+#: Text up to here is addressed by the 32-bit numbers of `pa.string`.
+_MOST_STRING_BYTES = 2**31 - 1
 
 
 @dataclass(frozen=True)
@@ -72,25 +75,25 @@ def grid_attributes(values: dict[str, pa.Table]) -> list[tuple[str, str]]:
 
 def _grid(attribute_type: str, table: pa.Table, run_count: int) -> TypeGrid:
     codes, names = sorted_codes(table.column("attribute"))
-    values = _one_chunk(table.column("value"))
+    values = one_array(table.column("value").chunks)
     dtype = np.int32 if len(values) < 2**31 else np.int64
     places = np.full((len(names), run_count), MISSING, dtype=dtype)
     found = np.arange(len(values), dtype=dtype)
     if values.null_count:
         found = np.where(values.is_valid().to_numpy(zero_copy_only=False), found, MISSING)
     places[codes, table.column("run").to_numpy()] = found
-    last_steps = _one_chunk(table.column("last_step")) if "last_step" in table.column_names else None
+    last_steps = one_array(table.column("last_step").chunks) if "last_step" in table.column_names else None
     return TypeGrid(attribute_type, names, values, places, last_steps)
 
 
 def distinct_names(column: pa.ChunkedArray) -> list[str]:
     """Dictionary-encoded names that occur, each once."""
-    return _used_names(_one_chunk(column.unify_dictionaries()))[1] if len(column) else []
+    return _used_names(one_array(column.unify_dictionaries().chunks))[1] if len(column) else []
 
 
 def sorted_codes(column: pa.ChunkedArray) -> tuple[npt.NDArray[np.int64], list[str]]:
     """Dictionary-encoded names as codes into the sorted list of the names that occur."""
-    encoded = _one_chunk(column.unify_dictionaries())
+    encoded = one_array(column.unify_dictionaries().chunks)
     codes = encoded.indices.to_numpy(zero_copy_only=False)
     used, names = _used_names(encoded)
     order = sorted(range(len(names)), key=names.__getitem__)
@@ -106,8 +109,14 @@ def _used_names(encoded: pa.DictionaryArray) -> tuple[npt.NDArray[np.int64], lis
     return used, encoded.dictionary.take(pa.array(used)).to_pylist()
 
 
-def _one_chunk(column: pa.ChunkedArray) -> pa.Array:
-    return column.chunk(0) if column.num_chunks == 1 else pa.concat_arrays(column.chunks)
+def one_array(chunks: Sequence[pa.Array]) -> pa.Array:
+    """Arrays of one type, one after the other. More than 2 GiB of text, of which `pa.string` cannot say the places,
+    become `pa.large_string`."""
+    if len(chunks) == 1:
+        return chunks[0]
+    if pa.types.is_string(chunks[0].type) and sum(chunk.nbytes for chunk in chunks) > _MOST_STRING_BYTES:
+        chunks = [chunk.cast(pa.large_string()) for chunk in chunks]
+    return pa.concat_arrays(chunks)
 
 
 def gather(
