@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import time
 from typing import Any
 
 import httpx
@@ -22,6 +23,8 @@ from neptune_frames.query.selection import (
 )
 from neptune_frames.schemas import RUNS
 from neptune_frames.sources.base import SeriesKeys
+from neptune_frames.sources.remote import values
+from neptune_frames.wire.pages import AttributesPage
 
 PROJECT = "acme/vision"
 SEARCH = "/api/leaderboard/v1/proto/leaderboard/entries/search/"
@@ -220,6 +223,86 @@ def test_values_that_two_alternatives_select_come_once(server):
         ("float", 0, "lr", 1.0)
     ]
     assert len(server.bodies(VALUES)) == 2
+
+
+def test_values_that_two_alternatives_select_come_once_for_each_run_type_and_page(server):
+    """``both`` and ``twice`` match both patterns. One page holds several runs, a run is on several pages."""
+    attributes = {
+        "l": [("both", "float"), ("left", "float"), ("twice", "float"), ("twice", "string")],
+        "r": [("right", "string"), ("both", "float"), ("twice", "string"), ("twice", "float")],
+    }
+
+    def answer(request: httpx.Request) -> httpx.Response:
+        body = json.loads(request.content)
+        pattern = body["attributeNameFilter"]["mustMatchAny"][0]["mustMatchRegexes"][0]
+        types = [one["attributeType"] for one in body["attributeFilter"]]
+        start = int(body["nextPage"].get("nextPageToken") or 0)
+        rows = [(run, name, kind) for run in range(3) for name, kind in attributes[pattern] if kind in types]
+        entries = [
+            value_entry(run, number(name, run) if kind == "float" else string(name, f"{run}"))
+            for run, name, kind in rows[start : start + 3]
+        ]
+        token = str(start + 3) if start + 3 < len(rows) else None
+        return httpx.Response(200, json={"entries": entries, "nextPage": {"nextPageToken": token}})
+
+    server.on(VALUES, answer)
+    left = AttributeAlternative(("float",), patterns=(NamePattern(("l",)),))
+    right = AttributeAlternative(("float", "string"), patterns=(NamePattern(("r",)),))
+    for alternatives in ((left, right), (right, left)):
+        found = collect(server.source().values(runs_table(3), AttributeSelector(alternatives)))
+        floats = [("float", run, name, run) for run in range(3) for name in ("both", "left", "twice")]
+        assert found == floats + [("string", run, name, f"{run}") for run in range(3) for name in ("right", "twice")]
+
+
+def test_a_name_of_the_dictionary_without_values_in_a_batch_is_left_to_the_filter_that_brings_it(server, monkeypatch):
+    """As in answers whose batches share one dictionary of names."""
+
+    def page_of(code: int) -> AttributesPage:
+        names = pa.DictionaryArray.from_arrays(pa.array([code], pa.int32()), ["a", "b"])
+        columns = [pa.array([0], pa.int32()), names, pa.array([code / 2])]
+        batch = pa.RecordBatch.from_arrays(columns, names=["run", "attribute", "value"])
+        return AttributesPage(pa.RecordBatch.from_pylist([{"sys_id": "VIS-0"}]), {"float": batch})
+
+    server.on(VALUES, lambda request: httpx.Response(200, content=b"0" if b'["l"]' in request.content else b"1"))
+    monkeypatch.setattr(values, "decode_values", lambda body, media_type: page_of(int(bytes(body))))
+    alternatives = [AttributeAlternative(("float",), patterns=(NamePattern((text,)),)) for text in "lr"]
+    found = collect(server.source().values(runs_table(1), AttributeSelector(tuple(alternatives))))
+    assert found == [("float", 0, "a", 0.0), ("float", 0, "b", 0.5)]
+
+
+def test_overlapping_filters_cost_no_more_per_page_the_more_has_come(server, monkeypatch):
+    runs, names, pages = 2_000, 1_000, 30
+    rows = np.arange(10_000)
+    columns = [
+        pa.DictionaryArray.from_arrays(pa.array(rows % names, pa.int32()), [f"a/{i}" for i in range(names)]),
+        pa.array(rows / 2),
+    ]
+    entries = pa.table({"sys_id": [f"VIS-{index}" for index in range(runs)]}).to_batches()[0]
+
+    def page_of(number: int) -> AttributesPage:
+        row = pa.array(rows // names + number * 10, pa.int32())
+        batch = pa.RecordBatch.from_arrays([row, *columns], names=["run", "attribute", "value"])
+        return AttributesPage(
+            entries, {"float": batch}, next_page_token=str(number + 1) if number + 1 < pages else None
+        )
+
+    def answer(request: httpx.Request) -> httpx.Response:
+        return httpx.Response(200, content=json.loads(request.content)["nextPage"].get("nextPageToken") or "0")
+
+    def seconds(*patterns: str) -> float:
+        selector = AttributeSelector(
+            tuple(AttributeAlternative(("float",), patterns=(NamePattern((text,)),)) for text in patterns)
+        )
+        started = time.process_time()
+        batches = list(server.source().values(runs_table(runs), selector))
+        spent = time.process_time() - started
+        assert sum(batch.num_rows for _, batch in batches) == rows.size * pages
+        return spent
+
+    server.on(VALUES, answer)
+    monkeypatch.setenv("NEPTUNE_QUERY_MAX_WORKERS", "1")
+    monkeypatch.setattr(values, "decode_values", lambda body, media_type: page_of(int(bytes(body))))
+    assert seconds("a", "b") < 10 * seconds("a") + 0.5
 
 
 def test_values_of_a_run_that_was_not_asked_for_are_an_error(server):

@@ -14,7 +14,6 @@ from functools import partial
 
 import msgspec
 import numpy as np
-import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 
@@ -40,12 +39,22 @@ Batch = tuple[str, pa.RecordBatch]
 
 @dataclass(frozen=True)
 class _Question:
-    """One chain of pages. ``positions`` and ``sys_ids`` say which row of the caller's runs an entry is."""
+    """One chain of pages. ``positions`` and ``sys_ids`` say which row of the caller's runs an entry is.
+
+    ``filter_number`` says which of the selector's filters it asks by.
+    """
 
     project: str
     positions: pa.Array
     sys_ids: pa.Array
     request: ValuesRequest
+    filter_number: int = 0
+
+
+@dataclass(frozen=True)
+class _Page:
+    filter_number: int
+    batches: list[Batch]
 
 
 def fetch_values(session: Session, runs: pa.Table, selector: AttributeSelector) -> Iterator[Batch]:
@@ -63,16 +72,16 @@ def fetch_values(session: Session, runs: pa.Table, selector: AttributeSelector) 
         overlapping = False
     chains = (partial(_page, session, question, None, TokenTrail("attribute values")) for question in questions)
     narrows_types = names is not None and any(len(each.types) < len(WIRE_NAMES) for each in selector.alternatives)
-    seen = _Seen()
+    claims = _Claims()
     for page in fetch_unordered(chains):
-        for attribute_type, batch in page:
+        for attribute_type, batch in page.batches:
             kept = batch
             if narrows_types:
                 # A name may have another type in some run than the one that was asked for.
                 types = pa.repeat(pa.scalar(attribute_type), batch.num_rows)
                 kept = batch.filter(pa.array(match_names(selector, batch.column("attribute"), types)))
             elif overlapping:
-                kept = seen.new_rows(attribute_type, batch)
+                kept = claims.rows_of(page.filter_number, attribute_type, batch)
             if kept.num_rows:
                 yield attribute_type, kept
 
@@ -81,9 +90,9 @@ def _by_filter(runs: pa.Table, requests: list[ValuesRequest]) -> Iterator[_Quest
     for project, positions, sys_ids, identifiers in _projects(runs):
         for start, end in busy_run_parts(len(positions)):
             some = slice(start, end)
-            for request in requests:
+            for number, request in enumerate(requests):
                 asked = _about(request, identifiers[some])
-                yield _Question(project, positions[some], sys_ids[some], asked)
+                yield _Question(project, positions[some], sys_ids[some], asked, number)
 
 
 def _by_name(runs: pa.Table, names: list[str]) -> Iterator[_Question]:
@@ -107,7 +116,7 @@ def _projects(runs: pa.Table) -> Iterator[tuple[str, pa.Array, pa.Array, pa.Arra
         yield project, positions, sys_ids.take(positions), identifiers.take(positions)
 
 
-def _page(session: Session, question: _Question, token: str | None, trail: TokenTrail) -> Step[list[Batch]]:
+def _page(session: Session, question: _Question, token: str | None, trail: TokenTrail) -> Step[_Page]:
     next_page = NextPage(limit=config.VALUES_PAGE_SIZE.get(), next_page_token=token)
     page = session.call(
         "POST",
@@ -119,11 +128,11 @@ def _page(session: Session, question: _Question, token: str | None, trail: Token
         side_by_side=False,
     )
     warn_of_unknown_types(page.unknown_types)
-    following: Callable[[], Step[list[Batch]]] | None = None
+    following: Callable[[], Step[_Page]] | None = None
     with answer_to(paths.VALUES, question.project):
         if page.next_page_token:
             following = partial(_page, session, question, trail.follow(page.next_page_token), trail)
-        return Step(_with_runs(page, question), following)
+        return Step(_Page(question.filter_number, _with_runs(page, question)), following)
 
 
 def _with_runs(page: AttributesPage, question: _Question) -> list[Batch]:
@@ -139,20 +148,24 @@ def _with_runs(page: AttributesPage, question: _Question) -> list[Batch]:
     ]
 
 
-class _Seen:
-    """Which values have come, where several filters may select the same one."""
+class _Claims:
+    """Which filter an attribute is taken from, where several select the same one.
+
+    A filter is about names and types, whatever the run: one that brings an attribute of one run brings it of every
+    run that has it. So each attribute is taken from the filter that brought it first, and there is nothing to
+    remember of single values.
+    """
 
     def __init__(self) -> None:
-        self._names: dict[str, int] = {}
-        self._keys: dict[str, npt.NDArray[np.int64]] = {}
+        self._filters: dict[tuple[str, str], int] = {}
 
-    def new_rows(self, attribute_type: str, batch: pa.RecordBatch) -> pa.RecordBatch:
+    def rows_of(self, filter_number: int, attribute_type: str, batch: pa.RecordBatch) -> pa.RecordBatch:
+        """The rows of a batch that no other filter brings."""
         attributes = batch.column("attribute")
-        codes = np.array(
-            [self._names.setdefault(name, len(self._names)) for name in attributes.dictionary.to_pylist()], np.int64
-        )
-        keys = (codes[attributes.indices.to_numpy()] << 32) | batch.column("run").to_numpy()
-        known = self._keys.get(attribute_type, np.empty(0, np.int64))
-        new = ~np.isin(keys, known)
-        self._keys[attribute_type] = np.concatenate([known, keys[new]])
-        return batch.filter(pa.array(new))
+        indices = attributes.indices.to_numpy()
+        claimed = np.zeros(len(attributes.dictionary), np.bool_)
+        # The dictionary may name what only other batches hold, which this filter may not bring.
+        held = np.flatnonzero(np.bincount(indices))
+        for code, name in zip(held, attributes.dictionary.take(pa.array(held)).to_pylist(), strict=True):
+            claimed[code] = self._filters.setdefault((attribute_type, name), filter_number) == filter_number
+        return batch if claimed[held].all() else batch.filter(pa.array(claimed[indices]))
