@@ -102,6 +102,61 @@ def test_a_total_beyond_all_runs_does_not_make_the_search_endless(server, monkey
     assert server.paths().count(SEARCH) < 30
 
 
+@pytest.mark.parametrize("short", [10, 20])
+def test_a_page_of_the_search_that_is_short_loses_no_run(server, monkeypatch, short):
+    monkeypatch.setenv("NEPTUNE_QUERY_EXPERIMENT_SYS_ATTRS_BATCH_SIZE", "10")
+    whole = searching(35, total=35)
+
+    def answer(request: httpx.Request) -> httpx.Response:
+        body = json.loads(request.content)
+        if body["pagination"]["offset"] == short:
+            body["pagination"]["limit"] -= 3
+        return whole(httpx.Request("POST", request.url, json=body))
+
+    server.on(SEARCH, answer)
+    answered = server.source().search(query(), ["lr"])
+    assert answered.runs["sys_id"].to_pylist() == [f"VIS-{index}" for index in range(35)]
+    assert sorted(answered.values["float"]["run"].to_pylist()) == list(range(35))
+    asked = [body["pagination"] for body in server.bodies(SEARCH)]
+    assert len(asked) == 5
+    assert {"limit": 3, "offset": short + 7} in asked
+
+
+def test_runs_that_a_server_counts_and_does_not_give_are_an_error(server, monkeypatch):
+    monkeypatch.setenv("NEPTUNE_QUERY_EXPERIMENT_SYS_ATTRS_BATCH_SIZE", "10")
+
+    def answer(request: httpx.Request) -> httpx.Response:
+        page = json.loads(request.content)["pagination"]
+        offsets = range(page["offset"], page["offset"] + page["limit"])
+        entries = [entry(offset) for offset in offsets if offset < 35 and offset not in (17, 18, 19)]
+        return httpx.Response(200, json={"matchingItemCount": 35, "entries": entries})
+
+    server.on(SEARCH, answer)
+    with pytest.raises(MismatchedAnswerError, match="no run at offset 17"):
+        server.source().search(query())
+
+
+def test_a_search_whose_pages_are_full_makes_no_further_request(server, monkeypatch):
+    monkeypatch.setenv("NEPTUNE_QUERY_EXPERIMENT_SYS_ATTRS_BATCH_SIZE", "10")
+    server.on(SEARCH, searching(35, total=35))
+    assert server.source().search(query()).runs.num_rows == 35
+    asked = [(body["pagination"]["offset"], body["pagination"]["limit"]) for body in server.bodies(SEARCH)]
+    assert sorted(asked) == [(0, 10), (10, 10), (20, 10), (30, 5)]
+
+
+def test_more_names_than_values_on_a_page_still_bring_a_run_per_page(server, monkeypatch):
+    monkeypatch.setattr("neptune_frames.sources.remote.search._VALUES_PER_PAGE", 3)
+    server.on(SEARCH, searching(3, total=3))
+    answer = server.source().search(query(), ["lr", "missing"])
+    assert answer.runs.num_rows == answer.values["float"].num_rows == 3
+
+
+def test_runs_are_counted_without_any_attribute_of_theirs(server):
+    server.on(SEARCH, searching(3, total=3))
+    answer = server.source().search(query(), needs=RunNeeds(identity=()))
+    assert (answer.runs.num_rows, answer.total) == (3, 3)
+
+
 def test_a_server_that_repeats_a_page_of_the_search_ends_in_an_error(server, monkeypatch):
     monkeypatch.setenv("NEPTUNE_QUERY_EXPERIMENT_SYS_ATTRS_BATCH_SIZE", "3")
     server.on(
@@ -152,7 +207,7 @@ def definition_pages(pages: list[tuple[list[tuple[str, str]], str | None]]) -> A
 
 def test_definitions_follow_tokens_and_are_unique_and_sorted(server, monkeypatch):
     monkeypatch.setenv("NEPTUNE_QUERY_ATTRIBUTE_DEFINITIONS_BATCH_SIZE", "2")
-    pages = [([("b", "float"), ("a", "int")], "1"), ([("a", "float"), ("b", "float")], "2"), ([("c", "string")], "3")]
+    pages = [([("b", "float"), ("a", "int")], "1"), ([("a", "float"), ("b", "float")], "2"), ([("c", "string")], None)]
     server.on(DEFINITIONS, definition_pages(pages))
     table = server.source().definitions([PROJECT], None, EVERYTHING)
     assert table.to_pylist() == [
@@ -161,6 +216,28 @@ def test_definitions_follow_tokens_and_are_unique_and_sorted(server, monkeypatch
     ]
     assert len(server.bodies(DEFINITIONS)) == 3
     assert "experimentIdsFilter" not in server.bodies(DEFINITIONS)[0]
+
+
+def test_a_server_that_caps_the_page_of_definitions_loses_none(server):
+    pages = [([("a", "float")], "1"), ([("b", "float"), ("c", "float")], "2"), ([("d", "string")], None)]
+    server.on(DEFINITIONS, definition_pages(pages))
+    table = server.source().definitions([PROJECT], None, EVERYTHING)
+    assert table["attribute"].to_pylist() == ["a", "b", "c", "d"]
+    assert len(server.bodies(DEFINITIONS)) == 3
+
+
+def test_tokens_without_an_end_do_not_make_definitions_endless(server):
+    pages = [([("a", "float")], "1"), ([], "2"), ([("never asked for", "float")], "3")]
+    server.on(DEFINITIONS, definition_pages(pages))
+    assert server.source().definitions([PROJECT], None, EVERYTHING)["attribute"].to_pylist() == ["a"]
+    assert len(server.bodies(DEFINITIONS)) == 2
+
+
+def test_definitions_go_on_after_a_page_of_unknown_types_alone(server):
+    server.on(DEFINITIONS, definition_pages([([("new", "hologram")], "1"), ([("a", "float")], None)]))
+    with pytest.warns(Warning, match="hologram"):
+        table = server.source().definitions([PROJECT], None, EVERYTHING)
+    assert table["attribute"].to_pylist() == ["a"]
 
 
 def test_definitions_of_no_runs_make_no_request(server):

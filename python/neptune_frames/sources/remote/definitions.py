@@ -57,12 +57,11 @@ def _page(
 ) -> Step[pa.RecordBatch]:
     projects, runs = scope
     types, names = filters
-    limit = config.DEFINITIONS_PAGE_SIZE.get()
     request = DefinitionsRequest(
         attribute_filter=types,
         attribute_name_filter=names,
         experiment_ids_filter=runs,
-        next_page=NextPage(limit=limit, next_page_token=token),
+        next_page=NextPage(limit=config.DEFINITIONS_PAGE_SIZE.get(), next_page_token=token),
         project_identifiers=projects,
     )
     project = ", ".join(projects)
@@ -70,8 +69,9 @@ def _page(
         "POST", paths.DEFINITIONS, decode_definitions, answers=JSON, content=encode_message(request), project=project
     )
     warn_of_unknown_types(page.unknown_types)
-    # Entries of unknown types were dropped, so that a page with some may be full although it is short.
-    is_last = page.definitions.num_rows < limit and not page.unknown_types
+    # A short page is not the last: a server may cap the limit. An empty one is, whatever its token says, which a server
+    # may count up for ever; unless it held entries of unknown types, which were dropped.
+    is_last = page.definitions.num_rows == 0 and not page.unknown_types
     following: Callable[[], Step[pa.RecordBatch]] | None = None
     if page.next_page_token and not is_last:
         with answer_to(paths.DEFINITIONS, project):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
 from functools import partial
 
 import msgspec
@@ -52,6 +53,15 @@ _VALUES_PER_PAGE = 125_000
 _IDENTITY = {"sys_id": SYS_ID, "run_id": SYS_CUSTOM_RUN_ID, "experiment": SYS_NAME}
 
 
+@dataclass(frozen=True)
+class _Stretch:
+    """The pages of one range of offsets, up to ``end``; less than was asked for unless ``is_whole``."""
+
+    pages: list[AttributesPage]
+    end: int
+    is_whole: bool
+
+
 def search(session: Session, query: RunQuery, projection: Sequence[str], needs: RunNeeds) -> SearchAnswer:
     """Runs in sort order, with the values of the projected names.
 
@@ -82,7 +92,7 @@ def _pages(session: Session, query: RunQuery, needs: RunNeeds, names: Sequence[s
     if wanted == 0:
         return
     projected = list(dict.fromkeys([*(_IDENTITY[column] for column in needs.identity), *names]))
-    page_size = min(config.SEARCH_PAGE_SIZE.get(), _VALUES_PER_PAGE // len(projected))
+    page_size = min(config.SEARCH_PAGE_SIZE.get(), max(1, _VALUES_PER_PAGE // max(1, len(projected))))
     fetch = partial(_fetch_page, session, query, projected, needs.statistics)
     first_limit = page_size if wanted is None else min(wanted, page_size)
     first = fetch(query.offset, first_limit)
@@ -95,13 +105,44 @@ def _pages(session: Session, query: RunQuery, needs: RunNeeds, names: Sequence[s
         # A server may cap the limit: what it gave is what it gives.
         step = min(received, page_size)
         end = total if wanted is None else min(total, wanted)
-        pages = (partial(fetch, query.offset + start, min(step, end - start)) for start in range(received, end, step))
-        for page in fetch_ordered(pages, large_answers_ahead()):
-            yield page
-            if page.entries.num_rows == 0:
-                return  # The total is more than there are, perhaps without bounds: later pages are empty too.
+        stretches = (
+            partial(_stretch, fetch, query.offset + start, min(step, end - start))
+            for start in range(received, end, step)
+        )
+        yield from _until_empty(fetch_ordered(stretches, large_answers_ahead()))
     elif not first.total:
         yield from _pages_until_short(first, fetch, query, page_size)
+
+
+def _stretch(fetch: partial[AttributesPage], offset: int, limit: int) -> _Stretch:
+    """So many runs. Where a page brings fewer, the rest is asked for, until nothing comes."""
+    pages: list[AttributesPage] = []
+    received = 0
+    while received < limit:
+        page = fetch(offset + received, limit - received)
+        if page.entries.num_rows == 0:
+            break
+        pages.append(page)
+        received += page.entries.num_rows
+    return _Stretch(pages, offset + received, received == limit)
+
+
+def _until_empty(stretches: Iterable[_Stretch]) -> Iterator[AttributesPage]:
+    """The pages of all stretches, up to one that is empty: the total may be more than there are, perhaps without bounds.
+
+    Raises:
+        MismatchedAnswerError: There are runs behind some that the server counts, but does not give.
+    """
+    missing: int | None = None
+    for stretch in stretches:
+        if not stretch.pages:
+            return
+        if missing is not None:
+            raise MismatchedAnswerError(
+                f"the server gave no run at offset {missing}, although it has further ones behind it"
+            )
+        yield from stretch.pages
+        missing = None if stretch.is_whole else stretch.end
 
 
 def _pages_until_short(
