@@ -128,7 +128,7 @@ def _stretch(fetch: partial[AttributesPage], offset: int, limit: int) -> _Stretc
 
 
 def _until_empty(stretches: Iterable[_Stretch]) -> Iterator[AttributesPage]:
-    """The pages of all stretches, up to one that is empty: the total may be more than there are, perhaps without bounds.
+    """The pages of all stretches up to an empty one: the total may be more than there are, perhaps without bounds.
 
     Raises:
         MismatchedAnswerError: There are runs behind some that the server counts, but does not give.
