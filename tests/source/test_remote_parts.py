@@ -6,6 +6,7 @@ import base64
 import json
 import pickle
 import threading
+import traceback
 from pathlib import Path
 from typing import Any
 
@@ -41,6 +42,9 @@ def token(**fields: Any) -> str:
         ({"api_url": "https://a/base/"}, "https://a/base"),
         ({"api_url": "", "api_address": "https://b"}, "https://b"),
         ({"api_address": "https://b"}, "https://b"),
+        ({"api_url": "http://[::1]:8080/a@b"}, "http://[::1]:8080/a@b"),
+        ({"api_url": "http://münchen.example"}, "http://münchen.example"),
+        ({"api_url": "http://my_host:8080"}, "http://my_host:8080"),
     ],
 )
 def test_the_address_is_the_tokens(fields, address):
@@ -68,6 +72,45 @@ def test_a_bad_token_is_an_error_that_does_not_show_it(text):
         ApiToken(text)
     assert "SECRET" not in str(caught.value)
     assert not text.strip() or text not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    "address",
+    [
+        "https://SECRET@host",
+        "https://me:SECRET@host/api",
+        "https://:@host",
+        "http://host\\SECRET@other",
+        "HTTP://SECRET:@h",
+    ],
+)
+def test_an_address_with_a_password_is_refused_and_not_shown(address):
+    with pytest.raises(InvalidApiTokenError, match=r"its api_url holds a user name or password") as caught:
+        ApiToken(token(api_url=address))
+    assert "SECRET" not in "".join(traceback.format_exception(caught.value))
+
+
+@pytest.mark.parametrize(
+    ("address", "reason"),
+    [
+        ("http://host:SECRET", "no valid host or port"),
+        ("http://host:99999", "no valid host or port"),
+        ("http://host:0", "no valid host or port"),
+        ("http://[SECRET", "no valid host or port"),
+        ("http://ho SECRET", "no valid host or port"),
+        ("http://☃.-", "no valid host or port"),
+        ("http://ho\nSECRET", "no valid host or port"),
+        ("http://", "no valid host or port"),
+        ("https:///SECRET", "no valid host or port"),
+        ("https://me:pass/SECRET@host", "no valid host or port"),
+        ("https://host?key=SECRET", "more than a host"),
+        ("https://host/api#SECRET", "more than a host"),
+    ],
+)
+def test_an_address_that_no_request_can_be_sent_to_is_refused(address, reason):
+    with pytest.raises(InvalidApiTokenError, match=reason) as caught:
+        ApiToken(token(api_address=address))
+    assert "SECRET" not in "".join(traceback.format_exception(caught.value))
 
 
 def test_a_token_is_neither_shown_nor_pickled():

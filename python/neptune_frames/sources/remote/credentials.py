@@ -6,6 +6,9 @@ import base64
 import binascii
 import json
 from typing import Any, NoReturn
+from urllib.parse import urlsplit
+
+import httpx
 
 from neptune_frames.errors import InvalidApiTokenError
 from neptune_frames.sources.token_text import unquoted
@@ -64,5 +67,24 @@ def _address(fields: dict[str, Any]) -> str:
             address = address.strip()
             if not address.lower().startswith(("http://", "https://")):
                 raise InvalidApiTokenError(f"its {key} is not an http or https address")
+            _check_address(address, key)
             return address
     raise InvalidApiTokenError("it names no server: api_url and api_address are both missing or empty")
+
+
+def _check_address(address: str, key: str) -> None:
+    """That requests can be sent there, and that whoever reads the address reads no secret. It is in no message."""
+    try:
+        parts, sent = urlsplit(address), httpx.URL(address)
+        port_fits = parts.port is None or parts.port > 0  # raises for what is no port at all
+    except (ValueError, httpx.InvalidURL):
+        raise InvalidApiTokenError(f"its {key} has no valid host or port") from None
+    if "@" in parts.netloc:
+        raise InvalidApiTokenError(
+            f"its {key} holds a user name or password (not shown here), which servers do not take"
+        )
+    if parts.query or parts.fragment:
+        raise InvalidApiTokenError(f"its {key} holds more than a host, a port and a path")
+    # httpx escapes what no name of a host may hold, and then looks for that host.
+    if not port_fits or not sent.host or b"%" in sent.raw_host:
+        raise InvalidApiTokenError(f"its {key} has no valid host or port")

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, NoReturn
 
 import pyarrow as pa
 
-from neptune_frames.errors import NeptuneUserError, without_passwords
+from neptune_frames.errors import NeptuneUserError
 from neptune_frames.query.selection import ALL_NEEDED, AttributeSelector, RunNeeds, RunQuery, SeriesOptions
 from neptune_frames.schemas import RUNS
 from neptune_frames.sources.base import FileRequest, SearchAnswer, SeriesKeys
@@ -57,7 +57,7 @@ class RemoteSource:
         return f"RemoteSource({self._address!r})"
 
     def __str__(self) -> str:
-        return f"server {without_passwords(self._address)}"
+        return f"server {self._address}"
 
     def search(self, query: RunQuery, projection: Sequence[str] = (), needs: RunNeeds = ALL_NEEDED) -> SearchAnswer:
         return search(self._session, query, projection, needs)
