@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import traceback
 from pathlib import Path
 from typing import Any
 
@@ -19,7 +20,7 @@ CONTENT = bytes(range(256)) * 400
 pytestmark = pytest.mark.filterwarnings("ignore::UserWarning")
 
 
-def signing(provider: str = "gcp") -> Any:
+def signing(provider: str = "gcp", storage: str = "http://storage.invalid") -> Any:
     """Signs every file; each signature differs, so that a new one can be told."""
     count = iter(range(1000))
 
@@ -29,7 +30,7 @@ def signing(provider: str = "gcp") -> Any:
             {
                 "project_identifier": file["project_identifier"],
                 "path": file["path"],
-                "url": f"http://storage.invalid/{file['path']}?X-Goog-Signature=SECRET{signature}",
+                "url": f"{storage}/{file['path']}?X-Goog-Signature=SECRET{signature}",
                 "provider": provider,
             }
             for file in json.loads(request.content)["files"]
@@ -220,6 +221,31 @@ def test_redirects_of_a_storage_are_followed(server, tmp_path):
     server.on("/moved", stored())
     assert server.source().fetch_files([file_at(tmp_path / "x")]) == [True]
     assert (tmp_path / "x").read_bytes() == CONTENT
+
+
+@pytest.mark.parametrize(
+    ("storage", "told"),
+    [
+        ("http://storage.invalid:SECRET", "not valid"),
+        ("http://\x00", "not valid"),
+        ("ftp://storage.invalid", "unsupported protocol"),
+        ("http://storage.invalid", "redirects"),
+    ],
+)
+def test_a_storage_that_no_request_reaches_is_a_failed_download(server, tmp_path, storage, told):
+    """The last one redirects to itself, for ever."""
+
+    def answer(request: httpx.Request) -> httpx.Response:
+        if request.url.scheme == "ftp":
+            raise httpx.UnsupportedProtocol("Request URL has an unsupported protocol 'ftp://'.")  # as the network does
+        return httpx.Response(302, headers={"Location": str(request.url)})
+
+    server.on(SIGN, signing(storage=storage))
+    server.on("/f", answer)
+    with pytest.raises(NeptuneFileDownloadError, match=told) as caught:
+        server.source().fetch_files([file_at(tmp_path / "f")], progress=False)
+    assert "f (" in str(caught.value)
+    assert "SECRET" not in "".join(traceback.format_exception(caught.value))
 
 
 def test_a_short_body_is_not_taken_for_the_file(server, tmp_path):

@@ -17,7 +17,12 @@ from pathlib import Path
 import httpx
 
 from neptune_frames import config
-from neptune_frames.errors import MismatchedAnswerError, NeptuneFileDownloadError, NeptuneRetryError
+from neptune_frames.errors import (
+    MismatchedAnswerError,
+    NeptuneFileDownloadError,
+    NeptuneRetryError,
+    network_failure_told,
+)
 from neptune_frames.progress import progress_bar
 from neptune_frames.sources.base import FileRequest
 from neptune_frames.sources.remote.bodies import content_length, read_error, whole_number
@@ -104,6 +109,11 @@ class Downloads:
         except NeptuneRetryError as error:
             reason = f"{file.path} ({error.retries} tries: {_reason(error)})"
             raise NeptuneFileDownloadError(reason, error.last_status_code, error.last_content) from error
+        except httpx.InvalidURL:
+            # Neither shown nor chained: what is wrong in a signed URL may stand in what opens the file.
+            raise NeptuneFileDownloadError(f"{file.path} (its signed URL is not valid)") from None
+        except httpx.HTTPError as error:
+            raise NeptuneFileDownloadError(f"{file.path} ({network_failure_told(error)})") from None
         return Step((file, exists))
 
     def _sign(self, files: Sequence[FileRequest]) -> list[SignedFile]:
