@@ -13,6 +13,7 @@ import ssl
 import threading
 import time
 import traceback
+import tracemalloc
 import warnings
 import zlib
 from concurrent.futures import ThreadPoolExecutor
@@ -159,6 +160,30 @@ def test_where_a_refresh_fails_the_api_token_is_exchanged_again(server, answer):
     server.on(REFRESH, answer)
     assert ask(server.source()) == ["lr"]
     assert server.paths() == [EXCHANGE, DEFINITIONS, REFRESH, EXCHANGE, DEFINITIONS]
+
+
+@pytest.mark.parametrize("compressed", [False, True])
+def test_a_token_answer_that_would_fill_the_memory_is_not_read(server, compressed):
+    """The exchange fails at once; a refresh that fails is an exchange."""
+    plain = b'{"accessToken": "' + b"x" * 64 * 1024 * 1024 + b'"}'
+    content = gzip.compress(plain, 9) if compressed else plain
+    headers = {"Content-Encoding": "gzip" if compressed else "identity", "Content-Length": str(len(content))}
+
+    def huge(request: httpx.Request) -> httpx.Response:
+        return httpx.Response(200, headers=headers, stream=_Pieces(content))
+
+    server.on(DEFINITIONS, failing(401), found)
+    server.on(REFRESH, huge)
+    assert ask(server.source()) == ["lr"]
+    assert server.paths() == [EXCHANGE, DEFINITIONS, REFRESH, EXCHANGE, DEFINITIONS]
+    server.on(EXCHANGE, huge)
+    tracemalloc.start()
+    try:
+        with pytest.raises(WireDecodingError, match=r"oauth-token.*larger than 1,048,576 bytes"):
+            ask(server.source())
+        assert tracemalloc.get_traced_memory()[1] < 16 * 1024 * 1024
+    finally:
+        tracemalloc.stop()
 
 
 def test_without_claims_the_refresh_endpoint_is_discovered(server):
@@ -417,10 +442,12 @@ def test_a_body_compressed_in_several_parts_is_read_whole(server, padding):
 
 class _Pieces(httpx.SyncByteStream):
     def __init__(self, content: bytes, size: int = 4096) -> None:
-        self._pieces = [content[first : first + size] for first in range(0, len(content), size)]
+        self._content = content
+        self._size = size
 
     def __iter__(self):
-        return iter(self._pieces)
+        size = self._size
+        return (self._content[first : first + size] for first in range(0, len(self._content), size))
 
 
 def test_the_public_call_travels_with_every_data_request(server, monkeypatch):

@@ -29,6 +29,9 @@ CONTENT_KEPT = 64 * 1024
 #: filled takes no memory, since large bodies get memory of their own.
 _PREALLOCATED_AT_MOST = 1024 * 1024 * 1024
 
+#: Bytes of an answer about tokens: with many claims, one takes some kilobytes.
+_SMALL = 1024 * 1024
+
 #: A reservation grows in steps of so many bytes.
 _GROWTH = 1024 * 1024
 
@@ -198,6 +201,26 @@ def read_body(
         cover(len(grown) + len(piece))
         grown += piece
     return grown
+
+
+def read_small(response: httpx.Response) -> bytes:
+    """A body that is small unless the server means harm, such as one with tokens; of an error, its beginning.
+
+    Raises:
+        WireDecodingError: It is not small. The rest is not read.
+    """
+    if not response.is_success:
+        return read_error(response)
+
+    def check(size: int) -> None:
+        if size > _SMALL:
+            raise WireDecodingError(f"it is larger than {_SMALL:,} bytes, which no answer of this kind is")
+
+    def take(size: int) -> bytearray:
+        check(size)
+        return bytearray(size)
+
+    return bytes(read_body(response, take, check))
 
 
 def read_error(response: httpx.Response) -> bytes:

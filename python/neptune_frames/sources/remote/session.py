@@ -68,7 +68,7 @@ class Session:
         self._retry_policy = retry_policy or RetryPolicy()
         self._bodies = BodyBudget()
         self.connections = Connections(proxies, transport)
-        self._tokens = AccessTokens(api_token, self.connections.send)
+        self._tokens = AccessTokens(api_token, partial(self.connections.send, stream=True))
         self._accept = ACCEPT_ANY_FORMAT
         #: Whether the server reads requests in Arrow; None once it has refused one.
         self._reads_arrow: bool | None = False

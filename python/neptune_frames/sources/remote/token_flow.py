@@ -12,10 +12,11 @@ import json
 import math
 import threading
 import time
-from collections.abc import Callable, Generator
+from collections.abc import Callable, Generator, Mapping
+from contextlib import closing
 from dataclasses import dataclass, field
 from http import HTTPStatus
-from typing import Any
+from typing import Any, NamedTuple
 from urllib.parse import urlsplit
 
 import httpx
@@ -27,6 +28,7 @@ from neptune_frames.errors import (
     NotNeptuneServerError,
     WireDecodingError,
 )
+from neptune_frames.sources.remote.bodies import read_small
 from neptune_frames.sources.remote.credentials import ApiToken
 from neptune_frames.sources.remote.responses import RetryableAnswer, answer_to, check, is_neptune_error
 from neptune_frames.wire import paths
@@ -36,7 +38,16 @@ from neptune_frames.wire.requests import ClientConfig, ExchangedTokens, OpenIdCo
 #: A token is renewed this many seconds before it expires.
 RENEWAL_MARGIN = 30.0
 
-Flow = Generator[httpx.Request, httpx.Response, "AccessToken"]
+
+class Answer(NamedTuple):
+    """An answer, its body read."""
+
+    status_code: int
+    headers: Mapping[str, str]
+    content: bytes
+
+
+Flow = Generator[httpx.Request, Answer, "AccessToken"]
 
 
 @dataclass(frozen=True)
@@ -128,7 +139,7 @@ class AccessTokens:
     """The access token of one server, renewed by one thread while the others wait for its result.
 
     Args:
-        send: Sends a request and returns the answer, its body read.
+        send: Sends a request and returns the answer, its body not read yet.
         clock: Seconds since the epoch.
     """
 
@@ -165,10 +176,11 @@ class AccessTokens:
     def _drive(self, flow: Flow) -> AccessToken:
         def answer(request: httpx.Request) -> httpx.Request:
             try:
-                response = self._send(request)
-            except httpx.HTTPError as error:
+                with answer_to(request.url.path), closing(self._send(request)) as response:
+                    received = Answer(response.status_code, response.headers, read_small(response))
+            except (httpx.HTTPError, WireDecodingError) as error:
                 return flow.throw(error)
-            return flow.send(response)
+            return flow.send(received)
 
         try:
             request = next(flow)
@@ -179,7 +191,7 @@ class AccessTokens:
             return token
 
 
-def _discover(api_token: ApiToken) -> Generator[httpx.Request, httpx.Response, tuple[str, str]]:
+def _discover(api_token: ApiToken) -> Generator[httpx.Request, Answer, tuple[str, str]]:
     """Token endpoint and client id, from the client configuration and the OpenID document it names."""
     try:
         response = yield httpx.Request("GET", api_token.api_url + paths.CLIENT_CONFIG)
