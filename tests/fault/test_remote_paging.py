@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import json
 import time
 from typing import Any
@@ -573,7 +574,46 @@ def test_object_tails_come_in_step_order(server):
     assert server.bodies(OBJECTS)[0]["perSeriesPointsLimit"] == 3
 
 
-def test_object_tokens_that_repeat_end_in_an_error(server):
-    server.on(OBJECTS, lambda request: object_answer(("0", [1.0], False, "same")))
+def object_pages(*pages: tuple[list[float], str]) -> Any:
+    """One series that is never finished; after the last page the first one comes again."""
+    turn = itertools.cycle(pages)
+
+    def answer(request: httpx.Request) -> httpx.Response:
+        steps, token = next(turn)
+        return object_answer(("0", steps, False, token))
+
+    return answer
+
+
+@pytest.mark.parametrize(
+    ("pages", "tail"),
+    [
+        ([([1.0], "same")], None),
+        ([([1.0, 2.0], "a"), ([3.0], "b")], None),
+        ([([9.0, 8.0], "a"), ([7.0], "b")], 5),
+        ([([1.0], "a"), ([], "b"), ([2.0], "c"), ([2.0, 3.0], "d")], None),
+    ],
+)
+def test_object_points_that_come_again_end_in_an_error(server, pages, tail):
+    server.on(OBJECTS, object_pages(*pages))
+    with pytest.raises(MismatchedAnswerError, match=r"sent points again .*searchAfter was ignored"):
+        list(server.source().object_points(keys_of("a"), SeriesOptions(tail_limit=tail)))
+
+
+@pytest.mark.parametrize("tokens", [("same",), ("a", "b"), ("a", "b", "c")])
+def test_object_tokens_that_come_again_without_points_end_in_an_error(server, tokens):
+    server.on(OBJECTS, object_pages(*(([], token) for token in tokens)))
     with pytest.raises(MismatchedAnswerError, match="same token"):
         list(server.source().object_points(keys_of("a"), SeriesOptions()))
+
+
+def test_an_object_page_without_points_is_gone_beyond(server):
+    server.on(
+        OBJECTS,
+        object_answer(("0", [1.0], False, "t"), ("1", [], False, "u")),
+        object_answer(("0", [], False, "v"), ("1", [], False, "w")),
+        object_answer(("0", [2.0], True, "x"), ("1", [], False, "w")),
+        object_answer(("1", [5.0], True, "y")),
+    )
+    found = object_steps(server.source().object_points(keys_of("a", "b"), SeriesOptions()))
+    assert found == {(0, 0): [1.0, 2.0], (0, 1): [5.0]}

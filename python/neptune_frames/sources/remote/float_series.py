@@ -15,7 +15,7 @@ from neptune_frames.query.selection import SeriesOptions
 from neptune_frames.schemas import float_point, series_points_schema
 from neptune_frames.sources.base import SeriesKeys
 from neptune_frames.sources.remote.point_lists import PointLists
-from neptune_frames.sources.remote.series_pages import NOTHING, SeriesPage, SeriesPages
+from neptune_frames.sources.remote.series_pages import NOTHING, SeriesPage, SeriesPages, check_progress
 from neptune_frames.sources.remote.series_requests import (
     SeriesBatch,
     is_from_the_end,
@@ -70,7 +70,8 @@ class _Reading:
         lengths = np.diff(lists.offsets)
         if (lengths > limit).any():
             raise MismatchedAnswerError(f"it holds more than the {limit} points that were asked for of each series")
-        self._check_progress(place, rows, lists)
+        if place is not None:
+            check_progress(lists, place.after_steps[rows], self._from_the_end, "afterStep")
         unfinished = np.flatnonzero(lengths == limit)
         if len(unfinished) == 0 or received + limit == self._most:
             return SeriesPage(rows, lists, NOTHING)
@@ -94,17 +95,6 @@ class _Reading:
             headers=self._headers,
             project=batch.projects,
         )
-
-    def _check_progress(self, place: _Place | None, rows: npt.NDArray[np.int64], lists: PointLists) -> None:
-        """A server that does not continue after the step it was given would send the same points for ever."""
-        if place is None or len(rows) == 0:
-            return
-        after = place.after_steps[rows]
-        nearest = np.minimum(lists.first_steps, lists.last_steps)
-        if self._from_the_end:
-            nearest = np.maximum(lists.first_steps, lists.last_steps)
-        if not (nearest < after if self._from_the_end else nearest > after).all():
-            raise MismatchedAnswerError("the server sent points again that it had sent before (afterStep was ignored)")
 
     def _check_order(self, lists: PointLists) -> None:
         if lists.direction() == (1 if self._from_the_end else -1) and (lists.first_steps != lists.last_steps).any():

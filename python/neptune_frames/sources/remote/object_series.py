@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import dataclass
 
 import numpy as np
+import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from neptune_frames.errors import MismatchedAnswerError
 from neptune_frames.query.selection import SeriesOptions
 from neptune_frames.schemas import OBJECT_POINT, series_points_schema
 from neptune_frames.sources.base import SeriesKeys
+from neptune_frames.sources.remote.paging import TokenTrail
 from neptune_frames.sources.remote.point_lists import PointLists
-from neptune_frames.sources.remote.series_pages import NOTHING, Rows, SeriesPage, SeriesPages
+from neptune_frames.sources.remote.series_pages import NOTHING, SeriesPage, SeriesPages, check_progress
 from neptune_frames.sources.remote.series_requests import (
     SeriesBatch,
     is_from_the_end,
@@ -38,43 +40,54 @@ def fetch_object_points(session: Session, keys: SeriesKeys, options: SeriesOptio
     yield from pages.read(series_batches(keys, object_series_parts(keys.attributes, keys.positions()[1])))
 
 
+@dataclass(frozen=True)
+class _Place:
+    """Series go on after these tokens, and have come to these steps. ``pointless`` are tokens that brought no point."""
+
+    tokens: pa.Array
+    reached: npt.NDArray[np.float64]
+    pointless: TokenTrail
+
+
 class _Reading:
     """Series go on after the tokens that the answer before gave, in the order of the batch."""
 
     def __init__(self, session: Session, options: SeriesOptions) -> None:
         self._session = session
         self._options = options
+        self._from_the_end = is_from_the_end(options)
 
-    def ask(self, batch: SeriesBatch, tokens: pa.Array | None) -> SeriesPage[pa.Array]:
+    def ask(self, batch: SeriesBatch, place: _Place | None) -> SeriesPage[_Place]:
         """A series that has no entry does not exist; one whose entry has no ``searchAfter`` found no room in
         the answer and is asked for again, as long as the answer brought anything at all.
         """
-        page = self._send(batch, tokens)
-        rows = batch.rows_of(page.column("request_id"))
+        place = place or self._beginning(len(batch))
+        page = self._send(batch, place.tokens)
+        entries = batch.rows_of(page.column("request_id"))
         lists = PointLists(page.column("points"))
+        rows = entries[lists.rows]
+        check_progress(lists, place.reached[rows], self._from_the_end, "searchAfter")
         finished = page.column("finished")
-        unfinished = np.flatnonzero(pc.invert(finished.fill_null(False)).to_numpy(zero_copy_only=False))
-        if len(unfinished) == 0 or finished.null_count == len(finished):
-            return SeriesPage(rows[lists.rows], lists, NOTHING)
-        following = _next_tokens(tokens, rows, page).take(pa.array(unfinished))
-        return SeriesPage(rows[lists.rows], lists, rows[unfinished], following)
+        open_entries = np.flatnonzero(pc.invert(finished.fill_null(False)).to_numpy(zero_copy_only=False))
+        if len(open_entries) == 0 or finished.null_count == len(finished):
+            return SeriesPage(rows, lists, NOTHING)
+        unfinished = entries[open_entries]
+        # The new token, else the one that was asked with.
+        tokens = pc.coalesce(page.column("token").take(pa.array(open_entries)), place.tokens.take(pa.array(unfinished)))
+        if len(lists) == 0 and len(unfinished) == len(batch):
+            place.pointless.follow(str(tokens.to_pylist()))
+        reached = place.reached.copy()
+        reached[rows] = lists.last_steps
+        return SeriesPage(rows, lists, unfinished, _Place(tokens, reached[unfinished], place.pointless))
 
-    def _send(self, batch: SeriesBatch, tokens: pa.Array | None) -> pa.RecordBatch:
+    def _beginning(self, count: int) -> _Place:
+        before_all = np.full(count, np.inf if self._from_the_end else -np.inf)
+        return _Place(pa.nulls(count, pa.string()), before_all, TokenTrail("points of series"))
+
+    def _send(self, batch: SeriesBatch, tokens: pa.Array) -> pa.RecordBatch:
         terms = series_terms(self._options, self._options.tail_limit)
         content = encode_object_series_request(batch.request_ids, batch.holders, batch.names, terms, tokens)
         params = {"useDeprecatedStringFields": "false"}
         return self._session.call(
             "POST", paths.OBJECT_SERIES, decode_object_series, params=params, content=content, project=batch.projects
         )
-
-
-def _next_tokens(tokens: pa.Array | None, rows: Rows, page: pa.RecordBatch) -> pa.Array:
-    """The token to continue each entry's series with: the new one, else the one it was asked with."""
-    new = page.column("token")
-    if tokens is None:
-        return new
-    asked = tokens.take(pa.array(rows))
-    moved = pc.fill_null(pc.not_equal(new, asked), pc.is_valid(new))
-    if not pc.any(pc.or_(moved, page.column("finished").fill_null(False)), min_count=0).as_py():
-        raise MismatchedAnswerError("the server sent the same token again for every series, which would never end")
-    return pc.coalesce(new, asked)

@@ -15,6 +15,7 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
+from neptune_frames.errors import MismatchedAnswerError
 from neptune_frames.sources.remote.concurrency import Step, fetch_unordered, large_answers_ahead
 from neptune_frames.sources.remote.point_lists import PointLists
 from neptune_frames.sources.remote.responses import answer_to
@@ -76,6 +77,24 @@ class SeriesPages(Generic[Place]):
         held = pieces if self.from_the_end else ()
         following = _Progress(batch.take(page.unfinished), page.place, held)
         return Step(() if self.from_the_end else pieces, partial(self._step, following))
+
+
+def check_progress(lists: PointLists, after: npt.NDArray[np.float64], from_the_end: bool, ignored: str) -> None:
+    """A server that does not continue after the step it has come to would send the same points for ever.
+
+    Args:
+        lists: The points of an answer.
+        after: The step that each list goes on after, infinite where it begins.
+        from_the_end: Whether steps descend from one answer to the next.
+        ignored: The part of the request that said where to go on.
+
+    Raises:
+        MismatchedAnswerError: A list does not go on there.
+    """
+    first, last = lists.first_steps, lists.last_steps
+    goes_on = np.maximum(first, last) < after if from_the_end else np.minimum(first, last) > after
+    if not goes_on.all():
+        raise MismatchedAnswerError(f"the server sent points again that it had sent before ({ignored} was ignored)")
 
 
 @dataclass(frozen=True)
