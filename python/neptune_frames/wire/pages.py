@@ -66,6 +66,25 @@ def buckets_page_schema(bucket: pa.StructType) -> pa.Schema:
 
 
 BUCKET = bucket_struct()
+
+#: Column of BUCKET -> field of the message ``TimeseriesBucket``, and key in JSON; two names: one of the submessage.
+BUCKET_FIELDS: dict[str, tuple[str, ...]] = {
+    "index": ("index",),
+    "from_x": ("fromX",),
+    "to_x": ("toX",),
+    "first_x": ("first", "x"),
+    "first_y": ("first", "y"),
+    "last_x": ("last", "x"),
+    "last_y": ("last", "y"),
+    "local_min": ("localMin",),
+    "local_max": ("localMax",),
+    "local_sum": ("localSum",),
+    "finite_point_count": ("finitePointCount",),
+    "nan_count": ("nanCount",),
+    "positive_inf_count": ("positiveInfCount",),
+    "negative_inf_count": ("negativeInfCount",),
+}
+
 BUCKETS_PAGE = buckets_page_schema(BUCKET)
 
 

@@ -21,8 +21,9 @@ from neptune_frames.wire.json.encoding import (
     json_text,
     single_list,
 )
-from neptune_frames.wire.json.series import FILE_JSON, HISTOGRAM_JSON, renamed
+from neptune_frames.wire.json.series import FILE_JSON, HISTOGRAM_JSON
 from neptune_frames.wire.pages import ENTRIES, AttributesPage
+from neptune_frames.wire.renaming import renamed
 
 _STATISTICS = {"last_step": "lastStep", "min": "min", "max": "max", "average": "average", "variance": "variance"}
 

@@ -15,7 +15,16 @@ from neptune_frames.schemas import FILE, HISTOGRAM, OBJECT_POINT, POINT_TIME, fl
 from neptune_frames.slices import offsets_of
 from neptune_frames.wire.json.decoding import decode_object
 from neptune_frames.wire.json.encoding import constant, encode_object, single_list
-from neptune_frames.wire.pages import BUCKET, BUCKETS_PAGE, OBJECT_SERIES_PAGE, bucket_struct, project_buckets
+from neptune_frames.wire.pages import (
+    BUCKET,
+    BUCKET_FIELDS,
+    BUCKETS_PAGE,
+    OBJECT_SERIES_PAGE,
+    bucket_struct,
+    float_series_schema,
+    project_buckets,
+)
+from neptune_frames.wire.renaming import renamed
 
 
 def _required(name: str, kind: pa.DataType) -> pa.Field:
@@ -73,26 +82,9 @@ _OBJECT_SERIES = pa.struct(
 
 _FINITE_POINT = pa.struct([pa.field("x", pa.float64()), pa.field("y", pa.float64())])
 
-#: Column of BUCKET -> where it is in the JSON bucket.
-_BUCKET_KEYS: dict[str, tuple[str, ...]] = {
-    "index": ("index",),
-    "from_x": ("fromX",),
-    "to_x": ("toX",),
-    "first_x": ("first", "x"),
-    "first_y": ("first", "y"),
-    "last_x": ("last", "x"),
-    "last_y": ("last", "y"),
-    "local_min": ("localMin",),
-    "local_max": ("localMax",),
-    "local_sum": ("localSum",),
-    "finite_point_count": ("finitePointCount",),
-    "nan_count": ("nanCount",),
-    "positive_inf_count": ("positiveInfCount",),
-    "negative_inf_count": ("negativeInfCount",),
-}
 _BUCKET = pa.struct(
     {
-        keys[0]: _FINITE_POINT if len(keys) > 1 else BUCKET.field(column).type for column, keys in _BUCKET_KEYS.items()
+        keys[0]: _FINITE_POINT if len(keys) > 1 else BUCKET.field(column).type for column, keys in BUCKET_FIELDS.items()
     }.items()
 )
 
@@ -126,14 +118,9 @@ def decode_float_series(body: bytes, *, time: bool = False, preview: bool = Fals
     flat = values.flatten()
     points = _structs(point, {column: flat.field(_FLOAT_POINT[column].name) for column in columns})
     totals = pc.fill_null(pc.struct_field(series, ["series", "totalItemCount"]), 0)
-    schema = pa.schema(
-        [
-            _required("request_id", pa.string()),
-            _required("total_item_count", pa.int64()),
-            pa.field("points", _list_of(point)),
-        ]
+    return pa.RecordBatch.from_arrays(
+        [series.field("requestId"), totals, relisted(values, points)], schema=float_series_schema(point)
     )
-    return pa.RecordBatch.from_arrays([series.field("requestId"), totals, relisted(values, points)], schema=schema)
 
 
 def encode_float_series(batch: pa.RecordBatch) -> bytes:
@@ -203,7 +190,7 @@ def decode_buckets(body: bytes, *, statistics: bool = True) -> pa.RecordBatch:
     entries = decode_object(body, _BUCKETS_ANSWER).field("entries").flatten()
     lists = entries.field("bucket")
     flat = lists.flatten()
-    columns = {column: _bucket_column(flat, column, keys) for column, keys in _BUCKET_KEYS.items()}
+    columns = {column: _bucket_column(flat, column, keys) for column, keys in BUCKET_FIELDS.items()}
     buckets = relisted(lists, _structs(BUCKET, columns), BUCKETS_PAGE.field("buckets").type)
     page = pa.RecordBatch.from_arrays([entries.field("requestId"), buckets], schema=BUCKETS_PAGE)
     return project_buckets(page, bucket_struct(statistics=statistics))
@@ -223,7 +210,7 @@ def encode_buckets(batch: pa.RecordBatch) -> bytes:
     lists = batch.column("buckets")
     flat = lists.flatten()
     members: dict[str, pa.Array] = {}
-    for column, keys in _BUCKET_KEYS.items():
+    for column, keys in BUCKET_FIELDS.items():
         if len(keys) == 1:
             members[keys[0]] = flat.field(column)
         elif keys[0] not in members:
@@ -240,12 +227,6 @@ def relisted(lists: pa.Array, values: pa.Array, kind: pa.DataType | None = None)
     if kind is not None and pa.types.is_list(kind):
         return pa.ListArray.from_arrays(pa.array(offsets).cast(pa.int32()), values, type=kind)
     return pa.LargeListArray.from_arrays(pa.array(offsets), values, type=kind or _list_of(values.type))
-
-
-def renamed(structs: pa.StructArray, wanted: pa.StructType) -> pa.StructArray:
-    """The same members under the names and list types of ``wanted``."""
-    members = [structs.field(i).cast(field.type) for i, field in enumerate(wanted)]
-    return pa.StructArray.from_arrays(members, fields=list(wanted), mask=structs.is_null())
 
 
 def _members(arrays: Mapping[str, pa.Array], present: pa.Array | None = None) -> pa.StructArray:

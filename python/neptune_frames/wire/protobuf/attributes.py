@@ -18,7 +18,8 @@ from neptune_frames.wire.protobuf.drafts import Draft
 from neptune_frames.wire.protobuf.fields import Message
 from neptune_frames.wire.protobuf.named_patterns import NamedField
 from neptune_frames.wire.protobuf.records import Records
-from neptune_frames.wire.protobuf.structs import expand, renamed
+from neptune_frames.wire.protobuf.structs import expand
+from neptune_frames.wire.renaming import renamed
 
 _LAST = {"value": "last", "last_step": "last_step"}
 

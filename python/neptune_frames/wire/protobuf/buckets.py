@@ -12,30 +12,12 @@ import pyarrow as pa
 from neptune_frames.errors import WireDecodingError
 from neptune_frames.wire.buffer import Body
 from neptune_frames.wire.lineage import BUCKETS_ENTITY_TYPES, BUCKETS_LINEAGES, FULL, RUN
-from neptune_frames.wire.pages import bucket_struct, buckets_page_schema
+from neptune_frames.wire.pages import BUCKET_FIELDS, bucket_struct, buckets_page_schema
 from neptune_frames.wire.protobuf import messages
 from neptune_frames.wire.protobuf.drafts import Draft
 from neptune_frames.wire.protobuf.pages import body_of, list_column, list_parts
 from neptune_frames.wire.protobuf.records import Records
 from neptune_frames.wire.protobuf.structs import expand
-
-#: Column of BUCKET -> field of ``TimeseriesBucket``; two names: a field of the submessage.
-_BUCKET_FIELDS: dict[str, tuple[str, ...]] = {
-    "index": ("index",),
-    "from_x": ("fromX",),
-    "to_x": ("toX",),
-    "first_x": ("first", "x"),
-    "first_y": ("first", "y"),
-    "last_x": ("last", "x"),
-    "last_y": ("last", "y"),
-    "local_min": ("localMin",),
-    "local_max": ("localMax",),
-    "local_sum": ("localSum",),
-    "finite_point_count": ("finitePointCount",),
-    "nan_count": ("nanCount",),
-    "positive_inf_count": ("positiveInfCount",),
-    "negative_inf_count": ("negativeInfCount",),
-}
 
 
 @dataclass(frozen=True)
@@ -137,7 +119,7 @@ def decode_buckets(body: Body, *, statistics: bool = True) -> pa.RecordBatch:
     """Decode an answer into BUCKETS_PAGE, buckets in the order they came in, with or without their statistics."""
     bucket = bucket_struct(statistics=statistics)
     message = messages.BUCKETS_RESPONSE.select(
-        "entries.requestId", *(".".join(("entries.bucket", *_BUCKET_FIELDS[column.name])) for column in bucket)
+        "entries.requestId", *(".".join(("entries.bucket", *BUCKET_FIELDS[column.name])) for column in bucket)
     )
     _, entries = Records.of_body(body, message).items("entries")
     offsets, items = entries.item_structs("bucket", bucket, partial(_decode_items, bucket))
@@ -152,7 +134,7 @@ def _decode_items(bucket: pa.StructType, buckets: Records) -> pa.StructArray:
     points = {name: buckets.child(name) for name in ("first", "last")}
     columns = []
     for column in bucket:
-        first, *rest = _BUCKET_FIELDS[column.name]
+        first, *rest = BUCKET_FIELDS[column.name]
         if rest:
             rows, point = points[first]
             columns.append(expand(point.array(rest[0]), rows, everyone))
@@ -166,7 +148,7 @@ def encode_buckets(page: pa.RecordBatch) -> bytes:
     offsets, items = list_parts(page.column("buckets"))
     buckets = Draft(messages.BUCKET, len(items))
     points: dict[str, dict[str, pa.Array]] = {}
-    for column, (first, *rest) in _BUCKET_FIELDS.items():
+    for column, (first, *rest) in BUCKET_FIELDS.items():
         if rest:
             points.setdefault(first, {})[rest[0]] = items.field(column)
         else:

@@ -13,7 +13,8 @@ from neptune_frames.wire.protobuf import messages
 from neptune_frames.wire.protobuf.drafts import Draft
 from neptune_frames.wire.protobuf.pages import body_of, expanded_offsets, list_column, list_parts
 from neptune_frames.wire.protobuf.records import Records
-from neptune_frames.wire.protobuf.structs import expand, renamed
+from neptune_frames.wire.protobuf.structs import expand
+from neptune_frames.wire.renaming import renamed
 
 #: Where the points are: the second is the deprecated form, whose points carry a bare string.
 _SERIES_FIELDS = ("seriesValues", "string_series")

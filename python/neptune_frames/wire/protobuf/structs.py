@@ -1,4 +1,4 @@
-"""Arrow columns rearranged: spread over more rows, struct members renamed, blocks joined."""
+"""Arrow columns rearranged: spread over more rows, blocks of structs joined."""
 
 from __future__ import annotations
 
@@ -23,17 +23,6 @@ def expand(column: pa.Array, have: Positions, rows: Positions) -> pa.Array:
     if len(have) == len(rows) and bool((have == rows).all()):
         return column
     return column.take(indices_of(have, rows))
-
-
-def renamed(column: pa.StructArray, struct_type: pa.StructType) -> pa.StructArray:
-    """The same struct values under other member names (and the casts that need no copy)."""
-    members = [column.field(i).cast(member.type) for i, member in enumerate(struct_type)]
-    mask = column.is_null() if column.null_count else None
-    if column.offset:
-        members = [
-            member.slice(column.offset, len(column)) if len(member) != len(column) else member for member in members
-        ]
-    return pa.StructArray.from_arrays(members, fields=list(struct_type), mask=mask)
 
 
 class JoinedStructs:
