@@ -23,7 +23,7 @@ from neptune_frames.wire.pages import (
     project_buckets,
     project_points,
 )
-from neptune_frames.wire.requests import decode_buckets_request
+from neptune_frames.wire.protobuf import decode_buckets_request
 
 _EPOCH_MS = 1_700_000_000_000
 

@@ -17,7 +17,7 @@ from neptune_frames.server.serve import RunningServer, ServeOptions
 from neptune_frames.sources.choose import close_sources
 from neptune_frames.sources.remote.credentials import ApiToken
 from neptune_frames.sources.remote.token_flow import AccessToken
-from neptune_frames.wire.requests import AccessTokens, ExchangedTokens, SignedFile, SignedUrlAnswer
+from neptune_frames.wire.requests import ExchangedTokens, RefreshedTokens, SignedFile, SignedUrlAnswer
 
 SECRET = "s3cret-in-clear"
 API_TOKEN = base64.b64encode(json.dumps({"api_url": "https://a", "api_key": SECRET}).encode()).decode()
@@ -30,7 +30,7 @@ SIGNED_FILE = SignedFile("a/b", "path", f"https://storage.invalid/path?signature
         ApiToken(API_TOKEN),
         AccessToken(SECRET, SECRET, 0.0, "issuer", "client"),
         ExchangedTokens(SECRET, SECRET, "user"),
-        AccessTokens(SECRET, SECRET),
+        RefreshedTokens(SECRET, SECRET),
         SIGNED_FILE,
         SignedUrlAnswer([SIGNED_FILE]),
         Authority(SECRET),

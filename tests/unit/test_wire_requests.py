@@ -60,7 +60,7 @@ CAPTURED = [
         '{"files":[{"project_identifier":"acme/vision","path":"abc.bin","url":"http://127.0.0.1/abc","provider":"gcp"}]}',
     ),
     (requests.ExchangedTokens, '{"accessToken":"a","refreshToken":"r","username":"stub-user"}'),
-    (requests.AccessTokens, '{"access_token":"a","refresh_token":"r","token_type":"Bearer","expires_in":3600.0}'),
+    (requests.RefreshedTokens, '{"access_token":"a","refresh_token":"r","token_type":"Bearer","expires_in":3600.0}'),
     (
         requests.Project,
         '{"id":"0b0e","name":"vision","organizationId":"0b0f","organizationName":"acme","projectKey":"VIS","version":3}',
@@ -139,7 +139,7 @@ def test_long_bodies_are_refused_before_they_are_read() -> None:
 
 def test_tokens_are_not_shown() -> None:
     exchanged = requests.ExchangedTokens(access_token="secret-a", refresh_token="secret-r", username="me")
-    refreshed = requests.AccessTokens(access_token="secret-a", refresh_token="secret-r")
+    refreshed = requests.RefreshedTokens(access_token="secret-a", refresh_token="secret-r")
     assert "secret" not in f"{exchanged!r} {exchanged} {refreshed!r} {refreshed}"
 
 

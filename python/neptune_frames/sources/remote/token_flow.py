@@ -32,8 +32,13 @@ from neptune_frames.sources.remote.bodies import read_small
 from neptune_frames.sources.remote.credentials import ApiToken
 from neptune_frames.sources.remote.responses import RetryableAnswer, answer_to, check, is_neptune_error
 from neptune_frames.wire import paths
-from neptune_frames.wire.requests import AccessTokens as RefreshedTokens
-from neptune_frames.wire.requests import ClientConfig, ExchangedTokens, OpenIdConfiguration, decode_message
+from neptune_frames.wire.requests import (
+    ClientConfig,
+    ExchangedTokens,
+    OpenIdConfiguration,
+    RefreshedTokens,
+    decode_message,
+)
 
 #: A token is renewed this many seconds before it expires.
 RENEWAL_MARGIN = 30.0

@@ -47,11 +47,6 @@ class Runs(NamedTuple):
     def total(self) -> int:
         return int(self.counts.sum())
 
-    @property
-    def stride(self) -> int | None:
-        """The common difference of all starts, if they are one run."""
-        return int(self.strides[0]) if len(self.starts) == 1 else None
-
     def offsets(self, count: int) -> Positions:
         """List offsets by owner, of ``count`` owners."""
         # Weighted counts come as doubles, which hold these counts exactly.

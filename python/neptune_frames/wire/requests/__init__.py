@@ -2,20 +2,19 @@
 
 The client encodes with `encode_message` what the server decodes with `decode_message`: one definition
 per message. Series requests, which list up to 10,000 series each, are built and read as columns by
-``encode_float_series_request`` and its siblings. The buckets request is protobuf, and only named here.
+``encode_float_series_request`` and its siblings. The buckets request is in `neptune_frames.wire.protobuf`,
+which is its one format.
 """
 
 from __future__ import annotations
 
-from neptune_frames.wire.protobuf.buckets import BucketsRequest, decode_buckets_request, encode_buckets_request
 from neptune_frames.wire.requests.account import (
-    AccessTokens,
     ClientConfig,
-    ErrorBody,
     ExchangedTokens,
     OpenIdConfiguration,
     Project,
     PythonLibraryVersions,
+    RefreshedTokens,
     Security,
 )
 from neptune_frames.wire.requests.attributes import (
@@ -50,13 +49,10 @@ from neptune_frames.wire.requests.series_terms import SeriesTerms
 
 __all__ = [
     "SERIES_REQUESTS",
-    "AccessTokens",
     "AttributePath",
     "AttributeTypeFilter",
-    "BucketsRequest",
     "ClientConfig",
     "DefinitionsRequest",
-    "ErrorBody",
     "ExchangedTokens",
     "FileToSign",
     "FloatSeriesRequest",
@@ -69,6 +65,7 @@ __all__ = [
     "Project",
     "PythonLibraryVersions",
     "Query",
+    "RefreshedTokens",
     "RunAttributesRequest",
     "SearchRequest",
     "Security",
@@ -79,11 +76,9 @@ __all__ = [
     "SortBy",
     "Sorting",
     "ValuesRequest",
-    "decode_buckets_request",
     "decode_float_series_request",
     "decode_message",
     "decode_object_series_request",
-    "encode_buckets_request",
     "encode_float_series_request",
     "encode_message",
     "encode_object_series_request",

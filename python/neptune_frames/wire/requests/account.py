@@ -1,4 +1,4 @@
-"""Answers about who is calling: client configuration, tokens, projects, and errors."""
+"""Answers about who is calling: client configuration, tokens and projects."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ class ExchangedTokens(Message, frozen=True):
         return f"ExchangedTokens(username={self.username!r})"
 
 
-class AccessTokens(SnakeMessage, frozen=True):
+class RefreshedTokens(SnakeMessage, frozen=True):
     """What the OpenID token endpoint answers to a refresh."""
 
     access_token: str
@@ -54,7 +54,7 @@ class AccessTokens(SnakeMessage, frozen=True):
     expires_in: float | None = None
 
     def __repr__(self) -> str:
-        return "AccessTokens()"
+        return "RefreshedTokens()"
 
 
 class Project(Message, frozen=True):
@@ -66,11 +66,3 @@ class Project(Message, frozen=True):
     organization_name: str
     project_key: str
     version: int
-
-
-class ErrorBody(Message, frozen=True):
-    """The body of a 4xx or 5xx answer. The client acts on ``error_type`` alone."""
-
-    code: int | None = None
-    error_type: str | None = None
-    message: str | None = None
