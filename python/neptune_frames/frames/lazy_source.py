@@ -15,7 +15,7 @@ import logging
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextvars import Context, copy_context
 from dataclasses import dataclass, replace
-from functools import reduce
+from functools import cache, reduce
 from operator import and_
 from typing import Any
 
@@ -141,7 +141,7 @@ def scan_frames(
     # keeps its full schema. A step that unnests nothing has the right one, and lets all pushdown through.
     context = copy_context()
     context.run(name_in_warnings, callers_line())
-    return Scan(plan, schema, name, detail, tuple(selected), context).lazy().unnest([])
+    return _scan_class(name)(plan, schema, name, detail, tuple(selected), context).lazy().unnest([])
 
 
 @dataclass(frozen=True, eq=False)
@@ -191,6 +191,12 @@ class Scan(LazyFrameResolver):
             columns = self.fixed_schema.names()[:1]
         request = ScanRequest.of(columns, predicate, limit)
         return empty_plan() if is_never_true(request.predicate) else self.make_plan(request)
+
+
+@cache
+def _scan_class(name: str) -> type[Scan]:
+    """A class of scans that has the name: Polars prints no other one of a query that was not optimised."""
+    return type(name, (Scan,), {})
 
 
 @dataclass(frozen=True, eq=False)

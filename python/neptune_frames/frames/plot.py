@@ -118,7 +118,8 @@ def _import_altair() -> ModuleType:
 def _drawn(drawn: int, total: int, x: str, ranges: int | None) -> str:
     if ranges is None:
         return "the point drawn" if total == 1 else f"all {total:,} points drawn"
-    return f"{drawn:,} of {total:,} points drawn: first, last, lowest and highest of each of {ranges:,} ranges of {x}"
+    each = "each line" if ranges == 1 else f"each of {ranges:,} ranges of {x}"
+    return f"{drawn:,} of {total:,} points drawn: first, last, lowest and highest of {each}"
 
 
 def _chart(altair: ModuleType, lines: Lines, title: str | None, subtitle: list[str], log: bool) -> AnyChart:
