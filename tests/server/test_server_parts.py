@@ -21,7 +21,7 @@ from neptune_frames.server.object_series import POINT_BYTES, answer
 from neptune_frames.server.paging import page_bounds, token_after
 from neptune_frames.server.read_ahead import first_points
 from neptune_frames.server.selectors import ALL_TYPES, make_selector
-from neptune_frames.server.series import read_points, series_groups
+from neptune_frames.server.series import find_series, read_points, series_groups
 from neptune_frames.server.state import ServerState
 from neptune_frames.sources.archive import RunLookup
 from neptune_frames.sources.base import SeriesKeys
@@ -41,13 +41,14 @@ class ScriptedSource:
     def __init__(self, lengths: dict[tuple[int, str], int], runs: int = 3, text: str = "x") -> None:
         self.lengths, self.run_count, self.text = lengths, runs, text
         self.asked: list[tuple[Any, ...]] = []
+        self.version = 0
 
     def find_runs(self, identifiers: Any, projects: Any = None) -> RunLookup:
         ids = pa.array(identifiers, pa.string()).to_pylist()
         known = [f"p/w/R-{number}" for number in range(self.run_count)]
         rows = [{"project": "p/w", "sys_id": f"R-{number}"} for number in range(self.run_count)]
         positions = np.array([known.index(name) if name in known else -1 for name in ids], np.int32)
-        return RunLookup(pa.Table.from_pylist(rows, schema=RUNS), positions)
+        return RunLookup(pa.Table.from_pylist(rows, schema=RUNS), positions, (self.version,))
 
     def series_page(
         self,
@@ -210,7 +211,8 @@ def test_series_come_in_request_order_whatever_their_options() -> None:
     )
     state = state_over(source)
     point = float_point(time=True, preview=True)
-    points, total = read_points(state, series, (None, None), point, limit=10, descending=False, after=None)
+    lookup = find_series(state, series)
+    points, total = read_points(state, lookup, series, (None, None), point, limit=10, descending=False, after=None)
     assert [len(found) for found in points.to_pylist()] == [2, 0, 3, 0, 1, 3]
     assert total.tolist() == [2, 0, 3, 0, 1, 3]
     assert sorted(source.asked) == [
@@ -223,15 +225,17 @@ def test_series_come_in_request_order_whatever_their_options() -> None:
 def test_no_series_give_no_rows() -> None:
     state = state_over(ScriptedSource({}))
     point = float_point(time=True, preview=True)
-    points, total = read_points(state, requests(), (None, None), point, limit=1, descending=False, after=None)
+    lookup = find_series(state, requests())
+    points, total = read_points(state, lookup, requests(), (None, None), point, limit=1, descending=False, after=None)
     assert len(points) == len(total) == 0
 
 
 @pytest.mark.parametrize("row", [{"lineage": "SOME"}, {"entity_type": "run"}])
 def test_unknown_words_are_refused(row: dict[str, Any]) -> None:
     state = state_over(ScriptedSource({}))
+    series = requests({"holder": "p/w/R-0", "attribute": "a", **row})
     with pytest.raises(ApiError) as error:
-        list(series_groups(state, requests({"holder": "p/w/R-0", "attribute": "a", **row}), (None, None)))
+        list(series_groups(find_series(state, series), series, (None, None)))
     assert error.value.status == 400
 
 
@@ -355,6 +359,31 @@ def test_next_pages_come_from_what_was_read_ahead() -> None:
     forgetful = ScriptedSource(FLOAT_LENGTHS)
     read_all_floats(state_over(forgetful, cache_bytes=0), "descending", 4)
     assert len(forgetful.asked) > 5
+
+
+def test_what_was_read_ahead_is_of_one_state_of_the_archive() -> None:
+    source = ScriptedSource({(0, "a"): 4})
+    state = state_over(source)
+
+    def steps(after: float) -> list[float]:
+        series = requests({"holder": "p/w/R-0", "attribute": "a", "after_step": after})
+        (entry,) = answer_floats(state, FloatSeriesRequest(series, 2)).to_pylist()
+        return [point["step"] for point in entry["points"]]
+
+    assert (steps(1), steps(3)) == ([2, 3], [])
+    assert len(source.asked) == 1
+    source.lengths, source.version = {(0, "a"): 7}, 1
+    assert steps(3) == [4, 5]
+
+
+def test_a_first_question_is_never_answered_from_what_was_read_ahead() -> None:
+    source = ScriptedSource({(0, "a"): 1, (1, "a"): 1})
+    state = state_over(source, object_answer_bytes=1)
+    both = requests({"holder": "p/w/R-0", "attribute": "a"}, {"holder": "p/w/R-1", "attribute": "a"})
+    assert [len(entry["points"]) for entry in answer(state, ObjectSeriesRequest(both, None)).to_pylist()] == [1, 0]
+    source.lengths = {(1, "a"): 2}
+    second = requests({"holder": "p/w/R-1", "attribute": "a"})
+    assert answer(state, ObjectSeriesRequest(second, None)).to_pylist()[0]["finished"] is False
 
 
 def test_limits_of_float_requests() -> None:

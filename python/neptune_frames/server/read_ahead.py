@@ -2,7 +2,8 @@
 
 A series is read from its files as a whole, whatever part of it a page holds. Clients come back for the
 rest with the last step they got; that next request is known in advance, so the rest waits under its key.
-A client that asks for something else is answered from the files again.
+A client that asks for something else is answered from the files again, and so is every client once the
+files of a project changed.
 """
 
 from __future__ import annotations
@@ -17,7 +18,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from neptune_frames.query.selection import StepRange
-from neptune_frames.server.series import read_points
+from neptune_frames.server.series import find_series, read_points
 from neptune_frames.server.state import ServerState
 from neptune_frames.slices import offsets_of, ranges
 
@@ -43,12 +44,14 @@ class SeriesQuery:
         """Whether a page went before."""
         return not np.isnan(self.after).all()
 
-    @cached_property
-    def key(self) -> bytes:
-        """Equal for equal questions, whatever their limits and request ids."""
+    def key(self, versions: tuple[int, ...]) -> bytes:
+        """Equal for equal questions about one state of the archive, whatever their limits and request ids.
+
+        ``versions`` are those of the catalogs that the runs were found in.
+        """
         identity = [self.series[name] for name in _IDENTITY]
         content = pa.RecordBatch.from_arrays([*identity, pa.array(self.after)], names=[*_IDENTITY, "after"])
-        settings = repr((self.step_range, self.descending, str(self.point))).encode()
+        settings = repr((versions, self.step_range, self.descending, str(self.point))).encode()
         return hashlib.sha256(settings + content.serialize()).digest()
 
     def following(self, unfinished: npt.NDArray[np.bool_], last_steps: npt.NDArray[np.float64]) -> SeriesQuery:
@@ -61,12 +64,13 @@ class SeriesQuery:
 class SeriesRead:
     """Points of each series from ``after`` on; ``complete`` where none lie beyond them.
 
-    ``total`` counts all points of a series within the step range.
+    ``total`` counts all points of a series within the step range; ``versions`` are those of the catalogs read.
     """
 
     points: pa.Array
     total: npt.NDArray[np.int64]
     complete: npt.NDArray[np.bool_]
+    versions: tuple[int, ...]
 
     @cached_property
     def lengths(self) -> npt.NDArray[np.int64]:
@@ -79,11 +83,13 @@ class SeriesRead:
 
 def read(state: ServerState, query: SeriesQuery, limit: int, ahead: int) -> SeriesRead:
     """At least the next ``limit`` points of each series, from memory; or ``ahead`` from the archive."""
-    known: SeriesRead | None = state.cache.get(query.key)
+    lookup = find_series(state, query.series)
+    known: SeriesRead | None = state.cache.get(query.key(lookup.versions))
     if known is not None and known.has(limit):
         return known
     points, total = read_points(
         state,
+        lookup,
         query.series,
         query.step_range,
         query.point,
@@ -91,19 +97,22 @@ def read(state: ServerState, query: SeriesQuery, limit: int, ahead: int) -> Seri
         descending=query.descending,
         after=query.after if query.is_continued else None,
     )
-    return SeriesRead(points, total, pc.list_value_length(points).to_numpy() < ahead)
+    return SeriesRead(points, total, pc.list_value_length(points).to_numpy() < ahead, lookup.versions)
 
 
 def keep_rest(
     state: ServerState, query: SeriesQuery, read: SeriesRead, sent: pa.Array, unfinished: npt.NDArray[np.bool_]
 ) -> None:
-    """Keep what was read of the unfinished series beyond the points just sent."""
+    """Keep what was read of the unfinished series beyond the points just sent.
+
+    Not where none of them has begun: the next question would be a first one, which is answered from the files.
+    """
     counts = pc.list_value_length(sent).to_numpy()
     rest = slice_lists(read.points, counts, np.where(unfinished, read.lengths, counts)).filter(pa.array(unfinished))
-    kept = SeriesRead(rest, read.total[unfinished], read.complete[unfinished])
-    if unfinished.any() and kept.has(1):
-        following = query.following(unfinished, last_steps(sent, query.after))
-        state.cache.put(following.key, kept, int(rest.nbytes))
+    kept = SeriesRead(rest, read.total[unfinished], read.complete[unfinished], read.versions)
+    following = query.following(unfinished, last_steps(sent, query.after))
+    if following.is_continued and kept.has(1):
+        state.cache.put(following.key(read.versions), kept, int(rest.nbytes))
 
 
 def last_steps(points: pa.Array, default: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import numpy.typing as npt
@@ -15,6 +15,7 @@ from neptune_frames.schemas import OBJECT_POINT
 from neptune_frames.server.errors import bad_request
 from neptune_frames.server.runs import find_holders
 from neptune_frames.server.state import ServerState, one_batch
+from neptune_frames.sources.archive import RunLookup
 from neptune_frames.sources.base import SeriesKeys
 from neptune_frames.wire.lineage import EXPERIMENT, FULL, POINTS_ENTITY_TYPES, POINTS_LINEAGES
 
@@ -28,28 +29,33 @@ class SeriesGroup:
     rows: npt.NDArray[np.int64]
 
 
-def series_groups(state: ServerState, series: pa.RecordBatch, step_range: StepRange) -> Iterator[SeriesGroup]:
-    """The known series of a SERIES_REQUESTS batch, one group per set of options.
-
-    Series of runs that are not here are in no group (see `find_holders`).
-    """
+def find_series(state: ServerState, series: pa.RecordBatch) -> RunLookup:
+    """The runs of a SERIES_REQUESTS batch, with one position per series (see `find_holders`)."""
     holders = series["holder"].dictionary_encode()
     lookup = find_holders(state, holders.dictionary)
-    run_of_row = lookup.positions[holders.indices.to_numpy()] if len(series) else np.empty(0, np.int32)
+    return replace(lookup, positions=lookup.positions[holders.indices.to_numpy()])
+
+
+def series_groups(lookup: RunLookup, series: pa.RecordBatch, step_range: StepRange) -> Iterator[SeriesGroup]:
+    """The known series of a SERIES_REQUESTS batch, one group per set of options.
+
+    Series of runs that are not here are in no group; ``lookup`` is that of `find_series`.
+    """
     attributes = series["attribute"].dictionary_encode()
     attribute_of_row = attributes.indices.to_numpy()
     options_of_row = _option_codes(series)
 
     for code in np.unique(options_of_row):
-        rows = np.flatnonzero((options_of_row == code) & (run_of_row >= 0))
+        rows = np.flatnonzero((options_of_row == code) & (lookup.positions >= 0))
         if not len(rows):
             continue
-        pairs = (run_of_row[rows].astype(np.int32), attribute_of_row[rows].astype(np.int32))
+        pairs = (lookup.positions[rows], attribute_of_row[rows].astype(np.int32))
         yield SeriesGroup(SeriesKeys(lookup.runs, attributes.dictionary, pairs), _options(int(code), step_range), rows)
 
 
 def read_points(
     state: ServerState,
+    lookup: RunLookup,
     series: pa.RecordBatch,
     step_range: StepRange,
     point: pa.StructType,
@@ -62,6 +68,7 @@ def read_points(
 
     Args:
         state: Whom to ask.
+        lookup: The runs, as `find_series` found them.
         series: SERIES_REQUESTS.
         step_range: First and last step, inclusive.
         point: Type of the points: `float_point` or `OBJECT_POINT`.
@@ -73,7 +80,7 @@ def read_points(
         The points (large list array), and how many each series has within the step range.
     """
     pages, rows = [], []
-    for group in series_groups(state, series, step_range):
+    for group in series_groups(lookup, series, step_range):
         page = state.source.series_page(
             group.keys,
             group.options,

@@ -7,8 +7,9 @@ Runs that were exported without system attributes get the few they need to be fo
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property, lru_cache
+from itertools import count
 
 import numpy as np
 import numpy.typing as npt
@@ -38,6 +39,7 @@ _SYS_ID = "sys/id"
 _TRASHED = "sys/trashed"
 #: Selections of attributes that are kept of a catalog.
 _KEPT_SELECTIONS = 8
+_VERSIONS = count()
 
 
 @dataclass(frozen=True)
@@ -45,12 +47,13 @@ class Catalog:
     """A project. Runs and attributes are numbered in code-point order of run ids and names.
 
     ``inventory`` has been completed by `complete`, so that every run has ``sys/id``, ``sys/custom_run_id``
-    and ``sys/trashed``. ``store`` reads points.
+    and ``sys/trashed``. ``store`` reads points. ``version`` is no other catalog's in this process.
     """
 
     project: str
     inventory: Inventory
     store: ProjectStore
+    version: int = field(default_factory=_VERSIONS.__next__, init=False)
 
     @property
     def payloads(self) -> Location:

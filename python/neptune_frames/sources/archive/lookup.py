@@ -18,10 +18,14 @@ _CUSTOM = "CUSTOM/"
 
 @dataclass(frozen=True)
 class RunLookup:
-    """Runs found by identifiers: ``runs`` (RUNS, no duplicates) and, per identifier, a position in it or -1."""
+    """Runs found by identifiers: ``runs`` (RUNS, no duplicates) and, per identifier, a position in it or -1.
+
+    ``versions`` are those of the catalogs they were looked for in: others once any file of these projects changed.
+    """
 
     runs: pa.Table
     positions: npt.NDArray[np.int32]
+    versions: tuple[int, ...]
 
 
 def projects_named(identifiers: pl.Series) -> list[str] | None:
@@ -45,7 +49,7 @@ def find_runs(catalogs: Sequence[Catalog], identifiers: pl.Series) -> RunLookup:
         positions[hits] = start + rows
         start += len(runs)
     runs_found = pa.concat_tables(found).combine_chunks() if found else RUNS.empty_table()
-    return RunLookup(runs_found, positions.astype(np.int32))
+    return RunLookup(runs_found, positions.astype(np.int32), tuple(catalog.version for catalog in catalogs))
 
 
 def _find_in(catalog: Catalog, identifiers: pl.Series) -> npt.NDArray[np.int64]:
