@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 from typing import Any
+from unittest.mock import Mock
 
 import httpx
 import pytest
 
+from neptune_frames.server.testing import RunningServer
+from neptune_frames.sources.archive import project_uuid
 from neptune_frames.wire import decode_definitions
 from neptune_frames.wire.media_types import PROTOBUF
 from server.http_api import DEFINITIONS, RUN_A, RUN_B, RUN_DEFINITIONS, L, good, refused
@@ -54,6 +57,23 @@ def test_unknown_projects_are_ignored_unless_all_are(client: httpx.Client) -> No
     assert definitions(client, projectIdentifiers=["no/where", PROJECT]) == definitions(client)
     refused(client.post(DEFINITIONS, json={"projectIdentifiers": ["no/where"]}), 403, "ACCESS_DENIED")
     refused(client.post(DEFINITIONS, json={}), 400)
+
+
+def test_many_projects_are_looked_up_at_once(
+    small_server: RunningServer, client: httpx.Client, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    source = small_server.state.source
+    projects = Mock(wraps=source.projects)
+    monkeypatch.setattr(source, "projects", projects)
+    body = {"projectIdentifiers": [PROJECT, project_uuid(PROJECT), *(f"x/{number}" for number in range(100))]}
+    good(client.post(DEFINITIONS, json=body))
+    assert projects.call_count == 1
+
+
+def test_too_many_projects_are_refused(client: httpx.Client) -> None:
+    good(client.post(DEFINITIONS, json={"projectIdentifiers": [PROJECT] * 10_000}))
+    answer = client.post(DEFINITIONS, json={"projectIdentifiers": [PROJECT] * 10_001})
+    assert "at most 10,000 projects" in refused(answer, 400)["message"]
 
 
 @pytest.mark.parametrize("pattern", ["(", "(?=a)", "a{2000}"])

@@ -92,12 +92,12 @@ async def get_project(request: Request) -> JSONResponse:
 
 
 def _describe_project(state: ServerState, identifier: str) -> dict[str, Any]:
-    project = state.find_project(identifier)
-    if project is None:
+    found = state.find_projects([identifier])
+    if not found:
         raise ApiError(HTTPStatus.NOT_FOUND, "PROJECT_NOT_FOUND", f"Project {identifier!r} does not exist here.")
-    organization, _, name = project["project"].partition("/")
+    organization, _, name = found[0]["project"].partition("/")
     return {
-        "id": project["uuid"],
+        "id": found[0]["uuid"],
         "name": name,
         "organizationId": organization_uuid(organization),
         "organizationName": organization,

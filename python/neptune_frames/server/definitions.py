@@ -5,6 +5,7 @@ from __future__ import annotations
 import pyarrow as pa
 
 from neptune_frames.server.errors import access_denied, bad_request
+from neptune_frames.server.limits import check_at_most
 from neptune_frames.server.paging import page_bounds, token_after, whole_answer
 from neptune_frames.server.runs import find_run, find_runs
 from neptune_frames.server.selectors import make_selector
@@ -62,10 +63,11 @@ def _definitions(state: ServerState, projects: list[str], request: DefinitionsRe
 
 def _accessible_projects(state: ServerState, identifiers: list[str] | None, parameter: str | None) -> list[str]:
     """Names of the projects asked for; unknown ones are left out, unless all are unknown."""
-    asked = ([parameter] if parameter else []) if identifiers is None else list(dict.fromkeys(identifiers))
+    asked = ([parameter] if parameter else []) if identifiers is None else identifiers
     if not asked:
         raise bad_request("projectIdentifiers is missing or empty; name at least one project.")
-    found = [project["project"] for project in map(state.find_project, asked) if project is not None]
+    check_at_most(len(asked), state.limits.projects, "projects")
+    found = [project["project"] for project in state.find_projects(asked)]
     if not found:
-        raise access_denied(", ".join(asked))
-    return list(dict.fromkeys(found))
+        raise access_denied(", ".join(dict.fromkeys(asked)))
+    return found

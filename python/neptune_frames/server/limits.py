@@ -30,6 +30,8 @@ class Limits:
     #: Buckets of one series: the clients ask for at most 1,000 plus the open one.
     buckets: int = 10_000
     files: int = 10_000
+    #: Projects named in one request for definitions.
+    projects: int = 10_000
     #: Points read at once for one request; what its page does not hold is kept for the next one.
     float_points_read: int = 4_000_000
     object_points_read: int = 200_000

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from http import HTTPStatus
 from typing import Any, cast
 
 import pyarrow as pa
-import pyarrow.compute as pc
 from anyio import CapacityLimiter, to_thread
 from starlette.datastructures import QueryParams
 from starlette.requests import Request
@@ -60,19 +59,23 @@ class ServerState:
     def of(request: Request) -> ServerState:
         return cast("ServerState", request.app.state.server)
 
-    def find_project(self, identifier: str) -> dict[str, Any] | None:
-        """The row of `ArchiveSource.projects` for a name or UUID, or None."""
-        projects = self.source.projects()
-        is_meant = pc.or_(pc.equal(projects["project"], identifier), pc.equal(projects["uuid"], identifier))
-        found = projects.filter(is_meant)
-        return cast("dict[str, Any]", found.slice(0, 1).to_pylist()[0]) if found.num_rows else None
+    def find_projects(self, identifiers: Iterable[str]) -> list[dict[str, Any]]:
+        """The rows of `ArchiveSource.projects` for names or UUIDs, each once; unknown ones are left out.
+
+        The archive is listed once, however many are asked for.
+        """
+        known = {}
+        for project in self.source.projects().to_pylist():
+            known[project["project"]] = known[project["uuid"]] = project
+        found = {known[name]["project"]: known[name] for name in identifiers if name in known}
+        return list(found.values())
 
     def project_name(self, identifier: str) -> str:
         """The name of the project with that name or UUID. Raises ACCESS_DENIED when it is not here."""
-        project = self.find_project(identifier)
-        if project is None:
+        found = self.find_projects([identifier])
+        if not found:
             raise access_denied(identifier)
-        return cast("str", project["project"])
+        return cast("str", found[0]["project"])
 
 
 @dataclass(frozen=True)
