@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from typing import Any
+from unittest.mock import Mock
 
 import numpy as np
 import pyarrow as pa
@@ -13,12 +14,12 @@ from hypothesis import strategies as st
 from neptune_frames.query.selection import AttributeAlternative, AttributeSelector, NamePattern
 from neptune_frames.schemas import OBJECT_POINT, RUNS, float_point
 from neptune_frames.server.buckets import attribute_names
-from neptune_frames.server.cache import BytesBoundedCache
+from neptune_frames.server.cache import ENTRY_BYTES, BytesBoundedCache
 from neptune_frames.server.errors import ApiError
 from neptune_frames.server.float_series import answer as answer_floats
 from neptune_frames.server.limits import Limits
 from neptune_frames.server.object_series import POINT_BYTES, answer
-from neptune_frames.server.paging import page_bounds, token_after
+from neptune_frames.server.paging import page_bounds, token_after, whole_answer
 from neptune_frames.server.read_ahead import first_points
 from neptune_frames.server.selectors import ALL_TYPES, make_selector
 from neptune_frames.server.series import find_series, read_points, series_groups
@@ -28,6 +29,7 @@ from neptune_frames.sources.base import SeriesKeys
 from neptune_frames.wire.requests import (
     SERIES_REQUESTS,
     AttributeTypeFilter,
+    DefinitionsRequest,
     FloatSeriesRequest,
     NameFilter,
     NextPage,
@@ -179,7 +181,7 @@ def test_limit_zero_ends_the_paging() -> None:
 
 
 def test_cache_forgets_the_least_recently_used() -> None:
-    cache = BytesBoundedCache(10)
+    cache = BytesBoundedCache(10 + 2 * ENTRY_BYTES)
     cache.put("a", 1, 5)
     cache.put("b", 2, 5)
     assert cache.get("a") == 1
@@ -188,12 +190,29 @@ def test_cache_forgets_the_least_recently_used() -> None:
 
 
 def test_cache_does_not_keep_what_exceeds_it() -> None:
-    cache = BytesBoundedCache(10)
+    cache = BytesBoundedCache(10 + ENTRY_BYTES)
     cache.put("a", 1, 4)
     cache.put("a", 2, 11)
     assert cache.get("a") is None
     cache.put("b", 3, 10)
     assert cache.get("b") == 3
+
+
+def test_entries_without_content_count_too() -> None:
+    cache = BytesBoundedCache(10 * ENTRY_BYTES)
+    for number in range(100):
+        cache.put(number, number, 0)
+    assert [number for number in range(100) if cache.get(number) is not None] == list(range(90, 100))
+
+
+@pytest.mark.parametrize(("token", "kept"), [(None, True), ("3", True), ("6", False), ("9", False)])
+def test_answers_are_kept_for_pages_that_follow_only(token: str | None, kept: bool) -> None:
+    state = state_over(ScriptedSource({}))
+    first, following = (DefinitionsRequest(next_page=NextPage(3, start)) for start in (token, "3"))
+    computed = Mock(side_effect=lambda: pa.table({"name": ["a"] * 8}))
+    for request in (first, following):
+        assert whole_answer(state, "p/w", request, computed).num_rows == 8
+    assert computed.call_count == (1 if kept else 2)
 
 
 # --- series in the order of the request -----------------------------------------------------------

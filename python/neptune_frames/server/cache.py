@@ -7,13 +7,16 @@ from collections import OrderedDict
 from collections.abc import Hashable
 from typing import Any
 
+#: What an entry takes beside its content: the key and the objects around the buffers. Empty ones cost it too.
+ENTRY_BYTES = 2 << 10
+
 
 class BytesBoundedCache:
     """Least-recently-used entries whose sizes add up to at most ``capacity`` bytes. Thread-safe.
 
-    >>> cache = BytesBoundedCache(capacity=10)
-    >>> cache.put("a", [1], size=6)
-    >>> cache.put("b", [2], size=6)
+    >>> cache = BytesBoundedCache(capacity=10_000)
+    >>> cache.put("a", [1], size=6_000)
+    >>> cache.put("b", [2], size=6_000)
     >>> cache.get("a"), cache.get("b")
     (None, [2])
     """
@@ -35,6 +38,7 @@ class BytesBoundedCache:
 
     def put(self, key: Hashable, value: Any, size: int) -> None:
         """Keep a value of ``size`` bytes; one that is larger than the whole cache is not kept."""
+        size += ENTRY_BYTES
         with self._lock:
             _, old_size = self._entries.pop(key, (None, 0))
             self._size -= old_size

@@ -24,12 +24,8 @@ def query_definitions(state: ServerState, query: Query) -> bytes:
     request = decode_message(query.body, DefinitionsRequest)
     start, limit = page_bounds(request.next_page)
     projects = _accessible_projects(state, request.project_identifiers, query.parameters.get("projectIdentifier"))
-    definitions = whole_answer(
-        state,
-        "\n".join(projects),
-        request,
-        lambda: _definitions(state, projects, request),
-        lambda table: int(table.nbytes),
+    definitions: pa.Table = whole_answer(
+        state, "\n".join(projects), request, lambda: _definitions(state, projects, request)
     )
     page = DefinitionsPage(
         one_batch(definitions.slice(start, limit)), next_page_token=token_after(start, limit, definitions.num_rows)

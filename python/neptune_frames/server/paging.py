@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Callable
-from typing import TypeVar
+from typing import Protocol, TypeVar
 
 import msgspec
 
@@ -17,7 +17,18 @@ from neptune_frames.server.limits import check_count
 from neptune_frames.server.state import ServerState
 from neptune_frames.wire.requests import DefinitionsRequest, NextPage, ValuesRequest, encode_message
 
-T = TypeVar("T")
+
+class Entries(Protocol):
+    """An answer that is cut into pages."""
+
+    @property
+    def num_rows(self) -> int: ...
+
+    @property
+    def nbytes(self) -> int: ...
+
+
+EntriesT = TypeVar("EntriesT", bound=Entries)
 
 DEFAULT_LIMIT = 10_000
 
@@ -43,17 +54,21 @@ def whole_answer(
     state: ServerState,
     scope: str,
     request: DefinitionsRequest | ValuesRequest,
-    compute: Callable[[], T],
-    size: Callable[[T], int],
-) -> T:
-    """All pages together: computed for a first page, taken from the cache for a later one if it is still there."""
+    compute: Callable[[], EntriesT],
+) -> EntriesT:
+    """All pages together: computed for a first page, taken from the cache for a later one if it is still there.
+
+    So all pages are of one state of the archive. What is not continued after this page is not kept.
+    """
+    start, limit = page_bounds(request.next_page)
     plain = msgspec.structs.replace(request, next_page=None)
     key = (scope, type(request).__name__, hashlib.sha256(encode_message(plain)).digest())
     is_first = request.next_page is None or not request.next_page.next_page_token
     if not is_first:
-        known: T | None = state.cache.get(key)
+        known: EntriesT | None = state.cache.get(key)
         if known is not None:
             return known
     computed = compute()
-    state.cache.put(key, computed, size(computed))
+    if token_after(start, limit, computed.num_rows) is not None:
+        state.cache.put(key, computed, int(computed.nbytes))
     return computed

@@ -33,6 +33,10 @@ class OrderedValues:
     order: npt.NDArray[np.int64]
 
     @property
+    def num_rows(self) -> int:
+        return len(self.order)
+
+    @property
     def nbytes(self) -> int:
         return int(self.entries.nbytes + self.order.nbytes + sum(table.nbytes for table in self.tables.values()))
 
@@ -49,7 +53,7 @@ class OrderedValues:
         runs = np.unique(np.concatenate([_runs_of(batch) for batch in picked.values()] or [np.empty(0, np.int32)]))
         values = {name: _with_runs(batch, np.searchsorted(runs, _runs_of(batch))) for name, batch in picked.items()}
         return AttributesPage(
-            self.entries.take(pa.array(runs)), values, next_page_token=token_after(start, limit, len(self.order))
+            self.entries.take(pa.array(runs)), values, next_page_token=token_after(start, limit, self.num_rows)
         )
 
 
@@ -58,9 +62,7 @@ def query_values(state: ServerState, query: Query) -> bytes:
     project = state.project_name(query.required("projectIdentifier"))
     request = decode_message(query.body, ValuesRequest)
     start, limit = page_bounds(request.next_page)
-    values = whole_answer(
-        state, project, request, lambda: _ordered_values(state, project, request), lambda ordered: ordered.nbytes
-    )
+    values = whole_answer(state, project, request, lambda: _ordered_values(state, project, request))
     return encode_values(values.page(start, limit), query.media_type)
 
 
