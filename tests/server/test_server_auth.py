@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import json
+from pathlib import Path
 from typing import Any
 
 import httpx
@@ -13,6 +14,7 @@ from neptune_frames.server.api_tokens import PUBLIC_SECRET, make_api_token, read
 from neptune_frames.server.auth import TOKEN_ENDPOINT_PATH, Authority
 from neptune_frames.server.errors import ApiError
 from neptune_frames.server.testing import RunningServer, serve_in_thread
+from server.http_api import refused
 
 TOKEN_PATH = "/api/backend/v1/authorization/oauth-token"
 PROJECT_PATH = "/api/backend/v1/projects/get?projectIdentifier=a/b"
@@ -202,6 +204,26 @@ def test_discovery_leads_to_the_token_endpoint(empty_server: RunningServer) -> N
         discovery = client.get(config["security"]["openIdDiscovery"]).json()
     assert discovery["token_endpoint"] == empty_server.url + TOKEN_ENDPOINT_PATH
     assert discovery["authorization_endpoint"]
+
+
+@pytest.mark.parametrize("path", ["/", TOKEN_PATH, "/api/storagebridge/v1/files/x"])
+def test_public_secret_is_for_requests_to_this_machine(empty_server: RunningServer, path: str) -> None:
+    """A web page whose name leads to 127.0.0.1 must not read the data through a browser (DNS rebinding)."""
+    url = httpx.URL(empty_server.url)
+
+    def ask(host: str) -> httpx.Response:
+        headers = {"Host": f"{host}:{url.port}", "X-Neptune-Api-Token": empty_server.api_token}
+        return httpx.get(url.join(path), headers=headers, trust_env=False)
+
+    assert len({ask(host).status_code for host in ("127.0.0.1", "localhost", "[::1]")} - {200, 403}) == 0
+    message = refused(ask("evil.example"), 401, "UNAUTHORIZED")["message"]
+    assert "'evil.example:" in message
+    assert "--secret" in message
+
+
+def test_server_with_a_secret_has_any_name(tmp_path: Path) -> None:
+    with serve_in_thread(tmp_path, token="s3cret") as server:
+        assert httpx.get(server.url, headers={"Host": "runs.example.org"}, trust_env=False).status_code == 200
 
 
 def test_server_with_a_secret(tmp_path_factory: pytest.TempPathFactory) -> None:

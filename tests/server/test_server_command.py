@@ -17,7 +17,8 @@ import pytest
 from neptune_frames import cli
 from neptune_frames.errors import MissingDependencyError, NeptuneUserError
 from neptune_frames.server.api_tokens import PUBLIC_SECRET
-from neptune_frames.server.serve import ServeOptions, check_bind, greeting, is_loopback, run_in_thread, serve
+from neptune_frames.server.loopback import is_loopback, is_sent_to_loopback
+from neptune_frames.server.serve import ServeOptions, check_bind, greeting, run_in_thread, serve
 
 
 def test_serve_prints_what_to_do_and_stops_cleanly(data_directory: Path) -> None:
@@ -107,8 +108,9 @@ def test_token_refuses_what_is_no_address(url: str, capsys: pytest.CaptureFixtur
 
 @pytest.mark.parametrize("host", ["0.0.0.0", "::", "192.168.1.1", "example.org"])
 def test_open_bind_needs_a_secret(host: str) -> None:
-    with pytest.raises(NeptuneUserError, match="--token"):
-        check_bind(host, None)
+    for public in (None, PUBLIC_SECRET):
+        with pytest.raises(NeptuneUserError, match="--token"):
+            check_bind(host, public)
     check_bind(host, "secret")
 
 
@@ -123,6 +125,31 @@ def test_loopback_needs_no_secret() -> None:
     check_bind("localhost", None)
     assert is_loopback("127.1.2.3")
     assert not is_loopback("localhost.example.org")
+
+
+@pytest.mark.parametrize(
+    ("host", "local"),
+    [
+        ("localhost", True),
+        ("LocalHost:1", True),
+        ("127.0.0.1:8600", True),
+        ("127.1.2.3", True),
+        ("[::1]", True),
+        ("[::1]:8600", True),
+        ("", False),
+        ("evil.example:8600", False),
+        ("localhost.evil.example", False),
+        ("127.0.0.1.evil.example", False),
+        ("evil.example#@localhost", False),
+        ("192.168.1.1", False),
+        ("[fe80::1]:8600", False),
+        ("::1", False),
+        ("[", False),
+        ("[::1", False),
+    ],
+)
+def test_which_host_headers_name_this_machine(host: str, local: bool) -> None:
+    assert is_sent_to_loopback(host) == local
 
 
 def test_refusals_are_one_line_and_a_status(data_directory: Path, capsys: pytest.CaptureFixture[str]) -> None:

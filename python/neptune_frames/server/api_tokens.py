@@ -10,6 +10,11 @@ import json
 PUBLIC_SECRET = "neptune-frames-public"
 
 
+def is_public(secret: str | None) -> bool:
+    """Whether a server of this secret (None: it was given none) is open to everyone who can reach it."""
+    return secret is None or secret == PUBLIC_SECRET
+
+
 def make_api_token(url: str, secret: str = PUBLIC_SECRET) -> str:
     """The API token with which clients reach the server at ``url``.
 

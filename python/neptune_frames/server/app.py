@@ -9,8 +9,10 @@ from starlette.responses import JSONResponse
 from starlette.routing import Route
 
 from neptune_frames.server import backend, buckets, definitions, files, float_series, object_series, search, values
+from neptune_frames.server.api_tokens import is_public
 from neptune_frames.server.auth import REALM_PATH, TOKEN_ENDPOINT_PATH
 from neptune_frames.server.errors import EXCEPTION_HANDLERS
+from neptune_frames.server.local_requests import LocalRequestsOnly
 from neptune_frames.server.state import JSON_PATH, PAGED_PATH, PROTO_PATH, ServerState, endpoint
 from neptune_frames.server.unexpected import UnexpectedErrors
 from neptune_frames.wire import paths
@@ -18,10 +20,13 @@ from neptune_frames.wire import paths
 
 def create_app(state: ServerState) -> Starlette:
     """The ASGI application that answers for what ``state`` holds."""
+    middleware = [Middleware(UnexpectedErrors)]
+    if is_public(state.authority.secret):
+        middleware.append(Middleware(LocalRequestsOnly))
     app = Starlette(
         routes=[*_account_routes(), *_search_routes(), *_series_routes(), *_file_routes()],
         exception_handlers=EXCEPTION_HANDLERS,
-        middleware=[Middleware(UnexpectedErrors)],
+        middleware=middleware,
     )
     # A path with and one without a slash at its end are different endpoints; nobody follows redirects.
     app.router.redirect_slashes = False

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import errno
-import ipaddress
 import shlex
 import socket
 import threading
@@ -16,7 +15,8 @@ from typing import TYPE_CHECKING, Any
 
 from neptune_frames import config
 from neptune_frames.errors import MissingDependencyError, NeptuneUserError
-from neptune_frames.server.api_tokens import PUBLIC_SECRET, make_api_token
+from neptune_frames.server.api_tokens import PUBLIC_SECRET, is_public, make_api_token
+from neptune_frames.server.loopback import is_loopback
 
 if TYPE_CHECKING:
     from neptune_frames.sources.archive.object_path import Location
@@ -115,7 +115,7 @@ def check_host(host: str) -> None:
 
 def check_bind(host: str, token: str | None) -> None:
     """Refuse to offer data to the network under the public secret."""
-    if token is None and not is_loopback(host):
+    if is_public(token) and not is_loopback(host):
         raise NeptuneUserError(
             f"Listening on {host} would let everyone on the network read the data. Set a secret in "
             f"{config.SERVER_SECRET.name} or with --secret SECRET (--token SECRET is the same), or serve this machine "
@@ -128,20 +128,6 @@ def check_secret(secret: str | None) -> None:
     """Refuse an empty secret, which a variable that is not set leaves behind."""
     if secret is not None and not secret.strip():
         raise NeptuneUserError("The secret is empty. Give one that cannot be guessed.")
-
-
-def is_loopback(host: str) -> bool:
-    """Whether only this machine can reach an address.
-
-    >>> is_loopback("127.0.0.1"), is_loopback("localhost"), is_loopback("0.0.0.0"), is_loopback("::1")
-    (True, True, False, True)
-    """
-    if host == "localhost":
-        return True
-    try:
-        return ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        return False
 
 
 def listen(host: str, port: int) -> socket.socket:
