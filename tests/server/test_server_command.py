@@ -9,7 +9,9 @@ import signal
 import socket
 import subprocess
 import sys
+import threading
 from pathlib import Path
+from unittest.mock import Mock
 
 import httpx
 import pytest
@@ -208,6 +210,19 @@ def test_server_in_a_thread_ends_with_its_context(data_directory: Path) -> None:
         assert httpx.get(server.url, trust_env=False).status_code == 200
     with pytest.raises(httpx.ConnectError):
         httpx.get(server.url, trust_env=False)
+
+
+def test_what_keeps_a_server_in_a_thread_from_starting_is_raised(
+    data_directory: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    cause = ValueError("no configuration")
+    monkeypatch.setattr("uvicorn.Config.load", Mock(side_effect=cause))
+    begun = threading.enumerate()
+    options = ServeOptions(data_directory, port=0)
+    with pytest.raises(ValueError, match="no configuration") as error, run_in_thread(options):
+        pass
+    assert error.value is cause
+    assert threading.enumerate() == begun
 
 
 def test_a_host_that_is_not_known_is_named_first(data_directory: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -32,7 +32,7 @@ class LocalRequestsOnly:
             return
         refusal = unauthorized(
             f"This request was sent to {host!r}. Without a secret of its own, the server answers those to localhost, "
-            "127.0.0.1 or [::1] only, so that no web page can read the data. Use one of these addresses, or set a secret in "
-            f"{config.SERVER_SECRET.name} or with --secret SECRET when the server is started."
+            "127.0.0.1 or [::1] only, so that no web page can read the data. Use one of these addresses, or set a "
+            f"secret in {config.SERVER_SECRET.name} or with --secret SECRET when the server is started."
         )
         await error_response(refusal)(scope, receive, send)

@@ -80,7 +80,7 @@ class RunningServer:
 
 @contextmanager
 def run_in_thread(options: ServeOptions, **state_options: Any) -> Iterator[RunningServer]:
-    """Serve from a thread of this process while the context lasts."""
+    """Serve from a thread of this process while the context lasts. Raises what kept the server from starting."""
     check_bind(options.host, options.token)
     uvicorn = _require_uvicorn()
     app = _make_app(options, **state_options)
@@ -88,13 +88,27 @@ def run_in_thread(options: ServeOptions, **state_options: Any) -> Iterator[Runni
     url = url_of(listening)
     ready = threading.Event()
     server = _announcing_server(uvicorn, _configuration(uvicorn, app), ready)
-    thread = threading.Thread(target=server.run, kwargs={"sockets": [listening]}, name="neptune-frames-server")
-    thread.daemon = True
+    failure: BaseException | None = None
+
+    def run() -> None:
+        nonlocal failure
+        try:
+            server.run(sockets=[listening])
+        except BaseException as error:
+            if server.started:
+                raise
+            failure = error
+        finally:
+            ready.set()
+
+    thread = threading.Thread(target=run, name="neptune-frames-server", daemon=True)
     thread.start()
     try:
         ready.wait()
+        if isinstance(failure, Exception):
+            raise failure
         if not server.started:
-            raise RuntimeError("the server did not start; its log says why")
+            raise RuntimeError("The server did not start; its log says why.") from failure
         yield RunningServer(url, _api_token(url, options.token), app.state.server)
     finally:
         server.should_exit = True
@@ -227,13 +241,11 @@ def _configuration(uvicorn: ModuleType, app: Any) -> Any:
 
 
 def _announcing_server(uvicorn: ModuleType, configuration: Any, ready: threading.Event) -> Any:
-    """A server that sets ``ready`` once it accepts requests, or once it failed to."""
+    """A server that sets ``ready`` once it accepts requests."""
 
     class AnnouncingServer(uvicorn.Server):  # type: ignore[misc, name-defined]
         async def startup(self, sockets: list[socket.socket] | None = None) -> None:
-            try:
-                await super().startup(sockets=sockets)
-            finally:
-                ready.set()
+            await super().startup(sockets=sockets)
+            ready.set()
 
     return AnnouncingServer(configuration)
