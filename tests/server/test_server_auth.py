@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import base64
+import hmac
 import json
 from pathlib import Path
 from typing import Any
+from unittest.mock import Mock
 
 import httpx
 import pytest
@@ -118,6 +120,15 @@ def test_tokens_serve_one_purpose_each() -> None:
         authority.check_bearer(f"Bearer {pair.refresh}")
     with pytest.raises(ApiError):
         authority.refresh(pair.access, URL)
+
+
+def test_keys_are_derived_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    authority = Authority()
+    digest = Mock(wraps=hmac.digest)
+    monkeypatch.setattr(hmac, "digest", digest)
+    signatures = {authority.sign(text, purpose) for text in ("a", "b", "c") for purpose in ("file", "access")}
+    assert len(signatures) == 6
+    assert digest.call_count == 6 + 2
 
 
 def test_tokens_survive_a_restart_but_not_another_secret() -> None:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import asyncio
 import base64
+import contextlib
 import json
 import time
 from collections.abc import Iterator
@@ -63,6 +65,22 @@ def test_signed_files_come_in_the_order_asked_for(client: httpx.Client) -> None:
     assert {file["provider"] for file in files} == {"gcp"}
     assert {file["project_identifier"] for file in files} == {PROJECT}
     assert sign(client).json() == {"files": []}
+
+
+def test_signing_leaves_the_event_loop_free(
+    server: RunningServer, client: httpx.Client, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    authority = server.state.authority
+    sign_one, loops = authority.sign, []
+
+    def watched_sign(text: str, purpose: str) -> str:
+        with contextlib.suppress(RuntimeError):
+            loops.append(asyncio.get_running_loop())
+        return str(sign_one(text, purpose))
+
+    monkeypatch.setattr(authority, "sign", watched_sign)
+    assert sign(client, "run-a/model.bin").status_code == 200
+    assert loops == []
 
 
 def test_payload_needs_no_token(client: httpx.Client, stranger: httpx.Client) -> None:

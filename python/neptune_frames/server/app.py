@@ -13,7 +13,7 @@ from neptune_frames.server.api_tokens import is_public
 from neptune_frames.server.auth import REALM_PATH, TOKEN_ENDPOINT_PATH
 from neptune_frames.server.errors import EXCEPTION_HANDLERS
 from neptune_frames.server.local_requests import LocalRequestsOnly
-from neptune_frames.server.state import JSON_PATH, PAGED_PATH, PROTO_PATH, ServerState, endpoint
+from neptune_frames.server.state import JSON_ONLY, JSON_PATH, PAGED_PATH, PROTO_PATH, ServerState, endpoint
 from neptune_frames.server.unexpected import UnexpectedErrors
 from neptune_frames.wire import paths
 
@@ -93,7 +93,7 @@ def _series_routes() -> list[Route]:
 
 def _file_routes() -> list[Route]:
     return [
-        Route(paths.SIGNED_URLS, files.sign_urls, methods=["POST"]),
+        Route(paths.SIGNED_URLS, endpoint(files.sign_urls, JSON_ONLY), methods=["POST"]),
         Route(paths.AZURE_SIGNED_URLS, files.sign_azure_urls, methods=["POST"]),
         Route(f"{paths.FILES}/{{name}}", files.download, methods=["GET"]),
     ]

@@ -45,6 +45,7 @@ class Authority:
     lifetime: float = 3600.0
     refresh_lifetime: float = 30 * 86400.0
     clock: Callable[[], float] = time.time
+    _keys: dict[str, bytes] = field(default_factory=dict, init=False, repr=False, compare=False)
 
     @cached_property
     def _master_key(self) -> bytes:
@@ -110,7 +111,9 @@ class Authority:
             )
 
     def _digest(self, message: bytes, purpose: str) -> bytes:
-        key = hmac.digest(self._master_key, purpose.encode(), "sha256")
+        key = self._keys.get(purpose)
+        if key is None:
+            key = self._keys[purpose] = hmac.digest(self._master_key, purpose.encode(), "sha256")
         return hmac.digest(key, message, "sha256")
 
 

@@ -17,12 +17,11 @@ from starlette.types import Receive, Scope, Send
 
 from neptune_frames.server.auth import Authority
 from neptune_frames.server.errors import ApiError, bad_request
-from neptune_frames.server.limits import check_at_most, read_body
-from neptune_frames.server.state import JSON_ONLY, ServerState, acceptable, base_url, check_bearer
+from neptune_frames.server.limits import check_at_most
+from neptune_frames.server.state import Query, ServerState, check_bearer
 from neptune_frames.sources.archive.local_copies import PayloadFile
 from neptune_frames.sources.archive.payloads import mime_type
 from neptune_frames.wire import paths
-from neptune_frames.wire.media_types import JSON
 from neptune_frames.wire.requests import SignedFile, SignedUrlAnswer, SignedUrlRequest, decode_message, encode_message
 
 #: How clients are told to fetch: a plain GET. They judge the age of such a URL by the two X-Goog parameters.
@@ -35,27 +34,25 @@ _ONE_RANGE = r"(?:[0-9]{1,18}-[0-9]{0,18}|-[0-9]{1,18})"
 _RANGES = re.compile(rf"bytes={_ONE_RANGE}(?:,[ \t]*{_ONE_RANGE}){{0,15}}")
 
 
-async def sign_urls(request: Request) -> Response:
+def sign_urls(state: ServerState, query: Query) -> bytes:
     """G: one URL per file, in order. A file that is missing gets one too; its GET says 404."""
-    state = check_bearer(request)
-    acceptable(request, JSON_ONLY)
-    wanted = decode_message(await read_body(request, state.limits.body_bytes), SignedUrlRequest)
+    wanted = decode_message(query.body, SignedUrlRequest)
     check_at_most(len(wanted.files), state.limits.files, "files")
     if any(file.permission != "read" for file in wanted.files):
         raise bad_request("This server is read-only: permission can only be read.")
-    url, date = base_url(request), datetime.fromtimestamp(state.authority.clock(), timezone.utc).strftime(_DATE_FORMAT)
+    date = datetime.fromtimestamp(state.authority.clock(), timezone.utc).strftime(_DATE_FORMAT)
     answer = SignedUrlAnswer(
         [
             SignedFile(
                 project_identifier=file.project_identifier,
                 path=file.path,
-                url=url + _signed_path(state, file.project_identifier, file.path, date),
+                url=query.base_url + _signed_path(state, file.project_identifier, file.path, date),
                 provider=PROVIDER,
             )
             for file in wanted.files
         ]
     )
-    return Response(encode_message(answer), media_type=JSON)
+    return encode_message(answer)
 
 
 async def sign_azure_urls(request: Request) -> Response:

@@ -84,7 +84,7 @@ class Query:
 
     ``body_type`` is the media type of the body. An answer in Arrow may do without what the client does not need:
     ``columns`` are those of float points that it does (POINT_COLUMNS_HEADER), None for all, ``unneeded`` the parts of
-    the answer that it does not (UNNEEDED_HEADER).
+    the answer that it does not (UNNEEDED_HEADER). ``base_url`` is where the client reached the server.
     """
 
     parameters: QueryParams
@@ -93,6 +93,7 @@ class Query:
     body_type: str = JSON
     columns: frozenset[str] | None = None
     unneeded: frozenset[str] = frozenset()
+    base_url: str = ""
 
     def required(self, name: str) -> str:
         """A query parameter; raises 400 when it is missing."""
@@ -165,7 +166,9 @@ def endpoint(answer: Callable[[ServerState, Query], bytes], offered: Sequence[st
             _words(request, header) if media_type == ARROW_STREAM else None
             for header in (POINT_COLUMNS_HEADER, UNNEEDED_HEADER)
         )
-        query = Query(request.query_params, body, media_type, body_type, columns, unneeded or frozenset())
+        query = Query(
+            request.query_params, body, media_type, body_type, columns, unneeded or frozenset(), base_url(request)
+        )
         content = await to_thread.run_sync(answer, state, query, limiter=state.answering)
         return Response(content, media_type=media_type, headers={REQUEST_FORMATS_HEADER: ARROW_STREAM})
 
