@@ -12,6 +12,8 @@ from neptune_frames.server.errors import ApiError, bad_request
 
 #: The largest number that a page may start at or hold, whatever there is: what counts rows has 64 bits.
 LARGEST_COUNT = 2**63 - 1
+#: How many entries a page holds if a request does not say.
+DEFAULT_PAGE_LIMIT = 10_000
 
 
 @dataclass(frozen=True)

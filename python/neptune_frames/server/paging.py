@@ -13,7 +13,7 @@ from typing import Protocol, TypeVar
 import msgspec
 
 from neptune_frames.server.errors import bad_request
-from neptune_frames.server.limits import check_count
+from neptune_frames.server.limits import DEFAULT_PAGE_LIMIT, check_count
 from neptune_frames.server.state import ServerState
 from neptune_frames.wire.requests import DefinitionsRequest, NextPage, ValuesRequest, encode_message
 
@@ -30,13 +30,11 @@ class Entries(Protocol):
 
 EntriesT = TypeVar("EntriesT", bound=Entries)
 
-DEFAULT_LIMIT = 10_000
-
 
 def page_bounds(next_page: NextPage | None) -> tuple[int, int]:
     """Start and length of the page asked for."""
     page = next_page or NextPage()
-    limit = DEFAULT_LIMIT if page.limit is None else page.limit
+    limit = DEFAULT_PAGE_LIMIT if page.limit is None else page.limit
     check_count(limit, "nextPage.limit")
     token = page.next_page_token or "0"
     if not (token.isascii() and token.isdigit() and len(token) < 16):

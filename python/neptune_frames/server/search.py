@@ -12,7 +12,7 @@ from neptune_frames.query.selection import ContainerKind, RunQuery, SortKey
 from neptune_frames.schemas import values_schema
 from neptune_frames.server.backend import organization_uuid
 from neptune_frames.server.errors import bad_request
-from neptune_frames.server.limits import check_count
+from neptune_frames.server.limits import DEFAULT_PAGE_LIMIT, check_count
 from neptune_frames.server.state import Query, ServerState, one_batch
 from neptune_frames.sources.archive import project_uuid
 from neptune_frames.sources.base import SearchAnswer
@@ -20,8 +20,6 @@ from neptune_frames.wire import encode_search
 from neptune_frames.wire.media_types import IDENTITY, STATISTICS
 from neptune_frames.wire.pages import ENTRIES, AttributesPage, nameless_entries
 from neptune_frames.wire.requests import GlobalSearchRequest, Pagination, SearchRequest, Sorting, decode_message
-
-DEFAULT_LIMIT = 10_000
 
 #: Those of the server's description, and what clients send where there is nothing to aggregate.
 _AGGREGATION_MODES = (*AGGREGATIONS, "auto", "none")
@@ -65,7 +63,7 @@ def entries(state: ServerState, runs: pa.Table) -> pa.RecordBatch:
 
 def _run_query(project: str | None, request: SearchRequest | GlobalSearchRequest) -> RunQuery:
     pagination = request.pagination or Pagination()
-    limit = DEFAULT_LIMIT if pagination.limit is None else pagination.limit
+    limit = DEFAULT_PAGE_LIMIT if pagination.limit is None else pagination.limit
     offset = pagination.offset or 0
     check_count(limit, "pagination.limit")
     check_count(offset, "pagination.offset")
