@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
+from itertools import product
 
 import numpy as np
 import numpy.typing as npt
@@ -43,14 +44,26 @@ def series_groups(lookup: RunLookup, series: pa.RecordBatch, step_range: StepRan
     """
     attributes = series["attribute"].dictionary_encode()
     attribute_of_row = attributes.indices.to_numpy()
-    options_of_row = _option_codes(series)
+    lineages = _choice(series["lineage"], POINTS_LINEAGES, "lineage")
+    entity_types = _choice(series["entity_type"], POINTS_ENTITY_TYPES, "lineageEntityType")
+    previews = pc.fill_null(series["include_preview"], False).cast(pa.int8()).to_numpy()
+    is_known = lookup.positions >= 0
 
-    for code in np.unique(options_of_row):
-        rows = np.flatnonzero((options_of_row == code) & (lookup.positions >= 0))
+    choices = product(enumerate(POINTS_LINEAGES), enumerate(POINTS_ENTITY_TYPES), (False, True))
+    for (lineage_code, lineage), (entity_code, entity_type), include_previews in choices:
+        is_chosen = (lineages == lineage_code) & (entity_types == entity_code) & (previews == include_previews)
+        rows = np.flatnonzero(is_chosen & is_known)
         if not len(rows):
             continue
         pairs = (lookup.positions[rows], attribute_of_row[rows].astype(np.int32))
-        yield SeriesGroup(SeriesKeys(lookup.runs, attributes.dictionary, pairs), _options(int(code), step_range), rows)
+        options = SeriesOptions(
+            kind=ContainerKind.EXPERIMENT if entity_type == EXPERIMENT else ContainerKind.RUN,
+            step_range=step_range,
+            lineage=lineage == FULL,
+            include_time=True,
+            include_previews=include_previews,
+        )
+        yield SeriesGroup(SeriesKeys(lookup.runs, attributes.dictionary, pairs), options, rows)
 
 
 def read_points(
@@ -110,28 +123,10 @@ def _in_request_order(
     return together.take(pa.array(source_row))
 
 
-def _option_codes(series: pa.RecordBatch) -> npt.NDArray[np.int64]:
-    """One small number per row: lineage, entity type and previews, packed."""
-    lineage = _choice(series["lineage"], POINTS_LINEAGES, "lineage")
-    entity_type = _choice(series["entity_type"], POINTS_ENTITY_TYPES, "lineageEntityType")
-    previews = pc.fill_null(series["include_preview"], False).cast(pa.int8()).to_numpy()
-    return lineage * 4 + entity_type * 2 + previews  # type: ignore[no-any-return]
-
-
-def _options(code: int, step_range: StepRange) -> SeriesOptions:
-    return SeriesOptions(
-        kind=ContainerKind.EXPERIMENT if POINTS_ENTITY_TYPES[code // 2 % 2] == EXPERIMENT else ContainerKind.RUN,
-        step_range=step_range,
-        lineage=POINTS_LINEAGES[code // 4] == FULL,
-        include_time=True,
-        include_previews=bool(code % 2),
-    )
-
-
-def _choice(column: pa.Array, words: tuple[str, ...], key: str) -> npt.NDArray[np.int64]:
+def _choice(column: pa.Array, words: tuple[str, ...], key: str) -> npt.NDArray[np.int8]:
     """The position of each word; the first where there is none. Raises 400 for another word."""
     positions = pc.index_in(pc.fill_null(column, words[0]), pa.array(words))
     if positions.null_count:
         wrong = column.filter(pc.is_null(positions))[0].as_py()
         raise bad_request(f"{key} is {wrong!r}; it can be {' or '.join(words)}.")
-    return positions.to_numpy().astype(np.int64)  # type: ignore[no-any-return]
+    return positions.cast(pa.int8()).to_numpy()  # type: ignore[no-any-return]
