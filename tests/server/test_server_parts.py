@@ -89,7 +89,7 @@ def state_over(source: Any, **limits: Any) -> ServerState:
 
 
 def requests(*rows: dict[str, Any]) -> pa.RecordBatch:
-    full = [{"request_id": str(number), "holder_type": "experiment", **row} for number, row in enumerate(rows)]
+    full = [{"request_id": str(number), **row} for number, row in enumerate(rows)]
     return pa.RecordBatch.from_pylist(full, schema=SERIES_REQUESTS)
 
 

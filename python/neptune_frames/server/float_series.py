@@ -92,7 +92,6 @@ def _single_request(query: Query) -> FloatSeriesRequest:
     row = {
         "request_id": "0",
         "holder": query.required("experimentId"),
-        "holder_type": "experiment",
         "attribute": query.required("attribute"),
         "lineage": parameters.get("lineage"),
         "entity_type": parameters.get("lineageEntityType"),

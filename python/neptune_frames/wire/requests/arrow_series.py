@@ -13,7 +13,6 @@ from neptune_frames.errors import WireDecodingError
 from neptune_frames.wire.arrow_batches import check_batch, encode_stream, read_stream
 from neptune_frames.wire.requests.message import MAX_BYTES, check_size, decode_message, encode_message
 from neptune_frames.wire.requests.series import (
-    HOLDER_TYPE,
     SERIES_REQUESTS,
     FloatSeriesRequest,
     Strings,
@@ -70,7 +69,6 @@ def decode_float_series_request(body: bytes, *, max_bytes: int = MAX_BYTES) -> F
     if terms.per_series_points_limit is None:
         raise WireDecodingError("a value is missing - at `$.perSeriesPointsLimit`")
     constants = {
-        "holder_type": HOLDER_TYPE,
         "lineage": terms.lineage,
         "entity_type": terms.lineage_entity_type,
         "include_preview": terms.include_preview,

@@ -20,18 +20,16 @@ from neptune_frames.wire.json.encoding import JSON_TEXT, concatenated, encode_ob
 from neptune_frames.wire.requests.message import MAX_BYTES, check_size
 from neptune_frames.wire.requests.series_terms import SeriesTerms
 
-#: One row per requested series. ``after_step`` is for float series, ``finished`` and ``token`` for the others.
+#: One row per requested series. ``after_step`` is for float series, ``token`` for the others.
 SERIES_REQUESTS = pa.schema(
     [
         pa.field("request_id", pa.string(), nullable=False),
         pa.field("holder", pa.string(), nullable=False),
-        pa.field("holder_type", pa.string(), nullable=False),
         pa.field("attribute", pa.string(), nullable=False),
         pa.field("lineage", pa.string()),
         pa.field("entity_type", pa.string()),
         pa.field("include_preview", pa.bool_()),
         pa.field("after_step", pa.float64()),
-        pa.field("finished", pa.bool_()),
         pa.field("token", pa.string()),
     ]
 )
@@ -39,8 +37,8 @@ SERIES_REQUESTS = pa.schema(
 #: Names by position: an Arrow array (a dictionary array is best) or a sequence of text.
 Strings: TypeAlias = pa.Array | Sequence[str]
 
-#: What holds a series, in the words of requests.
-HOLDER_TYPE = "experiment"
+#: What holds a series, in the words of requests. Servers need no such word, since there is no other.
+_HOLDER_TYPE = "experiment"
 
 #: Bytes of an object in a request on average, at least: a series has three, whose keys alone are 70 bytes.
 _FEWEST_BYTES = 20
@@ -164,7 +162,7 @@ def _series_pieces(
         _text(attributes),
         '","holder":{"identifier":"',
         _text(holders),
-        f'","type":"{HOLDER_TYPE}"}}{preview},"lineage":{_constant_text(terms.lineage)}{entity}}}',
+        f'","type":"{_HOLDER_TYPE}"}}{preview},"lineage":{_constant_text(terms.lineage)}{entity}}}',
     ]
 
 
@@ -204,11 +202,7 @@ def _members(terms: SeriesTerms) -> dict[str, pa.Array]:
 _SERIES = pa.struct(
     [
         pa.field("attribute", pa.string(), nullable=False),
-        pa.field(
-            "holder",
-            pa.struct([pa.field("identifier", pa.string(), nullable=False), pa.field("type", pa.string())]),
-            nullable=False,
-        ),
+        pa.field("holder", pa.struct([pa.field("identifier", pa.string(), nullable=False)]), nullable=False),
         pa.field("includePreview", pa.bool_()),
         pa.field("lineage", pa.string()),
         pa.field("lineageEntityType", pa.string()),
@@ -219,7 +213,7 @@ _REQUEST = pa.struct(
         pa.field("requestId", pa.string(), nullable=False),
         pa.field("series", _SERIES, nullable=False),
         pa.field("afterStep", pa.float64()),
-        pa.field("searchAfter", pa.struct([pa.field("finished", pa.bool_()), pa.field("token", pa.string())])),
+        pa.field("searchAfter", pa.struct([pa.field("token", pa.string())])),
     ]
 )
 
@@ -242,13 +236,11 @@ _OBJECT_REQUEST = _request_type(limit_required=False)
 _COLUMNS: dict[str, tuple[str, ...]] = {
     "request_id": ("requestId",),
     "holder": ("series", "holder", "identifier"),
-    "holder_type": ("series", "holder", "type"),
     "attribute": ("series", "attribute"),
     "lineage": ("series", "lineage"),
     "entity_type": ("series", "lineageEntityType"),
     "include_preview": ("series", "includePreview"),
     "after_step": ("afterStep",),
-    "finished": ("searchAfter", "finished"),
     "token": ("searchAfter", "token"),
 }
 
@@ -256,7 +248,6 @@ _COLUMNS: dict[str, tuple[str, ...]] = {
 def _series(request: pa.StructArray) -> pa.RecordBatch:
     requests = request.field("requests").flatten()
     columns = {name: pc.struct_field(requests, list(path)) for name, path in _COLUMNS.items()}
-    columns["holder_type"] = pc.fill_null(columns["holder_type"], HOLDER_TYPE)
     return pa.RecordBatch.from_arrays(list(columns.values()), schema=SERIES_REQUESTS)
 
 
