@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
+from contextlib import suppress
 from datetime import datetime, timedelta, timezone
 from fractions import Fraction
 from typing import Any
@@ -14,6 +15,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from memory_columns import MemoryColumns, aggregate
+from neptune_frames.errors import QuerySyntaxError
 from neptune_frames.query.attributes import AGGREGATIONS
 from neptune_frames.query.evaluation import evaluate
 from neptune_frames.query.expressions import (
@@ -109,6 +111,21 @@ def test_merged_equalities(runs: list[dict[tuple[str, str], Any]], terms: list[E
     for group in (And(tuple(terms)), Or(tuple(terms))):
         expected = [holds(group, run) for run in runs]
         assert evaluate(group, MemoryColumns(runs), NOW).tolist() == expected
+
+
+STRANGE_NUMBERS = st.from_regex(
+    r"\A[+-]?[0-9]{1,3}(\.[0-9]{1,3})?[eE][+-]?[0-9]{1,25}( ?[KMGT]?B)?\Z"
+) | st.sampled_from(
+    ["1e-99999999999999999999", "0e99999999999999999999", "-0e-99999999999999999999 TB", "1e-999999999999999999"]
+)
+
+
+@settings(max_examples=150, deadline=None)
+@given(STRANGE_NUMBERS, st.sampled_from(["int", "float", "float_series", None]), st.sampled_from(ORDERED))
+def test_numbers_are_compared_or_refused_as_a_query(literal: str, kind: str | None, operator: Any) -> None:
+    clause = Comparison(Operand("x", kind), operator, literal)
+    with suppress(QuerySyntaxError):
+        assert len(evaluate(clause, MemoryColumns([{("x", "int"): 1}, {("x", "float"): 1.0}]), NOW)) == 2
 
 
 def holds(expression: Expression, run: Mapping[tuple[str, str], Any]) -> bool:

@@ -69,6 +69,14 @@ def test_non_finite_numbers(text: str) -> None:
     assert is_non_finite(text)
 
 
+@pytest.mark.parametrize("text", ["1e-99999999999999999999", "0e99999999999999999999", "0e-5000000000000000000 KB"])
+def test_exponents_beyond_all_arithmetic(text: str) -> None:
+    """Decimal refuses them with an ArithmeticError, which a server answered with status 500 and clients retried."""
+    with pytest.raises(ValueError, match=f"the exponent of '{text}' is too long"):
+        parse_number(text)
+    assert parse_float(text) == 0
+
+
 def test_truth_values() -> None:
     assert [parse_bool(text) for text in ("true", "True", "FALSE")] == [True, True, False]
     for text in ("1", "0", "yes", "", "t"):

@@ -6,7 +6,7 @@ import calendar
 import math
 import re
 from datetime import datetime, timedelta, timezone
-from decimal import MAX_EMAX, MIN_EMIN, Context, Decimal
+from decimal import MAX_EMAX, MIN_EMIN, Context, Decimal, InvalidOperation
 
 _NUMBER = re.compile(
     r"(?P<number>[+-]?(?:[0-9]+\.?[0-9]*|\.[0-9]+)(?:[eE][+-]?[0-9]+)?)(?: *(?P<unit>[KMGT]?B))?", re.IGNORECASE
@@ -49,17 +49,19 @@ def parse_number(text: str) -> Decimal:
     """The exact value of a number, with its size suffix (powers of 1024) applied.
 
     Raises:
-        ValueError: not a number, or not a finite one in binary64.
+        ValueError: not a number, not a finite one in binary64, or one whose exponent is beyond all arithmetic.
 
     Example:
         >>> parse_number("50 kb")
         Decimal('51200')
     """
     match = _number_match(text)
-    number = Decimal(match["number"])
-    # Exact: enough digits for the product, any exponent.
+    # Exact: enough digits for the product, any exponent of up to 18 digits.
     context = Context(prec=len(text) + 16, Emin=MIN_EMIN, Emax=MAX_EMAX)
-    return context.multiply(number, Decimal(_size(match)))
+    try:
+        return context.multiply(Decimal(match["number"]), Decimal(_size(match)))
+    except InvalidOperation:
+        raise ValueError(f"the exponent of {text!r} is too long") from None
 
 
 def parse_float(text: str) -> float:
