@@ -14,7 +14,7 @@ from contextlib import contextmanager
 from importlib import import_module
 from typing import Any, NamedTuple, TextIO
 
-from neptune_frames.errors import NeptuneError, without_tokens
+from neptune_frames.errors import NeptuneError, without_secrets
 
 _EPILOG = """\
 `neptune-frames COMMAND --help` explains a command, with examples.
@@ -105,7 +105,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return 1
     except OSError as error:
         place = "" if error.filename is None else f": {error.filename}"
-        _tell(f"neptune-frames: {without_tokens(f'{error.strerror or error}{place}')}")
+        _tell(f"neptune-frames: {without_secrets(f'{error.strerror or error}{place}')}")
         return 1
     except KeyboardInterrupt:
         return 130
@@ -144,7 +144,7 @@ def _as_typed(message: str) -> str:
     """A message of the library, with arguments as they are spelled on the command line."""
     for of_python, typed in SPELLINGS:
         message = message.replace(of_python, typed)
-    return without_tokens(message)
+    return without_secrets(message)
 
 
 def make_parser() -> argparse.ArgumentParser:

@@ -48,13 +48,17 @@ _TOKEN = re.compile(r"\beyJ[\w+/=.-]{24,}")
 class NeptuneError(Exception):
     """Base of all errors. ``message`` is formatted with the keyword arguments, if there are any.
 
-    Whatever got into a message by mistake, a token as the name of a project or in the body of an answer for example,
-    no token is shown.
+    Whatever got into a message by mistake, a token as the name of a project or an address with a password for example,
+    no secret is shown.
     """
 
     def __init__(self, message: str, **kwargs: Any) -> None:
         text = message.format(**kwargs) if kwargs else message
-        super().__init__(without_tokens(text) if isinstance(text, str) else text)
+        super().__init__(without_secrets(text) if isinstance(text, str) else text)
+
+    def _reword(self, message: str) -> None:
+        """Say something else."""
+        self.args = (without_secrets(message),)
 
     def __reduce__(self) -> tuple[Any, ...]:
         # Rebuild without calling __init__, whose parameters differ from class to class.
@@ -167,7 +171,7 @@ class NeptuneUnexpectedResponseError(NeptuneError):
         self.status_code = None if status_code is None else int(status_code)
         self.content = content
         self.url = url
-        asked = "" if url is None else f" a request to {without_passwords(url)}"
+        asked = "" if url is None else f" a request to {url}"
         super().__init__(
             f"The server answered{asked} unexpectedly: HTTP status {self.status_code}: {_extract(content)}"
         )
@@ -178,11 +182,10 @@ class NotNeptuneServerError(NeptuneUnexpectedResponseError):
 
     def __init__(self, status_code: int, content: bytes | str | None, *, url: str) -> None:
         super().__init__(status_code, content, url=url)
-        text = (
-            f"{without_passwords(url)} does not answer as a Neptune server: HTTP status {self.status_code}: "
+        self._reword(
+            f"{url} does not answer as a Neptune server: HTTP status {self.status_code}: "
             f"{_extract(content)}. Check the address in the API token, and proxies."
         )
-        self.args = (without_tokens(text),)
 
 
 class ProjectNotFoundError(NeptuneProjectInaccessible, NeptuneUnexpectedResponseError):
@@ -285,7 +288,7 @@ class WireDecodingError(NeptuneError, ValueError):
         """Say what was asked, and what to do: whoever decodes does not know. The first one who does is believed."""
         if self.request is None:
             self.request = request
-            self.args = (self._told(request),)
+            self._reword(self._told(request))
 
     def _told(self, request: str) -> str:
         return (
@@ -299,7 +302,7 @@ class MismatchedAnswerError(WireDecodingError):
 
     def __init__(self, message: str) -> None:
         super().__init__(message)
-        self.args = (f"The answer does not fit what was asked: {self.reason}",)
+        self._reword(f"The answer does not fit what was asked: {self.reason}")
 
     def _told(self, request: str) -> str:
         return (
@@ -340,9 +343,13 @@ class NeptuneWarning(Warning):
         super().__init__(message.format(**kwargs) if kwargs else message)
 
 
-def without_tokens(text: str) -> str:
-    """A text in which no token is shown."""
-    return _TOKEN.sub("(a token)", text)
+def without_secrets(text: str) -> str:
+    """A text for people to read: no token is shown, and no password in an address.
+
+    >>> without_secrets("no answer from https://me:secret@host/api")
+    'no answer from https://***@host/api'
+    """
+    return _TOKEN.sub("(a token)", without_passwords(text))
 
 
 def _quoted(names: Iterable[str]) -> str:

@@ -3,17 +3,32 @@
 from __future__ import annotations
 
 import pickle
+import re
 
 import pytest
 
 from neptune_frames.errors import (
     DamagedFileError,
+    MismatchedAnswerError,
+    NeptuneError,
     NeptuneRetryError,
     NeptuneUnexpectedResponseError,
     NeptuneUserError,
+    NotNeptuneServerError,
     QuerySyntaxError,
+    WireDecodingError,
 )
 from neptune_frames.query.filters import Filter
+from neptune_frames.sources.remote.responses import RetryableAnswer
+from neptune_frames.sources.remote.retries import RetryPolicy
+from neptune_frames.warnings import Http5xxWarning
+
+ADDRESS = "https://user:s3cret@host/api"
+
+
+def _named(error: WireDecodingError) -> WireDecodingError:
+    error.name_request(ADDRESS)
+    return error
 
 
 def test_refused_pattern_is_what_a_server_would_have_refused() -> None:
@@ -32,6 +47,46 @@ def test_the_last_failure_is_told_without_passwords() -> None:
     assert "last: no answer (TimeoutError)." in str(NeptuneRetryError(2, 1.5, last_error=TimeoutError()))
     assert "last: no answer." in str(NeptuneRetryError(2, 1.5))
     assert "last: HTTP status 503: busy." in str(NeptuneRetryError(2, 1.5, 503, b"busy", last_error=failure))
+
+
+@pytest.mark.parametrize(
+    "error",
+    [
+        NeptuneError(f"no answer from {ADDRESS}"),
+        NeptuneRetryError(2, 1.5, url=ADDRESS),
+        NeptuneUnexpectedResponseError(404, f"try {ADDRESS}", url=ADDRESS),
+        NotNeptuneServerError(404, b"", url=ADDRESS),
+        MismatchedAnswerError(f"{ADDRESS} has no page"),
+        _named(WireDecodingError("no message")),
+        _named(MismatchedAnswerError("no page")),
+    ],
+    ids=lambda error: type(error).__name__,
+)
+def test_no_error_shows_the_password_of_an_address(error: NeptuneError) -> None:
+    assert "https://***@host/api" in str(error)
+    for shown in (error, repr(error), pickle.loads(pickle.dumps(error))):
+        assert "s3cret" not in str(shown)
+
+
+def test_answers_that_cannot_be_decoded_show_no_token() -> None:
+    token = "eyJhcGlfYWRkcmVzcyI6Imh0dHBzOi8vYSIsImFwaV9rZXkiOiJrIn0="
+    for error in (WireDecodingError(token), MismatchedAnswerError(token)):
+        assert token not in str(error)
+        error.name_request(token)
+        assert str(error).startswith("The answer to (a token)")
+        assert token not in str(error)
+
+
+def test_the_warning_of_another_try_shows_no_password() -> None:
+    def fail() -> None:
+        raise RetryableAnswer(500, b"", None)
+
+    policy = RetryPolicy(sleep=lambda _: None)
+    with (
+        pytest.warns(Http5xxWarning, match=re.escape("to https://***@host/api failed")),
+        pytest.raises(NeptuneRetryError),
+    ):
+        policy.run(fail, url=ADDRESS, tries=2)
 
 
 def test_refused_query_keeps_its_parts_when_pickled() -> None:

@@ -13,7 +13,7 @@ import tenacity
 
 from neptune_frames import config
 from neptune_frames.counted import counted
-from neptune_frames.errors import NeptuneRetryError, NeptuneUserError, network_failure_told
+from neptune_frames.errors import NeptuneRetryError, NeptuneUserError, network_failure_told, without_secrets
 from neptune_frames.sources.remote.responses import RetryableAnswer
 from neptune_frames.sources.remote.tls import lasting_tls_failure, tls_failure_told
 from neptune_frames.warnings import Http5xxWarning, Http429Warning, Http503Warning, HttpOtherWarning, warn
@@ -119,10 +119,8 @@ class _Course:
     def warn(self, state: tenacity.RetryCallState) -> None:
         error = _failure(state)
         reason = network_failure_told(error) if isinstance(error, httpx.TransportError) else str(error)
-        warn(
-            f"A request to {self._url} failed ({reason}) and will be tried again, {self._limits_told()}.",
-            _category(error),
-        )
+        told = f"A request to {self._url} failed ({reason}) and will be tried again, {self._limits_told()}."
+        warn(without_secrets(told), _category(error))
 
     def give_up(self, state: tenacity.RetryCallState) -> NoReturn:
         error = _failure(state)
