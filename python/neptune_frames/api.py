@@ -393,7 +393,7 @@ def fetch_buckets(
         lineage=lineage_to_the_root,
         previews=include_point_previews,
     )
-    limit = check_bucket_limit(plain_number(limit))
+    limit = check_bucket_limit(plain_number(limit, "limit"))
     return buckets.fetch_buckets(open_source(source), question, limit)
 
 
@@ -456,7 +456,7 @@ def fetch_table(
         containers=chosen_runs(experiments, runs),
         attributes=resolve_attributes(as_list(attributes), None, "attributes"),
         sort_by=resolve_sort(sort_by),
-        limit=check_limit(plain_number(limit)),
+        limit=check_limit(plain_number(limit, "limit")),
         descending=check_sort_direction(sort_direction),
     )
     with long_fetch("Fetching table", enabled=progress_bar):

@@ -398,7 +398,7 @@ def scan_buckets(
         lineage=lineage_to_the_root,
         previews=include_point_previews,
     )
-    return lazy_buckets.scan_buckets(open_source(source), question, check_bucket_limit(plain_number(limit)))
+    return lazy_buckets.scan_buckets(open_source(source), question, check_bucket_limit(plain_number(limit, "limit")))
 
 
 def sql(

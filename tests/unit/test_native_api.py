@@ -6,6 +6,7 @@ import importlib.metadata
 import subprocess
 import sys
 from fractions import Fraction
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -14,6 +15,7 @@ import polars as pl
 import pytest
 
 import neptune_frames as nf
+from archive_layout_small import write_small_run
 from memory_source import MemoryRun, MemorySource
 from neptune_fetcher.alpha.filters import Filter as AlphaFilter
 from neptune_frames.frames.chosen_runs import runs_of
@@ -123,6 +125,22 @@ def test_numbers_of_any_library(source: MemorySource, function: str) -> None:
         assert len(ask(function, source, step_range=steps, tail_limit=np.int64(3), **chosen).collect()) == 1
 
 
+@pytest.mark.parametrize("function", ["fetch_table", "fetch_buckets", "scan_buckets"])
+def test_limits_are_numbers(source: MemorySource, function: str) -> None:
+    with pytest.raises(ValueError, match=r"limit must be a number, got True \(bool\)"):
+        ask(function, source, runs="", limit=True)
+    assert source.calls == []
+    ask(function, source, runs="", limit=np.int64(3))
+
+
+@pytest.mark.parametrize("function", ["fetch_metrics", "scan_metrics", "fetch_series", "scan_series"])
+def test_tail_limits_beyond_64_bits_are_all_points(tmp_path: Path, function: str) -> None:
+    write_small_run(tmp_path / "exported", 1, points=3)
+    given: dict[str, object] = {"project": "ws/proj", "source": tmp_path / "exported", "runs": ""}
+    read = getattr(nf, function)
+    assert read(tail_limit=2**100, **given).collect().equals(read(**given).collect())
+
+
 @pytest.mark.parametrize("function", ["fetch_metrics", "scan_metrics", "list_experiments"])
 @pytest.mark.parametrize(
     ("experiments", "error", "message"),
@@ -183,6 +201,8 @@ def test_nothing_is_asked_about_nothing(source: MemorySource, arguments: dict[st
         ({"runs": "", "step_range": [1, 2, 3]}, "step_range"),
         ({"runs": "", "step_range": "12"}, "step_range"),
         ({"runs": "", "tail_limit": 0}, "tail_limit"),
+        ({"runs": "", "tail_limit": True}, "tail_limit must be a number, got True (bool)"),
+        ({"runs": "", "step_range": (True, None)}, "each end of step_range must be a number, got True (bool)"),
         ({"runs": "", "include_time": "relative"}, "include_time"),
         ({"runs": "", "attributes": 3}, "attributes"),
         ({"runs": "", "attributes": nf.AttributeFilter(type="int")}, "float_series"),

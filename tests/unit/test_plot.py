@@ -247,6 +247,7 @@ def test_too_many_lines_and_nothing_to_draw() -> None:
         nf.plot(line([None]))
     for arguments, message in [
         ({"points": 0}, "points must be a whole number greater than 0, got 0"),
+        ({"points": True}, r"points must be a number, got True \(bool\)"),
         ({"max_lines": 2.5}, "max_lines must be a whole number greater than 0, got 2.5"),
         ({"y": "attribute"}, "draws numbers, and the column 'attribute' holds String"),
         ({"x": "run"}, "draws along numbers, dates or durations, and the column 'run' holds String"),
@@ -256,6 +257,7 @@ def test_too_many_lines_and_nothing_to_draw() -> None:
     ]:
         with pytest.raises(ValueError, match=message):
             nf.plot(frame, **arguments)
+    nf.plot(frame, points=np.int64(100), max_lines=np.int8(6))
     with pytest.raises(TypeError, match="title must be a string or None, got 3"):
         nf.plot(frame, title=3)
 

@@ -152,6 +152,7 @@ def test_bad_step_ranges(value: Any, reason: str) -> None:
 @pytest.mark.parametrize("check", [arguments.check_limit, arguments.check_tail_limit])
 def test_limits(check: Callable[[Any], int | None]) -> None:
     assert [check(None), check(1), check(True), check(10**9)] == [None, 1, 1, 10**9]
+    assert check(2**100) == 2**63 - 1
     for value in (1.0, "1", np.int64(1), NAN):
         with pytest.raises(ValueError, match="limit must be None or an integer"):
             check(value)

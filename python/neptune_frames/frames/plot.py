@@ -10,6 +10,7 @@ from neptune_frames.counted import counted
 from neptune_frames.errors import MissingDependencyError
 from neptune_frames.frames.drawn_lines import Lines, X, Y
 from neptune_frames.frames.long_frame import ATTRIBUTE, VALUE
+from neptune_frames.query.plain_values import plain_number
 from neptune_frames.schemas import STEP
 
 if TYPE_CHECKING:
@@ -97,9 +98,7 @@ def plot(
         ['all 10 points drawn']
     """
     altair = _import_altair()
-    for name, number in (("points", points), ("max_lines", max_lines)):
-        if not isinstance(number, int) or isinstance(number, bool) or number < 1:
-            raise ValueError(f"{name} must be a whole number greater than 0, got {number!r}.")
+    points, max_lines = _count(points, "points"), _count(max_lines, "max_lines")
     if title is not None and not isinstance(title, str):
         raise TypeError(f"title must be a string or None, got {title!r}.")
     lines, notes = Lines.of(frame, x=x, y=y, by=by, max_lines=max_lines).with_gaps(log)
@@ -120,6 +119,13 @@ def _drawn(drawn: int, total: int, x: str, ranges: int | None) -> str:
         return "the point drawn" if total == 1 else f"all {total:,} points drawn"
     each = "each line" if ranges == 1 else f"each of {ranges:,} ranges of {x}"
     return f"{drawn:,} of {total:,} points drawn: first, last, lowest and highest of {each}"
+
+
+def _count(value: object, parameter: str) -> int:
+    number = plain_number(value, parameter)
+    if not isinstance(number, int) or number < 1:
+        raise ValueError(f"{parameter} must be a whole number greater than 0, got {value!r}.")
+    return number
 
 
 def _chart(altair: ModuleType, lines: Lines, title: str | None, subtitle: list[str], log: bool) -> AnyChart:

@@ -137,7 +137,7 @@ def series_question(
     project = resolve_project(project)
     if isinstance(runs, Containers):  # of the native API, which takes numbers of any library
         containers = runs
-        step_range, tail_limit = plain_steps(step_range), plain_number(tail_limit)
+        step_range, tail_limit = plain_steps(step_range), plain_number(tail_limit, "tail_limit")
     else:
         containers = Containers.of(runs, kind, kind.plural)
     selector = resolve_attributes(attributes, types, "attributes")

@@ -24,6 +24,8 @@ from neptune_frames.query.traversal import flatten
 MAX_BUCKETS = 1000
 
 _LONGEST_SHOWN = 120
+#: Arrow and Polars count in 64 bits; nothing has as many points or rows.
+_LARGEST_COUNT = 2**63 - 1
 
 
 def resolve_project(project: str | None) -> str:
@@ -191,7 +193,7 @@ def _positive_or_none(value: Any, parameter: str) -> int | None:
         raise ValueError(f"{parameter} must be None or an integer, got {shown(value)}")
     if value <= 0:
         raise ValueError(f"{parameter} must be greater than 0, got {value!r}")
-    return int(value)
+    return min(int(value), _LARGEST_COUNT)
 
 
 def check_bucket_limit(value: Any) -> int:

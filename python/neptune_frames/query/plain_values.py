@@ -31,17 +31,26 @@ def plain_value(value: Any) -> Any:
     numpy = sys.modules.get("numpy")
     if numpy is not None and isinstance(value, numpy.bool_):
         return bool(value)
-    return plain_number(value)
+    return _as_python(value)
 
 
-def plain_number(value: Any) -> Any:
+def plain_number(value: Any, parameter: str) -> Any:
     """A whole or real number of any library as `int` or `float`. Anything else is left as it is.
+
+    Raises:
+        ValueError: It is a boolean, which Python takes for a number: nobody means 1 by True.
 
     Example:
         >>> from fractions import Fraction
-        >>> plain_number(Fraction(1, 2)), plain_number(True), plain_number("1")
-        (0.5, True, '1')
+        >>> plain_number(Fraction(1, 2), "limit"), plain_number("1", "limit")
+        (0.5, '1')
     """
+    if isinstance(value, bool):
+        raise ValueError(f"{parameter} must be a number, got {value!r} (bool)")
+    return _as_python(value)
+
+
+def _as_python(value: Any) -> Any:
     if isinstance(value, (int, float)):
         return value
     if isinstance(value, Integral):
@@ -52,8 +61,13 @@ def plain_number(value: Any) -> Any:
 def plain_steps(step_range: Any) -> Any:
     """A range of steps, as a tuple or a list, as a tuple of Python's own numbers. Anything else is left as it is.
 
+    Raises:
+        ValueError: An end is a boolean.
+
     Example:
         >>> plain_steps([1, None])
         (1, None)
     """
-    return tuple(map(plain_number, step_range)) if isinstance(step_range, (tuple, list)) else step_range
+    if not isinstance(step_range, (tuple, list)):
+        return step_range
+    return tuple(plain_number(each, "each end of step_range") for each in step_range)
