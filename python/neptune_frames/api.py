@@ -8,11 +8,12 @@ when a query is collected.
 from __future__ import annotations
 
 from dataclasses import replace
+from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
 from neptune_frames.frames import questions
 from neptune_frames.frames.chosen_runs import chosen_runs, runs_of
-from neptune_frames.progress import long_fetch
+from neptune_frames.progress import allowing_bars, long_fetch
 from neptune_frames.query.arguments import as_list, resolve_attributes, resolve_project
 from neptune_frames.query.attributes import FLOAT_SERIES_TYPES, OBJECT_SERIES_TYPES, Attribute
 from neptune_frames.query.selection import ContainerKind
@@ -22,7 +23,6 @@ from neptune_frames.sources.public_call import public_call
 if TYPE_CHECKING:
     from collections.abc import Iterable
     from os import PathLike
-    from pathlib import Path
 
     from neptune_frames.frames.buckets import BucketedMetrics
     from neptune_frames.frames.chosen_files import AnyFiles
@@ -331,7 +331,7 @@ def fetch_series(
         return fetch_object_series(open_source(source), question)
 
 
-@public_call("fetch_metric_buckets")
+@public_call("fetch_buckets")
 def fetch_buckets(
     *,
     project: str | None = None,
@@ -341,6 +341,7 @@ def fetch_buckets(
     limit: int = 1000,
     lineage_to_the_root: bool = True,
     include_point_previews: bool = False,
+    progress_bar: bool = True,
     source: AnySource = None,
 ) -> BucketedMetrics:
     """Fetch float series in at most 1,000 ranges of steps (buckets): long series, small enough to draw.
@@ -356,6 +357,7 @@ def fetch_buckets(
         limit: The number of buckets, 1 to 1000. The range of steps over all series is cut into that many.
         lineage_to_the_root: Whether points inherited from the runs this one was forked from are included.
         include_point_previews: Whether points that are not final yet are included.
+        progress_bar: Whether a fetch of more than a second draws a bar, if standard error is a terminal.
         source: What to read: the result of `open_source`, or its argument (the directory or URL of an archive, or an
             API token). None takes the source that the environment names.
 
@@ -394,7 +396,8 @@ def fetch_buckets(
         previews=include_point_previews,
     )
     limit = check_bucket_limit(plain_number(limit, "limit"))
-    return buckets.fetch_buckets(open_source(source), question, limit)
+    with long_fetch("Fetching buckets", enabled=progress_bar):
+        return buckets.fetch_buckets(open_source(source), question, limit)
 
 
 @public_call("fetch_table")
@@ -469,15 +472,18 @@ def download_files(
     *,
     files: AnyFiles,
     destination: str | Path | None = None,
+    progress_bar: bool = True,
     source: AnySource = None,
 ) -> DownloadedFiles:
     """Download files that a table or a file series names.
 
     Args:
         files: The result of `fetch_table` or `fetch_series`; a Polars frame, lazy or not, or an Arrow table with the
-            columns of these, of `scan_table` or of `scan_series`; or `File` values: one, several in any iterable, or
-            those among the cells of a pandas frame or series. All must belong to experiments, or all to runs.
-        destination: Directory, created if it does not exist; None is the current one.
+            columns of these, of `scan_table`, `scan_series` or `scan_attributes`; or `File` values: one, several in any
+            iterable, or those among the cells of a pandas frame or series. All must belong to experiments, or all to
+            runs. Columns of a table are called after the attribute, with or without its type (``plots/roc:file``).
+        destination: Directory, created if it does not exist; ``~`` is your home directory, None the current one.
+        progress_bar: Whether a bar is drawn, if standard error is a terminal.
         source: What to read: the result of `open_source`, or its argument (the directory or URL of an archive, or an
             API token). None takes the source that the environment names.
 
@@ -506,8 +512,9 @@ def download_files(
 
     chosen = chosen_files(files)
     kind = common_kind(chosen, files)
-    directory = file_frames.prepare_destination(destination)
-    return file_frames.download_files(open_source(source), chosen, directory, kind)
+    directory = file_frames.prepare_destination(None if destination is None else Path(destination).expanduser())
+    with allowing_bars(progress_bar):
+        return file_frames.download_files(open_source(source), chosen, directory, kind)
 
 
 def _labels(kind: ContainerKind, project: str | None, chosen: Runs, source: AnySource) -> list[str]:

@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import pandas as pd
 import polars as pl
 import pytest
 
 import neptune_frames as nf
 from memory_source import MemoryRun, MemorySource
 from neptune_frames.errors import NeptuneUserError
+from neptune_frames.frames.files import collect_files
 
 FILE = {"path": "key", "size_bytes": 4, "mime_type": "text/plain"}
 VALUES = [
@@ -42,6 +45,12 @@ def series(source: MemorySource) -> Any:
     return nf.fetch_series(project="ws/proj", runs=["run-a"], attributes=["log"], source=source)
 
 
+def targets(source: MemorySource, directory: Path) -> list[str]:
+    """Where below a directory the files of the one download go."""
+    (requests,) = [call[1] for call in source.calls if call[0] == "fetch_files"]
+    return [request.target.relative_to(directory.resolve()).as_posix() for request in requests]
+
+
 OF_TABLES: dict[str, Callable[[Any], Any]] = {
     "result": lambda table: table,
     "polars": lambda table: table.collect(),
@@ -61,7 +70,7 @@ def test_files_of_tables(source: MemorySource, shape: str, tmp_path: Path) -> No
     assert downloaded.collect().drop("path").rows() == ART
     assert downloaded.to_pandas().shape == (1, 1)
     (requests,) = [call[1] for call in source.calls if call[0] == "fetch_files"]
-    assert [request.target.relative_to(tmp_path).as_posix() for request in requests] == ["run-a/art.txt"]
+    assert targets(source, tmp_path) == ["run-a/art.txt"]
     assert [(request.path, request.size_bytes) for request in requests] == [("key", 4)]
 
 
@@ -125,6 +134,62 @@ def test_no_files_have_the_columns_of_their_frame(source: MemorySource, shape: s
     paths = nf.download_files(files=none, destination=tmp_path, source=source).collect()
     assert paths.columns == ["project", kind, "attribute", "step", "path"]
     assert not paths.height
+
+
+@pytest.mark.parametrize("chosen", ["runs", "experiments"])
+def test_files_of_attributes(source: MemorySource, chosen: str, tmp_path: Path) -> None:
+    """The frame names attributes in a column, as that of series does."""
+    found = nf.scan_attributes(project="ws/proj", source=source, **{chosen: ""}).collect()
+    art = found.filter(attribute="art")
+    log = art.with_columns(attribute=pl.lit("log"), type=pl.lit("file_series"), last_step=2.0)
+    scanned = pl.concat([found, log])
+    label = "run-a" if chosen == "runs" else "exp"
+    downloaded = nf.download_files(files=scanned, destination=tmp_path, source=source)
+    assert downloaded.collect().drop("path").rows() == [("ws/proj", label, "art", None), ("ws/proj", label, "log", 2.0)]
+    assert targets(source, tmp_path) == [f"{label}/art.txt", f"{label}/log/step_2_000000.txt"]
+    few = scanned.select("project", chosen[:-1], "attribute", "file_value")
+    assert nf.download_files(files=few, destination=tmp_path, source=source).collect()["step"].to_list() == [None] * 2
+
+
+@pytest.mark.parametrize("shape", ["polars", "arrow", "pandas"])
+def test_the_type_behind_a_name_is_no_part_of_it(source: MemorySource, shape: str, tmp_path: Path) -> None:
+    result = table(source)
+    suffixed = result.collect(type_suffix=True)
+    files = {"polars": suffixed, "arrow": suffixed.to_arrow(), "pandas": result.to_pandas(type_suffix=True)}[shape]
+    paths = nf.download_files(files=files, destination=tmp_path, source=source).collect()
+    assert paths.drop("path").rows() == ART
+    assert targets(source, tmp_path) == ["run-a/art.txt"]
+
+
+def test_a_name_that_ends_like_a_type_beside_the_shorter_one(source: MemorySource, tmp_path: Path) -> None:
+    frame = table(source, runs=["run-a"]).collect().with_columns(pl.col("art").alias("art:file"))
+    paths = nf.download_files(files=frame, destination=tmp_path, source=source).collect()
+    assert paths["attribute"].to_list() == ["art", "art:file"]
+
+
+def test_files_that_differ_in_one_cell_of_one_project(source: MemorySource, tmp_path: Path) -> None:
+    (file,) = OF_TABLES["values"](table(source, runs=["run-a"]))
+    with pytest.raises(ValueError, match=r"step None: both of project 'ws/proj'\. Download"):
+        nf.download_files(files=[file, replace(file, path="older")], destination=tmp_path, source=source)
+
+
+def test_a_tilde_is_the_home_directory(source: MemorySource, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("HOME", str(tmp_path / "home"))
+    monkeypatch.setenv("USERPROFILE", str(tmp_path / "home"))
+    monkeypatch.chdir(tmp_path)
+    nf.download_files(files=table(source), destination="~/plots", source=source)
+    assert targets(source, tmp_path) == ["home/plots/run-a/art.txt"]
+    assert not (tmp_path / "~").exists()
+
+
+def test_only_columns_of_objects_are_looked_through(monkeypatch: pytest.MonkeyPatch) -> None:
+    read: list[str] = []
+    iterate = pd.Series.__iter__
+    monkeypatch.setattr(pd.Series, "__iter__", lambda column: read.append(column.name) or iterate(column))
+    file = nf.File("ws/proj", None, "run-a", "art", None, "key", 4, "text/plain")
+    frame = pd.DataFrame({"number": [1.5], "count": [2], "file": [file], "time": pd.to_datetime(["2026-01-01"])})
+    assert collect_files(frame) == [file]
+    assert read == ["file"]
 
 
 def test_files_of_experiments_and_runs_do_not_mix(source: MemorySource, tmp_path: Path) -> None:

@@ -9,6 +9,7 @@ import pytest
 from tqdm import tqdm
 
 import neptune_frames as nf
+from archive_layout_small import write_small_run
 from memory_source import MemoryRun, MemorySource
 from neptune_fetcher import ReadOnlyProject
 from neptune_frames import progress
@@ -121,6 +122,18 @@ def test_the_faces_draw_bars(wanted: bool, capsys: pytest.CaptureFixture[str]) -
     source = MemorySource([MemoryRun("run-1", "one", {"config/lr": ("float", 0.1)}, {"loss": [(1.0, 0.5)]})])
     ReadOnlyProject("ws/proj", source=source).fetch_runs_df(columns_regex="^config", trashed=None, progress_bar=wanted)
     nf.fetch_metrics(project="ws/proj", experiments="", source=source, progress_bar=wanted)
+    nf.fetch_buckets(project="ws/proj", experiments="", source=source, progress_bar=wanted)
     shown = capsys.readouterr().err
-    for title in ("Fetching table", "Fetching metrics"):
+    for title in ("Fetching table", "Fetching metrics", "Fetching buckets"):
         assert (title in shown) is wanted
+
+
+@pytest.mark.usefixtures("terminal")
+@pytest.mark.parametrize("wanted", [True, False])
+def test_downloads_draw_a_bar(wanted: bool, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    write_small_run(tmp_path / "data", 1, points=1)
+    table = nf.fetch_table(project="ws/proj", runs="", source=tmp_path / "data", progress_bar=False)
+    path = tmp_path / "data" / "absent"
+    file = nf.File("ws/proj", None, table.collect()["run"].item(), "plot", None, str(path), 4, "text/plain")
+    nf.download_files(files=file, destination=tmp_path / "new", source=tmp_path / "data", progress_bar=wanted)
+    assert ("1/1" in capsys.readouterr().err) is wanted

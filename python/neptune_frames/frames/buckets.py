@@ -25,6 +25,7 @@ from neptune_frames.frames.row_order import text_ranks
 from neptune_frames.frames.table_exports import Exports
 from neptune_frames.frames.table_grid import sorted_codes
 from neptune_frames.frames.values_objects import object_array
+from neptune_frames.progress import tracked
 from neptune_frames.schemas import RUNS, buckets_schema
 from neptune_frames.sources.base import SeriesKeys
 
@@ -64,7 +65,7 @@ def fetch_buckets(source: Source, question: MetricsQuestion, limit: int, *, stat
 
 def existing_series(source: Source, runs: pa.Table, selector: AttributeSelector) -> SeriesKeys:
     """The float series that the runs have among the attributes selected."""
-    batches = source.values(runs, selector) if runs.num_rows else ()
+    batches = tracked(source.values(runs, selector), "series", lambda part: part[1].num_rows) if runs.num_rows else ()
     found = [batch.select(["run", "attribute"]) for _, batch in batches if batch.num_rows]
     if not found:
         return SeriesKeys(runs, pa.array([], pa.string()), (np.empty(0, np.int32), np.empty(0, np.int32)))

@@ -28,17 +28,22 @@ if TYPE_CHECKING:
     from neptune_frames.frames.table_exports import ArrowStream
 
     #: What users may pass as ``files``: `File` values, one or several; the result of `fetch_table` or `fetch_series`; a
-    #: frame with the columns of these or of `scan_table` or `scan_series` (Polars, lazy or not, or Arrow); or a pandas
-    #: frame or series whose cells are `File` values.
+    #: frame with the columns of these or of `scan_table`, `scan_series` or `scan_attributes` (Polars, lazy or not, or
+    #: Arrow); or a pandas frame or series whose cells are `File` values.
     AnyFiles: TypeAlias = (
         File | Iterable[File] | RunTable | ObjectSeries | pl.LazyFrame | pl.DataFrame | ArrowStream | pd.Series[Any]
     )
 
 _ACCEPTED = (
     "File values (one or several, also in a pandas frame or series), what fetch_table() or fetch_series() returned, or "
-    "a Polars frame (lazy or not) or Arrow table with the columns of scan_table() or scan_series()"
+    "a Polars frame (lazy or not) or Arrow table with the columns of scan_table(), scan_series() or scan_attributes()"
 )
 _FIELDS = frozenset(field.name for field in FILE)
+
+#: The column of files of a long frame, and that of their steps: of `scan_series`, of `scan_attributes`.
+_LONG = {"file": "step", "file_value": "last_step"}
+#: What names of columns end in where a table shows types.
+_TYPE_SUFFIXES = (":file", ":file_series")
 
 
 def chosen_files(files: AnyFiles) -> list[File]:
@@ -119,7 +124,7 @@ def _is_missing(cell: object) -> bool:
 
 
 def _of_frame(frame: pl.LazyFrame) -> list[File]:
-    """The files in a frame: the column ``file`` of a long one, the columns of files of a wide one."""
+    """The files in a frame: the one column of files of a long one, the columns of files of a wide one."""
     import polars as pl
 
     schema = frame.collect_schema()
@@ -136,21 +141,31 @@ def _of_frame(frame: pl.LazyFrame) -> list[File]:
             "files: a frame of files needs the columns project and experiment or run, which say whose they are; the "
             f"columns of this one are {list(schema)}."
         )
-    is_long = "attribute" in schema and columns == ["file"]
+    is_long = "attribute" in schema and len(columns) == 1 and columns[0] in _LONG
     # In a wide frame it is the column of `pivot`; a number of other kind is an attribute of that name.
-    step = "step" if schema.get("step") == pl.Float64 or (is_long and "step" in schema) else None
-    keys = ["project", kind.value, *(["attribute"] if is_long else []), *([step] if step else [])]
+    step = _LONG[columns[0]] if is_long else "step" if schema.get("step") == pl.Float64 else None
+    keys = ["project", kind.value, *(["attribute"] if is_long else []), *([step] if step in schema else [])]
     rows = frame.filter(pl.any_horizontal(pl.col(columns).is_not_null())).select(*keys, *columns).collect()
-    return [file for column in columns for file in _of_column(rows, column, kind, is_long, step)]
+    names = {column: None if is_long else _without_type(column, schema) for column in columns}
+    return [file for column, name in names.items() for file in _of_column(rows, column, kind, name, step)]
 
 
-def _of_column(rows: pl.DataFrame, column: str, kind: ContainerKind, is_long: bool, step: str | None) -> Iterable[File]:
+def _without_type(column: str, columns: Collection[str]) -> str:
+    """The attribute that a column of a wide frame shows, of which its name may tell the type too."""
+    plain = next((column.removesuffix(suffix) for suffix in _TYPE_SUFFIXES if column.endswith(suffix)), column)
+    return column if plain in columns else plain
+
+
+def _of_column(
+    rows: pl.DataFrame, column: str, kind: ContainerKind, attribute: str | None, step: str | None
+) -> Iterable[File]:
+    """The files of a column: of one attribute, or of those that the rows name."""
     rows = rows.filter(rows[column].is_not_null())
     nothing = [None] * rows.height
     labels = rows[kind.value].cast(str).to_list()
     experiments, runs = (labels, nothing) if kind is ContainerKind.EXPERIMENT else (nothing, labels)
-    attributes = rows["attribute"].cast(str).to_list() if is_long else [column] * rows.height
-    steps = nothing if step is None else rows[step].cast(float).to_list()
+    attributes = rows["attribute"].cast(str).to_list() if attribute is None else [attribute] * rows.height
+    steps = nothing if step not in rows.columns else rows[step].cast(float).to_list()
     members = rows[column].struct
     path, mime_type = (members.field(name).fill_null("").to_list() for name in ("path", "mime_type"))
     size = members.field("size_bytes").fill_null(0).to_list()

@@ -48,7 +48,9 @@ def collect_files(files: Any) -> list[File]:
         return [files]
     pandas = sys.modules.get("pandas")  # a data frame can only be here if pandas is loaded
     if pandas is not None and isinstance(files, pandas.DataFrame):
-        cells: Iterable[Any] = (cell for _, column in files.items() for cell in column)
+        # Only columns of objects can hold files: others may be long.
+        held = (column for _, column in files.items() if column.dtype.kind == "O")
+        cells: Iterable[Any] = (cell for column in held for cell in column)
     elif isinstance(files, Iterable):
         cells = files
     else:
@@ -178,10 +180,15 @@ def _check_cells_differ(files: Sequence[File]) -> None:
     for file in files:
         other = first.setdefault((file.container_identifier, file.attribute_path, file.step), file)
         if other is not file:
+            projects = (
+                f"both of project {file.project_identifier!r}"
+                if file.project_identifier == other.project_identifier
+                else f"one of project {other.project_identifier!r} and one of {file.project_identifier!r}"
+            )
             raise ValueError(
                 f"Two different files have the same label {file.container_identifier!r}, attribute "
-                f"{file.attribute_path!r} and step {file.step}: one of project {other.project_identifier!r} and one of "
-                f"{file.project_identifier!r}. Download them in separate calls, to different destinations."
+                f"{file.attribute_path!r} and step {file.step}: {projects}. Download them in separate calls, to "
+                "different destinations."
             )
 
 
