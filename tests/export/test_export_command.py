@@ -106,8 +106,6 @@ def test_a_destination_that_is_a_file_is_refused(
 @pytest.mark.parametrize(
     ("choice", "warning"),
     [
-        (["--runs", "zzz"], "no run matches"),
-        (["--experiments", "zzz"], "no experiment matches"),
         (["--attributes", "^zzz$"], "none of the attributes asked for was found"),
         (["--attributes", "lr", "--type", "bool"], "none of the attributes asked for was found"),
     ],
@@ -127,6 +125,28 @@ def test_a_choice_that_nothing_meets_is_told(
     error = capsys.readouterr().err
     assert error.startswith(f"warning: {PROJECT}: {warning}")
     assert len(error.splitlines()) == 1
+
+
+@pytest.mark.parametrize("layout", ["neptune-frames", "neptune-exporter"])
+@pytest.mark.parametrize("kind", ["run", "experiment"])
+@pytest.mark.filterwarnings("default::neptune_frames.errors.NeptuneWarning")
+def test_an_export_of_no_run_fails(
+    kind: str, layout: str, exporter: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    arguments = ["export", str(tmp_path / "kept"), "--project", PROJECT, "--source", str(exporter), "--layout", layout]
+    assert main([*arguments, f"--{kind}s", "^zzz"]) == 1
+    shown = capsys.readouterr()
+    assert shown.out == ""
+    assert shown.err.splitlines() == [
+        f"warning: {PROJECT}: no {kind} matches, so none is exported.",
+        f"neptune-frames: Nothing was exported: no {kind} matches '^zzz'.",
+    ]
+
+
+def test_an_export_that_is_complete_does_not_fail(exporter: Path, tmp_path: Path) -> None:
+    arguments = ["export", str(tmp_path / "kept"), "--project", PROJECT, "--source", str(exporter), "--quiet"]
+    for _ in range(2):
+        assert main([*arguments, "--runs", ""]) == 0
 
 
 @pytest.mark.parametrize(

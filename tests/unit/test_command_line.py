@@ -95,6 +95,27 @@ def test_messages_name_options(capsys: pytest.CaptureFixture[str]) -> None:
     assert "Give --source, set NEPTUNE_API_TOKEN" in second
 
 
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ["info", ""],
+        ["verify", ""],
+        ["convert", "", "kept"],
+        ["export", "kept", "--project", "a/b", "--source", ""],
+        ["export", " ", "--project", "a/b", "--source", "."],
+    ],
+    ids=" ".join,
+)
+def test_a_place_that_is_empty_is_not_the_current_directory(
+    arguments: list[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    assert cli.main(arguments) == 1
+    (told,) = capsys.readouterr().err.splitlines()
+    assert "The directory or URL of an archive is empty. Give '.'" in told
+    assert list(tmp_path.iterdir()) == []
+
+
 def test_every_spelling_is_one_of_a_message() -> None:
     package = Path(cli.__file__).parent
     texts = [path.read_text() for path in package.rglob("*.py") if path.name != "cli.py"]

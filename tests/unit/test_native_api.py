@@ -18,6 +18,7 @@ import neptune_frames as nf
 from archive_layout_small import write_small_run
 from memory_source import MemoryRun, MemorySource
 from neptune_fetcher.alpha.filters import Filter as AlphaFilter
+from neptune_frames.errors import ArchiveError
 from neptune_frames.frames.chosen_runs import runs_of
 from neptune_frames.frames.questions import list_attributes
 from neptune_frames.query.attributes import KNOWN_TYPES
@@ -61,6 +62,8 @@ def test_completion_offers_what_is_public() -> None:
 def test_what_is_no_source_or_query_is_refused() -> None:
     with pytest.raises(TypeError, match=r"source must be what open_source\(\) gives.*, got int"):
         nf.fetch_metrics(project="ws/proj", runs="", source=5)
+    with pytest.raises(ArchiveError, match=r"archive is empty\. Give '\.' for the current directory; to read what"):
+        nf.fetch_metrics(project="ws/proj", runs="", source="")
     with pytest.raises(TypeError, match=r"nf\.sql takes a query as a string, got int"):
         nf.sql(5, project="ws/proj", source=MemorySource([]))
     with pytest.raises(TypeError, match=r"nf\.explain takes a Polars frame.*, got str"):

@@ -16,7 +16,7 @@ from neptune_frames.errors import (
     NeptuneProjectNotProvided,
     NeptuneUserError,
 )
-from neptune_frames.sources.token_text import looks_like_token, refuse_token, unquoted
+from neptune_frames.sources.token_text import check_place, looks_like_token, unquoted
 from neptune_frames.sources.urls import is_url
 
 if TYPE_CHECKING:
@@ -55,7 +55,7 @@ def open_source(explicit: Source | str | os.PathLike[str] | None = None) -> Sour
     Raises:
         NeptuneApiTokenNotProvided: Neither an archive nor a token is given.
         InvalidApiTokenError: The token cannot be decoded.
-        ArchiveError: There is no archive at this place.
+        ArchiveError: There is no archive at this place, or the text is empty.
         TypeError: ``explicit`` is none of these.
 
     Example:
@@ -120,7 +120,7 @@ def default_source(api_token: str | None = None, proxies: Mapping[str, str] | No
 def open_archive(location: str | os.PathLike[str]) -> Source:
     """The process's source for an archive, its payloads where NEPTUNE_ARCHIVE_FILES says."""
     place, files = os.fspath(location), config.ARCHIVE_FILES.get()
-    refuse_token(place)
+    check_place(place)
     # Absolute from now on: what is read later must not depend on a chdir() in between.
     if not is_url(place):
         place = _absolute(place)

@@ -35,8 +35,16 @@ def looks_like_token(text: str) -> bool:
     return bool(_JSON_OBJECT.fullmatch(bare) or _LONG_WORD.fullmatch(bare)) and not _exists(text)
 
 
-def refuse_token(place: str) -> None:
-    """Raise `ArchiveError` where an API token was given for the place of an archive."""
+def check_place(place: str) -> None:
+    """Raise `ArchiveError` where an API token was given for the place of an archive, or nothing.
+
+    A variable that is not set is an empty text in most shells; to `pathlib`, it is the current directory.
+    """
+    if not place.strip():
+        raise ArchiveError(
+            "The directory or URL of an archive is empty. Give '.' for the current directory; to read what "
+            "NEPTUNE_ARCHIVE or NEPTUNE_API_TOKEN names, leave the source out (None)."
+        )
     if looks_like_token(place):
         raise ArchiveError(
             "What looks like an API token (not shown here) was given where the directory or URL of an archive is "

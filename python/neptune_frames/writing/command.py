@@ -18,7 +18,8 @@ The archive can be queried right away, by this library (NEPTUNE_ARCHIVE=DESTINAT
 
 EXPORT_EXAMPLES = """\
 --runs, --experiments and --attributes choose as in Python. Given once, each takes a regular expression, which may match
-anywhere in the name; `a & b` needs both, `!a` excludes. Given several times, each takes an exact name.
+anywhere in the name; `a & b` needs both, `!a` excludes. Given several times, each takes an exact name. If no run of any
+project matches, the exit status is 1.
 
 examples:
   neptune-frames export kept --project team/vision         a whole project, from the server of NEPTUNE_API_TOKEN
@@ -87,6 +88,7 @@ def configure_export(parser: argparse.ArgumentParser) -> None:
 
 
 def run_export(arguments: argparse.Namespace) -> int:
+    from neptune_frames.errors import NeptuneUserError
     from neptune_frames.writing.exporting import export
 
     with wrong_arguments_told():
@@ -103,6 +105,10 @@ def run_export(arguments: argparse.Namespace) -> int:
             progress_bar=arguments.progress and not arguments.quiet,
             source=arguments.source,
         )
+    chosen = arguments.runs or arguments.experiments
+    if chosen and not summary.runs + summary.kept:
+        kind = "run" if arguments.runs else "experiment"
+        raise NeptuneUserError(f"Nothing was exported: no {kind} matches {' '.join(map(repr, chosen))}.")
     if not arguments.quiet:
         print(summary)
     return 0

@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 from urllib.parse import urlsplit
 
 from neptune_frames.errors import ArchiveError, MissingDependencyError
-from neptune_frames.sources.token_text import refuse_token
+from neptune_frames.sources.token_text import check_place
 from neptune_frames.sources.urls import is_url
 
 if TYPE_CHECKING:
@@ -242,11 +242,11 @@ def open_location(place: str | os.PathLike[str]) -> Location:
     """The directory that a path or URL names; nothing is looked up.
 
     Raises:
-        ArchiveError: The URL is of a kind that is not supported, or holds credentials; or it is an API token.
+        ArchiveError: The URL is of a kind that is not supported, or holds credentials; or it is an API token, or empty.
         MissingDependencyError: It is a URL, and `obstore` is not installed.
     """
     text = os.fspath(place)
-    refuse_token(text)
+    check_place(text)
     if not is_url(text):
         _check_not_collapsed(text)
         return Path(text).expanduser()
