@@ -194,6 +194,32 @@ def test_nothing_is_asked_about_nothing(source: MemorySource, arguments: dict[st
     assert [name for name, _ in source.calls] == calls
 
 
+@pytest.mark.parametrize(
+    "attributes", [[], nf.AttributeFilter(name=[]), nf.AttributeFilter(name=[]) | nf.AttributeFilter(name=[])]
+)
+@pytest.mark.parametrize(
+    ("function", "calls"),
+    [
+        ("list_attributes", []),
+        ("fetch_series", []),
+        ("scan_series", []),
+        ("fetch_metrics", []),
+        ("fetch_buckets", []),
+        ("scan_buckets", []),
+        ("fetch_table", ["search"]),
+        ("scan_table", ["search"]),
+        ("scan_attributes", []),
+    ],
+)
+def test_no_attributes_are_not_asked_for(
+    source: MemorySource, function: str, attributes: object, calls: list[str]
+) -> None:
+    result = ask(function, source, runs="", attributes=attributes)
+    rows = result if isinstance(result, list) else result.collect()
+    assert [name for name, _ in source.calls] == calls
+    assert len(rows) == (3 if calls else 0)
+
+
 @pytest.mark.parametrize("function", ["fetch_metrics", "scan_metrics"])
 @pytest.mark.parametrize(
     ("wrong", "message"),

@@ -51,7 +51,7 @@ def fetch_buckets(source: Source, question: MetricsQuestion, limit: int, *, stat
         statistics: Whether buckets have more than their first and last point, which is all the pandas frame shows.
     """
     kind, selector = question.containers.kind, question.attributes
-    if not selector.alternatives or selector.plain_names == ():
+    if selector.selects_nothing:
         keys = SeriesKeys(RUNS.empty_table(), pa.array([], pa.string()))
     else:
         runs = find_runs(source, question.project, question.containers)

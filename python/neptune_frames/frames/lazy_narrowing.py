@@ -142,9 +142,7 @@ def selects_nothing(question: MetricsQuestion) -> bool:
 
 def no_names(containers: Containers, selector: AttributeSelector) -> bool:
     """Whether it is certain, without asking, that no run or no attribute is selected."""
-    return containers.names == () or all(
-        each.names == () or each.patterns == () or not each.types for each in selector.alternatives
-    )
+    return containers.names == () or selector.selects_nothing
 
 
 class NeededNames(Narrowing):

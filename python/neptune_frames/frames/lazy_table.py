@@ -96,7 +96,7 @@ def _table_columns(
     source: Source, query: RunQuery, selector: AttributeSelector, *, type_suffix: bool | None
 ) -> dict[str, _Column]:
     """The columns of the table, by name, ascending."""
-    if not selector.alternatives or selector.plain_names == () or query.project is None:
+    if selector.selects_nothing or query.project is None:
         return {}
     runs = source.search(query).runs
     if not runs.num_rows:

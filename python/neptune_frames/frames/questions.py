@@ -83,9 +83,6 @@ class Containers:
         if self.lazy_labels is None:
             return self
         labels = self.lazy_labels.collect().to_series().to_list()
-        if self.names is not None:
-            named = set(self.names)
-            labels = [label for label in labels if label in named]
         if not labels:
             return Containers.none(self.kind)
         exact = Containers.of(labels, self.kind, self.kind.plural)
@@ -222,7 +219,7 @@ def series_keys(source: Source, question: MetricsQuestion, narrowing: Narrowing 
     """
     selector, containers = question.attributes, question.containers
     names = selector.plain_names
-    if not selector.alternatives or names == ():
+    if selector.selects_nothing:
         return SeriesKeys(RUNS.empty_table(), _names(()))
     containers = containers.resolved()
     if names is not None and containers.names and containers.kind is ContainerKind.RUN:
@@ -283,7 +280,7 @@ def list_labels(source: Source, project: str, containers: Containers) -> list[st
 
 def list_attributes(source: Source, project: str, containers: Containers, selector: AttributeSelector) -> list[str]:
     """Names of the attributes of the runs selected, ascending, each once."""
-    if not selector.alternatives or selector.plain_names == ():
+    if selector.selects_nothing:
         return []
     containers = containers.resolved()
     is_everything = containers.filter is None and containers.kind is ContainerKind.RUN

@@ -122,7 +122,7 @@ def fetch_run_table(source: Source, question: TableQuestion, *, statistics: bool
     query, selector, needs = question.run_query(source), question.attributes, RunNeeds(statistics=statistics)
     answer = source.search(query, selector.plain_names or (), needs)
     values = answer.values
-    if selector.plain_names is None and selector.alternatives and answer.runs.num_rows:
+    if selector.plain_names is None and not selector.selects_nothing and answer.runs.num_rows:
         answer, values = _values_of_pattern(source, query, needs, selector, answer)
     known: dict[str, pa.Table] = {name: values[name] for name in KNOWN_TYPES if name in values}
     return RunTable(answer.runs, known, query.kind, with_project=query.project is None)

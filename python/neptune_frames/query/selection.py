@@ -121,6 +121,11 @@ class AttributeSelector:
     alternatives: tuple[AttributeAlternative, ...]
     plain_names: tuple[str, ...] | None = None
 
+    @property
+    def selects_nothing(self) -> bool:
+        """Whether it is certain, without asking, that no attribute is selected."""
+        return all(each.names == () or each.patterns == () or not each.types for each in self.alternatives)
+
 
 @dataclass(frozen=True)
 class SeriesOptions:
