@@ -8,7 +8,7 @@ import pytest
 
 from neptune_frames.query.expressions import Operand
 from neptune_frames.query.rendering import render
-from neptune_frames.query.terms import Term, expression_of, pattern_of, portable_pattern
+from neptune_frames.query.terms import Term, expression_of, name_pattern_of, pattern_of, portable_pattern
 
 NOON = datetime(2026, 1, 1, 14, tzinfo=timezone(timedelta(hours=2)))
 
@@ -60,6 +60,17 @@ def test_terms_that_a_search_understands(kind: str, operator: str, values: tuple
 )
 def test_terms_that_a_search_does_not_understand(kind: str, operator: str, values: tuple[object, ...]) -> None:
     assert expression_of(Term("column", operator, values), Operand("x", kind)) is None
+
+
+@pytest.mark.parametrize("operator", ["IsIn", "NotIsIn"])
+def test_many_labels_are_not_looked_at_one_by_one(operator: str) -> None:
+    class Label(str):
+        def isprintable(self) -> bool:
+            raise AssertionError("looked at")
+
+    term = Term("column", operator, (Label("a"),) * 1_001)
+    assert expression_of(term, Operand("x", "string")) is None
+    assert name_pattern_of(term) is None
 
 
 @pytest.mark.parametrize(

@@ -87,6 +87,8 @@ def expression_of(term: Term, operand: Operand) -> Expression | None:
     """
     if term.operator in ("IsNotNull", "IsSomeNumber"):
         return Exists(operand)
+    if len(term.values) > MOST_ALTERNATIVES:
+        return None
     if term.operator in _NEGATED:
         return _negation(term, operand)
     translate = _BY_TYPE.get(operand.type or "")
@@ -121,7 +123,7 @@ def _compare(term: Term, operand: Operand, texts: list[str]) -> Expression | Non
 
 
 def _one_of(term: Term, operand: Operand, texts: list[str]) -> Expression | None:
-    is_query = term.operator == "IsIn" and 0 < len(texts) <= MOST_ALTERNATIVES
+    is_query = term.operator == "IsIn" and texts
     return one_of(operand, dict.fromkeys(texts)) if is_query else None
 
 
@@ -213,10 +215,10 @@ def pattern_of(term: Term) -> str | None:
         >>> pattern_of(Term("attribute", "StartsWith", ("a.b",)))
         '^a\\\\.b'
     """
-    if not all(isinstance(value, str) and value.isprintable() for value in term.values):
-        return None
     write = _PATTERNS.get(term.operator)
-    return None if write is None else write(term.values[0])
+    if write is None or not all(isinstance(value, str) and value.isprintable() for value in term.values):
+        return None
+    return write(term.values[0])
 
 
 def any_pattern(patterns: Sequence[str]) -> str:
