@@ -37,8 +37,8 @@ if TYPE_CHECKING:
     from neptune_frames.frames.metrics import MetricsResult
     from neptune_frames.frames.pivot_long import pivot
     from neptune_frames.frames.plot import plot
-    from neptune_frames.query.filters import Attribute, AttributeFilter
-    from neptune_frames.query.native_filter import Filter
+    from neptune_frames.query.filters import Attribute
+    from neptune_frames.query.native_filter import AttributeFilter, Filter
     from neptune_frames.scans import (
         explain,
         scan_attributes,
@@ -87,8 +87,8 @@ _HOMES = {
     "align": "neptune_frames.frames.align",
     "pivot": "neptune_frames.frames.pivot_long",
     "plot": "neptune_frames.frames.plot",
-    **dict.fromkeys(("Attribute", "AttributeFilter"), "neptune_frames.query.filters"),
-    "Filter": "neptune_frames.query.native_filter",
+    "Attribute": "neptune_frames.query.filters",
+    **dict.fromkeys(("AttributeFilter", "Filter"), "neptune_frames.query.native_filter"),
     **dict.fromkeys(("File", "Histogram"), "neptune_frames.types"),
     "ExportSummary": "neptune_frames.writing.summary",
     "export": "neptune_frames.writing.exporting",

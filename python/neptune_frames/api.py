@@ -7,7 +7,6 @@ when a query is collected.
 
 from __future__ import annotations
 
-from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
@@ -463,8 +462,7 @@ def fetch_table(
         descending=check_sort_direction(sort_direction),
     )
     with long_fetch("Fetching table", enabled=progress_bar):
-        table = fetch_run_table(open_source(source), question)
-    return replace(table, _suffix_parameter="type_suffix")
+        return fetch_run_table(open_source(source), question)
 
 
 @public_call("download_files")

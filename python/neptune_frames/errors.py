@@ -39,6 +39,9 @@ from typing import Any
 
 from neptune_frames.counted import counted
 
+#: What the drop-in packages call the argument that gives each type its own column.
+SUFFIX_PARAMETER = "type_suffix_in_column_names"
+
 _CONTENT_SHOWN = 1000
 _NAMES_SHOWN = 10
 #: API tokens and the parts of access tokens: base64 of JSON.
@@ -154,7 +157,7 @@ class AttributeTypeInferenceError(NeptuneError):
 class ConflictingAttributeTypes(NeptuneError):
     """``parameter`` names the argument that gives each type its own column."""
 
-    def __init__(self, attribute_names: Iterable[str], parameter: str = "type_suffix_in_column_names") -> None:
+    def __init__(self, attribute_names: Iterable[str], parameter: str = SUFFIX_PARAMETER) -> None:
         self.attribute_names = list(attribute_names)
         have = "has" if len(self.attribute_names) == 1 else "have"
         super().__init__(

@@ -99,6 +99,7 @@ def fetch_table(
     type_suffix_in_column_names: bool,
     across_projects: bool = False,
 ) -> pd.DataFrame:
+    from neptune_frames.errors import SUFFIX_PARAMETER
     from neptune_frames.frames.questions import Containers
     from neptune_frames.frames.table import TableQuestion, fetch_run_table
     from neptune_frames.query.arguments import (
@@ -118,7 +119,8 @@ def fetch_table(
         descending=check_sort_direction(sort_direction),
     )
     question.check_types()
-    return fetch_run_table(_frame_source(), question).to_pandas(type_suffix=type_suffix_in_column_names)
+    table = fetch_run_table(_frame_source(), question, suffix_parameter=SUFFIX_PARAMETER)
+    return table.to_pandas(type_suffix=type_suffix_in_column_names)
 
 
 def fetch_metrics(

@@ -147,7 +147,7 @@ def test_conflicting_types_are_named_or_told_apart() -> None:
     with pytest.raises(ConflictingAttributeTypes) as caught:
         conflicting.to_pandas(type_suffix=False)
     assert caught.value.attribute_names == ["x", "z"]
-    assert "Pass type_suffix_in_column_names=True for" in str(caught.value)
+    assert "Pass type_suffix=True for" in str(caught.value)
     with pytest.raises(ConflictingAttributeTypes):
         conflicting.collect(type_suffix=False)
     frame = conflicting.to_pandas(type_suffix=True)

@@ -21,6 +21,7 @@ from neptune_fetcher.alpha.filters import Filter as AlphaFilter
 from neptune_frames.errors import ArchiveError
 from neptune_frames.frames.chosen_runs import runs_of
 from neptune_frames.frames.questions import list_attributes
+from neptune_frames.query.attribute_filters import AttributeFilter
 from neptune_frames.query.attributes import KNOWN_TYPES
 from neptune_frames.query.selection import AttributeAlternative, AttributeSelector, ContainerKind
 
@@ -113,7 +114,15 @@ def test_selectors_of_experiments(source: MemorySource, chosen: dict[str, object
 
 @pytest.mark.parametrize(
     "attributes",
-    ["^lo", ["loss", "absent"], nf.AttributeFilter(name="ss"), nf.AttributeFilter(type="float_series", name=["loss"])],
+    [
+        "^lo",
+        ["loss", "absent"],
+        nf.AttributeFilter(name="ss"),
+        nf.AttributeFilter(type="float_series", name=["loss"]),
+        nf.AttributeFilter(name=("loss",)),
+        nf.AttributeFilter(pl.Series(["loss"]), {"float_series": 1}.keys()),
+        AttributeFilter("absent") | nf.AttributeFilter(name={"loss"}, type=("float_series",)),
+    ],
 )
 def test_selectors_of_attributes(source: MemorySource, attributes: object) -> None:
     frame = ask("fetch_metrics", source, runs="", attributes=attributes).collect()
@@ -158,7 +167,7 @@ def test_tail_limits_beyond_64_bits_are_all_points(tmp_path: Path, function: str
         (pl.Series([1, 2]), TypeError, r"one of the names is 1 \(int\)"),
         (5, ValueError, r"experiments: got 5 \(int\)\. Accepted are a string"),
         (AlphaFilter.exists("a"), ValueError, r"got <Filter .*> \(neptune_fetcher\.alpha\.filters\.Filter\)"),
-        (pd.DataFrame({"experiment": ["a"]}), ValueError, r"got DataFrame\. Accepted"),
+        (pd.DataFrame({"experiment": ["a"]}), ValueError, r"got pandas DataFrame\. Accepted"),
     ],
 )
 def test_selectors_that_choose_nothing(

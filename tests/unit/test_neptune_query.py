@@ -407,6 +407,9 @@ def test_tables(source: Recording) -> None:
     table = nq.fetch_experiments_table(attributes=["lr", "loss"], type_suffix_in_column_names=True)
     assert table.columns.tolist() == ["loss:float_series", "lr:float"]
     assert table.index.name == "experiment"
+    source.runs[0].values["old"] = ("float", 0.5)
+    with pytest.raises(exceptions.ConflictingAttributeTypes, match="Pass type_suffix_in_column_names=True for"):
+        runs.fetch_runs_table(attributes="old")
     assert runs.fetch_runs_table(runs=["run-b"], attributes=None).loc["run-b", "lr"] == 0.1
     assert runs.fetch_runs_table().shape == (3, 0)
     across = experimental.fetch_runs_table_global(attributes="^lr$")

@@ -18,7 +18,15 @@ import pytest
 
 from neptune_frames.errors import QuerySyntaxError
 from neptune_frames.query.arguments import resolve_run_filter
-from neptune_frames.query.filters import KNOWN_TYPES, Attribute, AttributeFilter, BaseAttributeFilter, Filter
+from neptune_frames.query.filters import (
+    KNOWN_TYPES,
+    Attribute,
+    AttributeFilter,
+    BaseAttributeFilter,
+    Filter,
+    literal_text,
+)
+from neptune_frames.query.literals import parse_datetime
 from neptune_frames.query.nql import parse, render
 from neptune_frames.query.selection import ContainerKind
 
@@ -138,6 +146,20 @@ def test_local_zone(monkeypatch: pytest.MonkeyPatch) -> None:
     assert str(F.gt("x", datetime(2025, 1, 1, tzinfo=timezone.utc))) == '`x` > "2025-01-01T09:00:00+09:00"'
 
 
+@pytest.mark.parametrize("zone", ["UTC", "Asia/Tokyo", "America/New_York"])
+def test_the_ends_of_the_calendar(zone: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("TZ", zone)
+    time.tzset()
+    now = datetime(2026, 1, 1, tzinfo=timezone.utc)
+    for end in (datetime.min, datetime.max):
+        for offset in (-5, 0, 5):
+            instant = end.replace(tzinfo=timezone(timedelta(hours=offset)))
+            expected = (instant - datetime(1970, 1, 1, tzinfo=timezone.utc)) // timedelta(milliseconds=1)
+            assert parse_datetime(literal_text(instant), now) == expected
+    with pytest.raises(TypeError, match=r"Invalid value datetime\.datetime\(1, 1, 1.*Give it a time zone\."):
+        F.gt("x", datetime.min)
+
+
 def test_pandas_timestamps() -> None:
     pd = pytest.importorskip("pandas")
     assert str(F.eq("x", pd.Timestamp("2025-01-01T00:00:00.123456789Z"))) == '`x` == "2025-01-01T00:00:00.123456+00:00"'
@@ -152,6 +174,12 @@ def test_pandas_timestamps() -> None:
 def test_values_of_other_types(value: Any) -> None:
     with pytest.raises(TypeError, match=r"Expected bool, int, float, str or datetime"):
         F.eq("a", value)
+
+
+@pytest.mark.parametrize("unit", ["s", "ns"])
+def test_times_of_numpy_are_no_numbers(unit: str) -> None:
+    with pytest.raises(TypeError, match=r"str or datetime; make it a datetime with a time zone\."):
+        F.gt("a", np.datetime64("2026-01-01", unit))
 
 
 @pytest.mark.parametrize("attribute", [3, None, ["a"], b"a", AttributeFilter("a")])

@@ -28,12 +28,10 @@ from neptune_frames.frames.lazy_readings import (
 )
 from neptune_frames.frames.lazy_terms import Condition, split
 from neptune_frames.query.expressions import Expression, Operand, conjunction
-from neptune_frames.query.selection import NamePattern
+from neptune_frames.query.selection import NamePattern, StepRange
 from neptune_frames.query.terms import is_finite_number, milliseconds_within
 
 _Exprs = tuple[pl.Expr, ...]
-#: Lower and upper bound of a step; None is open.
-StepRange = tuple[float | None, float | None]
 #: Earliest and latest time in milliseconds since 1970; None is open.
 TimeRange = tuple[int | None, int | None]
 

@@ -11,15 +11,13 @@ import pyarrow.compute as pc
 
 from neptune_frames.query.attributes import SYS_STATE
 from neptune_frames.query.expressions import And, Comparison, Expression, Operand
+from neptune_frames.query.literals import STATE_LITERALS
 
 if TYPE_CHECKING:
     import numpy.typing as npt
 
     from neptune_frames.query.selection import RunQuery
     from neptune_frames.sources.base import Source
-
-#: State as users know it -> as queries spell it.
-STATE_LITERALS = {"active": "running", "inactive": "idle"}
 
 
 def has_state(state: str) -> Comparison:

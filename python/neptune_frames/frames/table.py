@@ -107,8 +107,12 @@ class _TypeLookup:
         return self._known
 
 
-def fetch_run_table(source: Source, question: TableQuestion, *, statistics: bool = False) -> RunTable:
+def fetch_run_table(
+    source: Source, question: TableQuestion, *, statistics: bool = False, suffix_parameter: str = "type_suffix"
+) -> RunTable:
     """Ask a source for runs and their attribute values, of float series with or without their statistics.
+
+    ``suffix_parameter`` is what the face that asks calls ``type_suffix`` (`RunTable`).
 
     Exact names go with the search, which knows how to ask for them. A pattern is made such a list where it stands for
     few names: a search answers for many runs at once, a question for values page by page.
@@ -118,14 +122,16 @@ def fetch_run_table(source: Source, question: TableQuestion, *, statistics: bool
         AttributeTypeInferenceError: If an attribute of the filter has several types.
     """
     if question.containers.names == ():
-        return RunTable(RUNS.empty_table(), {}, question.containers.kind)
+        return RunTable(RUNS.empty_table(), {}, question.containers.kind, _suffix_parameter=suffix_parameter)
     query, selector, needs = question.run_query(source), question.attributes, RunNeeds(statistics=statistics)
     answer = source.search(query, selector.plain_names or (), needs)
     values = answer.values
     if selector.plain_names is None and not selector.selects_nothing and answer.runs.num_rows:
         answer, values = _values_of_pattern(source, query, needs, selector, answer)
     known: dict[str, pa.Table] = {name: values[name] for name in KNOWN_TYPES if name in values}
-    return RunTable(answer.runs, known, query.kind, with_project=query.project is None)
+    return RunTable(
+        answer.runs, known, query.kind, with_project=query.project is None, _suffix_parameter=suffix_parameter
+    )
 
 
 def _values_of_pattern(
@@ -172,7 +178,7 @@ class RunTable(Exports):
     values: dict[str, pa.Table]
     kind: ContainerKind
     with_project: bool = False
-    _suffix_parameter: str = "type_suffix_in_column_names"
+    _suffix_parameter: str = "type_suffix"
 
     def __len__(self) -> int:
         """The number of experiments or runs."""

@@ -98,7 +98,7 @@ def _column_keys(columns: Sequence[tuple[str, str, str]], type_suffix: bool) -> 
     keys = [(name, level) for name, _, level in columns]
     conflicts = {name for (name, _), count in Counter(keys).items() if count > 1}
     if conflicts:
-        raise ConflictingAttributeTypes(sorted(conflicts), "type_suffix_in_column_names")
+        raise ConflictingAttributeTypes(sorted(conflicts))
     return keys
 
 

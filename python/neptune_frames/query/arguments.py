@@ -248,6 +248,8 @@ def shown(value: Any) -> str:
     kind = type_name(value)
     if kind in ("Filter", "Attribute", "AttributeFilter"):  # which neptune_fetcher.alpha has too
         kind = f"{type(value).__module__}.{kind}"
+    if kind in ("DataFrame", "Series"):  # which pandas and Polars have
+        kind = f"{type(value).__module__.partition('.')[0]} {kind}"
     # A frame or a column shows many lines of content, which say less than its type.
     return kind if "\n" in text or len(text) > _LONGEST_SHOWN else f"{text} ({kind})"
 

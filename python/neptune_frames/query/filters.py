@@ -216,7 +216,8 @@ def literal_text(value: Any) -> str:
     """A Python value as NQL writes it, before quoting.
 
     Raises:
-        TypeError: not a bool, int, float, str or datetime (or a subclass of one).
+        TypeError: not a bool, int, float, str or datetime (or a subclass of one), or a datetime that is no point in
+            time: NaT, or one without a zone that the local calendar does not reach.
     """
     if isinstance(value, datetime):
         return _datetime_text(value)
@@ -226,9 +227,11 @@ def literal_text(value: Any) -> str:
         return float.__repr__(value)
     if isinstance(value, (bool, int)):
         return str(value)
+    # What .item() makes of a datetime64 depends on its unit: of nanoseconds, an int.
+    is_time = type_name(value) == "datetime64"
+    hint = "make it a datetime with a time zone" if is_time else "convert numpy scalars with .item()"
     raise TypeError(
-        f"Invalid value {value!r} ({type_name(value)}). Expected bool, int, float, str or datetime; "
-        "convert numpy scalars with .item()."
+        f"Invalid value {value!r} ({type_name(value)}). Expected bool, int, float, str or datetime; {hint}."
     )
 
 
@@ -247,7 +250,14 @@ def _datetime_text(value: datetime) -> str:
         value.tzinfo,
         fold=value.fold,
     )
-    return plain.astimezone().isoformat()
+    try:
+        return plain.astimezone().isoformat()  # in the local zone, as the official client writes it
+    except (OverflowError, ValueError, OSError):  # at an end of the calendar, where the local zone leads out of it
+        if plain.utcoffset() is None:
+            raise TypeError(
+                f"Invalid value {plain!r}: in the local time zone, it is no point in time. Give it a time zone."
+            ) from None
+        return plain.isoformat()
 
 
 def operand_of(attribute: str | Attribute) -> Operand:

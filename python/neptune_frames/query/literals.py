@@ -15,8 +15,10 @@ _NON_FINITE = re.compile(r"[+-]?(?:nan|inf|infinity)", re.IGNORECASE)
 _SIZES: dict[str, int] = {unit: 1024**power for power, unit in enumerate(("B", "KB", "MB", "GB", "TB"))}
 
 _BOOLS = {"true": True, "false": False}
-#: Spellings of experiment states -> the state.
-STATES = {"active": "active", "running": "active", "inactive": "inactive", "idle": "inactive"}
+#: State of an experiment as users know it -> as queries spell it.
+STATE_LITERALS = {"active": "running", "inactive": "idle"}
+#: Spellings of states -> the state.
+STATES = {spelling: state for state, literal in STATE_LITERALS.items() for spelling in (state, literal)}
 
 _ISO = re.compile(
     r"(?P<year>\d{4})-(?P<month>\d\d)-(?P<day>\d\d)"
@@ -34,7 +36,8 @@ _FIXED_UNITS = {
 }
 _MONTHS = {"M": 1, "y": 12}
 _MILLISECOND = timedelta(milliseconds=1)
-_EPOCH = datetime(1970, 1, 1, tzinfo=timezone.utc)
+#: What milliseconds are counted from.
+EPOCH = datetime(1970, 1, 1, tzinfo=timezone.utc)
 
 
 def is_non_finite(text: str) -> bool:
@@ -105,7 +108,7 @@ def parse_datetime(text: str, now: datetime) -> int:
             instant = _instant(iso)
         else:
             raise ValueError("write 2024-02-06T05:00:00Z, 2024-02-06, or a time ago like -2h")
-        return (instant - _EPOCH) // _MILLISECOND
+        return (instant - EPOCH) // _MILLISECOND
     except (ValueError, OverflowError) as error:
         raise ValueError(f"{text!r} is not a point in time: {error}") from None
 

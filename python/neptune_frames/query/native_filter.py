@@ -1,4 +1,4 @@
-"""`Filter` of the native API: that of the drop-in packages, with what those leave out."""
+"""`Filter` and `AttributeFilter` of the native API: those of the drop-in packages, with what those leave out."""
 
 from __future__ import annotations
 
@@ -6,13 +6,14 @@ from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any
 
 from neptune_frames.query import filters
+from neptune_frames.query.arguments import as_list
 from neptune_frames.query.attributes import type_name
 from neptune_frames.query.plain_values import plain_value
 
 if TYPE_CHECKING:
     from typing_extensions import Self
 
-    from neptune_frames.query.attributes import Attribute
+    from neptune_frames.query.attributes import Attribute, AttributeType
     from neptune_frames.query.expressions import ComparisonOperator
     from neptune_frames.query.plain_values import Value
 
@@ -116,6 +117,31 @@ class Filter(filters.Filter):
             "A Filter is neither true nor false, so `and`, `or` and `not` cannot join filters. Use & (and), | (or) and "
             "~ (not)."
         )
+
+
+class AttributeFilter(filters.AttributeFilter):
+    """Selects attributes by name and type; ``|`` joins selections.
+
+    Args:
+        name: A regular expression (`neptune_frames.query.extended_regex` has the dialect), or exact names in a list or
+            any other iterable. None selects every name.
+        type: A type of `neptune_frames.query.attributes.KNOWN_TYPES`, or several. None selects every type.
+
+    Raises:
+        ValueError: ``name`` or ``type`` is none of the above.
+
+    Example:
+        >>> losses = AttributeFilter(name=("train/loss", "val/loss")) | AttributeFilter(name="^test/", type="float")
+        >>> [each.name for each in losses.alternatives()]
+        [['train/loss', 'val/loss'], '^test/']
+    """
+
+    def __init__(
+        self,
+        name: str | Iterable[str] | None = None,
+        type: AttributeType | Iterable[AttributeType] | None = None,
+    ) -> None:
+        super().__init__(as_list(name), as_list(type))
 
 
 def _plain(value: Any) -> Any:

@@ -30,6 +30,7 @@ from neptune_frames.query.expressions import (
 )
 from neptune_frames.query.extended_regex import check_regex
 from neptune_frames.query.filters import literal_text, one_of
+from neptune_frames.query.literals import EPOCH
 from neptune_frames.query.selection import NamePattern
 
 #: More alternatives than this make a query that servers may refuse.
@@ -169,9 +170,6 @@ def _instants(term: Term, operand: Operand) -> Expression | None:
     return _compare(term, operand, [value.astimezone(timezone.utc).isoformat() for value in term.values])
 
 
-_EPOCH = datetime(1970, 1, 1, tzinfo=timezone.utc)
-
-
 def milliseconds_within(value: Any) -> tuple[int, int] | None:
     """The milliseconds since 1970 that a point in time lies between, both included; None for everything else.
 
@@ -181,7 +179,7 @@ def milliseconds_within(value: Any) -> tuple[int, int] | None:
     """
     if not isinstance(value, datetime) or value.tzinfo is None:
         return None
-    whole, rest = divmod(value - _EPOCH, timedelta(milliseconds=1))
+    whole, rest = divmod(value - EPOCH, timedelta(milliseconds=1))
     return whole, whole + bool(rest)
 
 
