@@ -24,6 +24,7 @@ from neptune_frames.frames.questions import list_attributes
 from neptune_frames.query.attribute_filters import AttributeFilter
 from neptune_frames.query.attributes import KNOWN_TYPES
 from neptune_frames.query.selection import AttributeAlternative, AttributeSelector, ContainerKind
+from neptune_frames.sources.public_call import current_call
 
 
 @pytest.fixture
@@ -143,6 +144,23 @@ def test_limits_are_numbers(source: MemorySource, function: str) -> None:
         ask(function, source, runs="", limit=True)
     assert source.calls == []
     ask(function, source, runs="", limit=np.int64(3))
+
+
+@pytest.mark.parametrize("function", ["list_runs", "fetch_metrics", "fetch_series", "fetch_buckets", "fetch_table"])
+def test_requests_carry_the_name_of_the_function(
+    source: MemorySource, function: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    called: list[str | None] = []
+    search = source.search
+
+    def noting_search(*arguments: Any, **options: Any) -> Any:
+        call = current_call()
+        called.append(None if call is None else call.function)
+        return search(*arguments, **options)
+
+    monkeypatch.setattr(source, "search", noting_search)
+    ask(function, source, runs="")
+    assert set(called) == {function}
 
 
 @pytest.mark.parametrize("function", ["fetch_metrics", "scan_metrics", "fetch_series", "scan_series"])
