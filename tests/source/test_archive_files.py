@@ -180,8 +180,8 @@ class TestFreshness:
         write(tmp_path, "a", {})
         assert source.projects()["project"].to_pylist() == [PROJECT]
         write(tmp_path, "a", {}, project="ws/second")
-        assert source.has_project("ws/second")
-        assert source.has_project(source.projects()["uuid"][1].as_py())
+        assert source.project_name("ws/second") == "ws/second"
+        assert source.project_name(source.projects()["uuid"][1].as_py()) == "ws/second"
 
     def test_many_threads(self, tmp_path: Path) -> None:
         for number in range(20):

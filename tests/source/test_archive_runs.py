@@ -98,7 +98,7 @@ class TestIdentity:
         (tmp_path / "data").mkdir()
         source = ArchiveSource(tmp_path)
         assert source.projects().num_rows == 0
-        assert not source.has_project(PROJECT)
+        assert source.payload(PROJECT, "a") is None
         with pytest.raises(NeptuneProjectInaccessible, match=PROJECT):
             runs_of(source)
         with pytest.raises(NeptuneProjectInaccessible):

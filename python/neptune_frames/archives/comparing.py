@@ -74,7 +74,7 @@ def compare(archive: ArchiveSource, other: Source, *, subset: bool = False, payl
     payloads differ from layout to layout: neither is compared.
     """
     found = Comparison()
-    for project in archive.projects()["project"].to_pylist():
+    for project in archive.projects(complete=True)["project"].to_pylist():
         _ProjectComparison(project, archive, other, found, subset=subset, payloads=payloads).run()
     return found
 

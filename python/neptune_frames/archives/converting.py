@@ -43,7 +43,7 @@ def convert(
     the archive lacks are counted (``files_missing``), with a warning.
     """
     source = ArchiveSource(os.fspath(archive), files)
-    chosen = source.projects()["project"].to_pylist() if projects is None else list(projects)
+    chosen = source.projects(complete=True)["project"].to_pylist() if projects is None else list(projects)
     if not chosen:
         raise nothing_at(archive)
     return export(destination, project=chosen, source=source, layout=layout, update=update, progress_bar=progress_bar)

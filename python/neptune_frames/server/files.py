@@ -92,7 +92,7 @@ class _PayloadResponse(FileResponse):
 
 def _payload(state: ServerState, project: str, path: str) -> PayloadFile | None:
     """The payload on disk. An unknown project has none: a refusal would make clients try again."""
-    return state.source.payload(project, path) if state.source.has_project(project) else None
+    return state.source.payload(project, path)
 
 
 def _signed_path(state: ServerState, project: str, path: str, date: str) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import threading
 import time
 from pathlib import Path
 
@@ -16,7 +17,7 @@ SECONDS_BETWEEN_LISTINGS = 10.0
 
 
 class WatchedBatches:
-    """The batches of one project by full path, listed anew when there may be other ones. Not thread-safe.
+    """The batches of one project by full path, listed anew when there may be other ones. Thread-safe.
 
     On disk, that is as `WatchedDirectory` notices it. An object store is asked at most every
     `SECONDS_BETWEEN_LISTINGS`, and a batch there is a directory with a manifest, which is written last.
@@ -27,21 +28,23 @@ class WatchedBatches:
         self._directory = WatchedDirectory(place, _on_disk) if isinstance(place, Path) else None
         self._listing: Listing | None = None
         self.listed_ns = 0
+        self._lock = threading.Lock()
 
     def look(self) -> Listing:
         if self._directory is not None:
             listing = self._directory.look()
             self.listed_ns = self._directory.listed_ns
             return listing
-        now_ns = time.time_ns()
-        if self._listing is None or now_ns - self.listed_ns > SECONDS_BETWEEN_LISTINGS * 1e9:
-            assert isinstance(self._place, ObjectPath)
-            listing = self._in_store(self._place)
-            self.listed_ns = now_ns
-            if listing != self._listing:
-                self._listing = listing
-        assert self._listing is not None
-        return self._listing
+        with self._lock:
+            now_ns = time.time_ns()
+            if self._listing is None or now_ns - self.listed_ns > SECONDS_BETWEEN_LISTINGS * 1e9:
+                assert isinstance(self._place, ObjectPath)
+                listing = self._in_store(self._place)
+                self.listed_ns = now_ns
+                if listing != self._listing:
+                    self._listing = listing
+            assert self._listing is not None
+            return self._listing
 
     def state_of(self, part: str) -> FileState | None:
         if self._directory is not None:

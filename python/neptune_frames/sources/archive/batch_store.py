@@ -28,7 +28,7 @@ from neptune_frames.sources.archive.store import StorageFacts, StoredPoints, Str
 
 
 class BatchStore:
-    """Implements `neptune_frames.sources.archive.store.ProjectStore` over batches. Not thread-safe but for reading."""
+    """Implements `neptune_frames.sources.archive.store.ProjectStore` over batches."""
 
     def __init__(self, place: Location) -> None:
         self.place = place
@@ -52,7 +52,8 @@ class BatchStore:
         return self._watched.state_of(part)
 
     def project_in(self, part: str) -> str | None:
-        return self._manifest(part).project
+        # Read anew: this may be another archive, put in the place of the one whose manifests are known.
+        return read_manifest(self._batch(part)).project
 
     def read_inventory(self, parts: Mapping[str, FileState]) -> list[Inventory]:
         for part in parts:

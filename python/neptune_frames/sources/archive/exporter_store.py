@@ -37,7 +37,7 @@ _FILE_TYPES = [kind for kind, column in {**VALUE_COLUMNS, **NEPTUNE2_COLUMNS}.it
 
 
 class ExporterStore:
-    """Implements `neptune_frames.sources.archive.store.ProjectStore` over part files. Not thread-safe."""
+    """Implements `neptune_frames.sources.archive.store.ProjectStore` over part files."""
 
     is_costly = True
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -17,7 +18,7 @@ _CLOCK_TICK_NS = 100_000_000
 
 
 class WatchedDirectory:
-    """The files of one project directory, listed anew (by ``list_files``) when they changed. Not thread-safe.
+    """The files of one project directory, listed anew (by ``list_files``) when they changed. Thread-safe.
 
     Files that were added, removed, renamed or replaced by renaming, as exporters do, count at once: each
     of these changes the time of the directory. A file whose content is overwritten in place does not, so
@@ -34,9 +35,14 @@ class WatchedDirectory:
         self._next = 0
         self._next_comparison = 0.0
         self.listed_ns = self._changed_ns = 0
+        self._lock = threading.Lock()
 
     def look(self) -> Listing:
         """The files as they are now; the same object as before where nothing changed."""
+        with self._lock:
+            return self._look()
+
+    def _look(self) -> Listing:
         now_ns, changed_ns = time.time_ns(), self.path.stat().st_mtime_ns
         settled = changed_ns == self._changed_ns and self.listed_ns - changed_ns > _CLOCK_TICK_NS
         if self._listing is None or not (settled and self._some_are_unchanged(self._listing)):

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
 from pathlib import Path
+from typing import NamedTuple
 
-from neptune_frames.errors import DamagedFileError, NeptuneProjectInaccessible, NeptuneWarning
+from neptune_frames.errors import ArchiveError, DamagedFileError, NeptuneProjectInaccessible, NeptuneWarning
 from neptune_frames.sources.archive import cache
 from neptune_frames.sources.archive.catalog import Catalog, complete
 from neptune_frames.sources.archive.discovery import find_projects
@@ -18,6 +20,9 @@ from neptune_frames.sources.archive.store import ProjectStore
 from neptune_frames.sources.forks import require_polars
 from neptune_frames.warnings import warn
 
+#: A project's name is not looked for beyond so many damaged parts.
+_DAMAGED_PARTS = 10
+
 
 class Projects:
     """All projects below one root. Thread-safe; every look compares the files with what was read."""
@@ -27,20 +32,35 @@ class Projects:
         self._files = files
         self._known: dict[Location, _Project] = {}
         self._lock = threading.Lock()
-        self._copies: set[Location] = set()
+        self._told: set[str] = set()
         find_projects(data, files)
 
-    def directories(self) -> dict[str, Location]:
-        """Project names, sorted, with the directories of their data."""
-        return {project.name: project.place for project in self._present()}
+    def listed(self, *, complete: bool = False) -> list[ProjectEntry]:
+        """All projects, by name.
+
+        One whose name cannot be read is left out with a warning, unless the list is to be ``complete`` or it is all
+        that there is: then the `ArchiveError` that says why is raised.
+        """
+        present = self._present()
+        if complete or not present.named:
+            present.check()
+        for place, error in present.nameless.items():
+            self._tell_once(f"{place} is left out of the projects of the archive: {error}")
+        return [ProjectEntry(name, project.place, uuid) for name, uuid, project in present.named]
 
     def find(self, names: Iterable[str]) -> list[Catalog]:
-        """The projects of these names or UUIDs, as they are now and in that order; unknown ones are left out."""
-        present = {}
-        for project in self._present():
-            present[project.name] = present[project_uuid(project.name)] = project
-        found = {present[name].name: present[name] for name in names if name in present}
-        return [project.catalog() for project in found.values()]
+        """The projects of these names or UUIDs, as they are now and in that order; unknown ones are left out.
+
+        Where a name is not known, and there is a project whose name cannot be read, the reason for that is raised.
+        """
+        present = self._present()
+        known = {name: project for name, _, project in present.named}
+        known |= {uuid: project for _, uuid, project in present.named}
+        asked = list(names)
+        if not known.keys() >= set(asked):
+            present.check()
+        found = dict.fromkeys(known[name] for name in asked if name in known)
+        return [project.catalog() for project in found]
 
     def catalog(self, name: str) -> Catalog:
         """The project as it is now. Raises `NeptuneProjectInaccessible`."""
@@ -51,48 +71,79 @@ class Projects:
 
     def inaccessible(self, name: str) -> NeptuneProjectInaccessible:
         """The error for a project that is not there."""
-        return NeptuneProjectInaccessible(name, archive=str(self._data), held=list(self.directories()))
+        held = [entry.name for entry in self.listed()]
+        return NeptuneProjectInaccessible(name, archive=str(self._data), held=held)
 
     def catalogs(self) -> list[Catalog]:
         """All projects as they are now, by name."""
-        return [project.catalog() for project in self._present()]
+        present = self._present()
+        present.check()
+        return [project.catalog() for _, _, project in present.named]
 
     def forget(self) -> None:
         """Drop everything that was read."""
         with self._lock:
             self._known.clear()
 
-    def _present(self) -> list[_NamedProject]:
+    def _present(self) -> _Present:
         # Here, since every question to an archive comes past; before the lock, which a fork may have left taken.
         require_polars()
         with self._lock:
             found = find_projects(self._data, self._files)
             self._known = {one.place: self._known.get(one.place) or _Project(one.open()) for one in found}
             projects = list(self._known.values())
-        named: dict[str, _NamedProject] = {}
+        named: dict[str, tuple[str, str, _Project]] = {}
+        nameless: dict[Location, ArchiveError] = {}
         for project in projects:
-            name = project.name()
-            if name is None:
+            try:
+                naming = project.naming()
+            except ArchiveError as error:
+                nameless[project.place] = error
                 continue
-            if name in named:
-                self._warn_of_copy(name, project.place, named[name].place)
+            if naming is None:
                 continue
-            named[name] = _NamedProject(name, project)
-        return [named[name] for name in sorted(named)]
+            first = named.setdefault(naming.name, (naming.name, naming.uuid, project))[2]
+            if first is not project:
+                read, copy = first.place, project.place
+                self._tell_once(f"Project {naming.name!r} is in two directories: {read} is read, {copy} is left out.")
+        return _Present([named[name] for name in sorted(named)], nameless)
 
-    def _warn_of_copy(self, name: str, copy: Location, read: Location) -> None:
+    def _tell_once(self, message: str) -> None:
         with self._lock:
-            if copy in self._copies:
+            if message in self._told:
                 return
-            self._copies.add(copy)
-        warn(f"Project {name!r} is in two directories: {read} is read, {copy} is left out.", NeptuneWarning)
+            self._told.add(message)
+        warn(message, NeptuneWarning)
 
 
-class _NamedProject:
-    def __init__(self, name: str, project: _Project) -> None:
-        self.name = name
-        self.place = project.place
-        self.catalog = project.catalog
+class ProjectEntry(NamedTuple):
+    """A project in a list of them."""
+
+    name: str
+    place: Location
+    uuid: str
+
+
+@dataclass(frozen=True)
+class _Present:
+    """The projects that are there: name, UUID and project, by name. Of those in ``nameless`` no name can be read."""
+
+    named: list[tuple[str, str, _Project]]
+    nameless: dict[Location, ArchiveError]
+
+    def check(self) -> None:
+        """Raises the reason why the name of a project cannot be read, if there is such a project."""
+        for error in self.nameless.values():
+            raise error
+
+
+class _Naming(NamedTuple):
+    """The name of a project, and which part said so, as it was then."""
+
+    name: str
+    uuid: str
+    part: str
+    state: FileState
 
 
 class _Project:
@@ -101,36 +152,41 @@ class _Project:
     def __init__(self, store: ProjectStore) -> None:
         self.place = store.place
         self._store = store
-        self._lock = threading.RLock()
+        self._lock = threading.Lock()
+        # Apart, since the name is needed for questions about other projects too, which cannot wait for the catalog.
+        self._naming_lock = threading.Lock()
+        self._naming: _Naming | None = None
         self._leftovers: frozenset[str] = frozenset()
         self._listing: Listing | None = None
         self._kept: cache.Kept | None = None
         self._unsaved_bytes = 0
         self._catalog: Catalog | None = None
         self._ignored: frozenset[str] = frozenset()
-        self._name: str | None = None
-        self._named_by: tuple[str, FileState] | None = None
 
-    def name(self) -> str | None:
+    def naming(self) -> _Naming | None:
         """The project's name, as the first part that can be read and has it says; None without such a part."""
-        with self._lock:
-            if self._named_by is not None and self._store.state_of(self._named_by[0]) == self._named_by[1]:
-                return self._name
-            self._name, self._named_by = None, None
-            damage: DamagedFileError | None = None
-            for path, state in self._current().parts.items():
-                try:
-                    name = self._store.project_in(path)
-                except DamagedFileError as error:
-                    # Whoever asks for this project will be told; the others need not suffer.
-                    damage = damage or error
-                    continue
-                if name is not None:
-                    self._name, self._named_by = name, (path, state)
-                    return self._name
-            if damage is not None:
-                raise damage
-            return None
+        with self._naming_lock:
+            known = self._naming
+            if known is None or self._store.state_of(known.part) != known.state:
+                self._naming = self._read_name()
+            return self._naming
+
+    def _read_name(self) -> _Naming | None:
+        damages: list[DamagedFileError] = []
+        for path, state in self._current().parts.items():
+            try:
+                name = self._store.project_in(path)
+            except DamagedFileError as error:
+                # Whoever asks for this project will be told; the others need not suffer, nor wait for many of these.
+                damages.append(error)
+                if len(damages) == _DAMAGED_PARTS:
+                    break
+                continue
+            if name is not None:
+                return _Naming(name, project_uuid(name), path, state)
+        if damages:
+            raise damages[0]
+        return None
 
     def catalog(self) -> Catalog:
         """The catalog of the files as they are now; only new and changed files are read."""
@@ -138,7 +194,9 @@ class _Project:
             listing = self._current()
             if self._catalog is None or listing is not self._listing:
                 inventory = self._read(listing.parts)
-                self._catalog = Catalog(self.name() or "", complete(self._store.usable(inventory)), self._store)
+                naming = self.naming()
+                name = "" if naming is None else naming.name
+                self._catalog = Catalog(name, complete(self._store.usable(inventory)), self._store)
                 self._listing = listing
                 self._warn_of_ignored(inventory.ignored_types)
             return self._catalog
@@ -162,9 +220,8 @@ class _Project:
 
     def _current(self) -> Listing:
         listing = self._store.look()
-        leftovers = frozenset(listing.interrupted)
-        self._warn_of_leftovers(leftovers - self._leftovers)
-        self._leftovers = leftovers
+        before, self._leftovers = self._leftovers, frozenset(listing.interrupted)
+        self._warn_of_leftovers(self._leftovers - before)
         return listing
 
     def _warn_of_ignored(self, types: frozenset[str]) -> None:

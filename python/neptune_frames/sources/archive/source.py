@@ -19,7 +19,6 @@ from neptune_frames.schemas import ATTRIBUTES, BUCKETS, RUNS, SERIES_TYPES, buck
 from neptune_frames.sources.archive import batches, buckets, payloads, search
 from neptune_frames.sources.archive.catalog import Catalog
 from neptune_frames.sources.archive.discovery import payload_root
-from neptune_frames.sources.archive.identity import project_uuid
 from neptune_frames.sources.archive.layout import OBJECT_SERIES_COLUMNS
 from neptune_frames.sources.archive.local_copies import LocalCopies, PayloadFile
 from neptune_frames.sources.archive.lookup import RunLookup, find_runs, projects_named
@@ -72,10 +71,14 @@ class ArchiveSource:
     def __repr__(self) -> str:
         return f"ArchiveSource({str(self._place)!r})"
 
-    def projects(self) -> pa.Table:
-        """All projects by name: columns ``project``, ``directory`` (of the part files) and ``uuid``."""
-        found = self._projects.directories()
-        columns = [list(found), [str(path) for path in found.values()], [project_uuid(name) for name in found]]
+    def projects(self, *, complete: bool = False) -> pa.Table:
+        """All projects by name: columns ``project``, ``directory`` (of the part files) and ``uuid``.
+
+        A project whose name cannot be read is left out with a warning. With ``complete``, or where there is no other
+        project, that is an `ArchiveError`.
+        """
+        found = self._projects.listed(complete=complete)
+        columns = [[one.name for one in found], [str(one.place) for one in found], [one.uuid for one in found]]
         return pa.table([pa.array(column, pa.string()) for column in columns], schema=PROJECTS)
 
     def __str__(self) -> str:
@@ -88,10 +91,6 @@ class ArchiveSource:
     def project_name(self, identifier: str) -> str:
         """See `Source.project_name`."""
         return self._projects.catalog(identifier).project
-
-    def has_project(self, name: str) -> bool:
-        """Whether there is a project of that name (``workspace/name``) or UUID."""
-        return any(name in (known, project_uuid(known)) for known in self._projects.directories())
 
     def find_runs(self, identifiers: Sequence[str] | pa.Array, projects: Sequence[str] | None = None) -> RunLookup:
         """Runs by ``ws/proj/SYS-1``, ``CUSTOM/ws/proj/<custom run id>`` or run UUID, all at once.
@@ -221,9 +220,11 @@ class ArchiveSource:
     def payload(self, project: str, path: str) -> PayloadFile | None:
         """The payload of a file attribute on disk; None where it is missing or would lie outside the root.
 
-        Of an archive in an object store it is a copy, which stays there until what is returned is closed.
+        That goes for files of unknown projects too. Of an archive in an object store it is a copy, which stays there
+        until what is returned is closed.
         """
-        found = payloads.locate(self._projects.catalog(project).payloads, path)
+        known = self._projects.find([project])
+        found = payloads.locate(known[0].payloads, path) if known else None
         if isinstance(found, ObjectPath):
             return self._copies.of(found)
         return None if found is None else PayloadFile(found)

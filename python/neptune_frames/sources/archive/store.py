@@ -64,7 +64,10 @@ class StorageFacts:
 
 
 class ProjectStore(Protocol):
-    """One project of an archive, in some layout. Its methods raise `DamagedFileError` where a file is damaged."""
+    """One project of an archive, in some layout. Its methods raise `DamagedFileError` where a file is damaged.
+
+    Points may be read, and names and listings asked for, by several threads at once, also while one reads inventories.
+    """
 
     @property
     def place(self) -> Location:
