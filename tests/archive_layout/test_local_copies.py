@@ -45,16 +45,16 @@ class Downloads:
 
 @pytest.fixture
 def downloads(monkeypatch: pytest.MonkeyPatch) -> Iterator[Downloads]:
-    noted, download = Downloads(), ObjectPath.download
+    noted, stream = Downloads(), ObjectPath.stream
 
-    def slow(path: ObjectPath, file: Path) -> None:
+    def slow(path: ObjectPath) -> Iterator[bytes]:
         noted.begun.append(path.name)
         if path.name in noted.held:
             noted.under_way.set()
             assert noted.held[path.name].wait(SECONDS)
-        download(path, file)
+        return stream(path)
 
-    monkeypatch.setattr(ObjectPath, "download", slow)
+    monkeypatch.setattr(ObjectPath, "stream", slow)
     yield noted
     for event in noted.held.values():
         event.set()
@@ -138,10 +138,10 @@ def test_what_fails_is_tried_again(place: ObjectPath, monkeypatch: pytest.Monkey
     (place / "later").write_bytes(b"here now")
     with monkeypatch.context() as broken:
 
-        def fail(path: ObjectPath, file: Path) -> Any:
+        def fail(path: ObjectPath) -> Any:
             raise ArchiveError("the network is gone")
 
-        broken.setattr(ObjectPath, "download", fail)
+        broken.setattr(ObjectPath, "stream", fail)
         with pytest.raises(ArchiveError, match="network is gone"):
             copies.of(place / "later")
     assert read(copies, place / "later") == b"here now"

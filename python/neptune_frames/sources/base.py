@@ -6,7 +6,7 @@ batches in the schemas of `neptune_frames.schemas`; validation of user input hap
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
@@ -70,6 +70,16 @@ class FileRequest:
     target: Path
 
 
+def distinct_files(files: Iterable[FileRequest]) -> list[FileRequest]:
+    """Each file once. Raises `ValueError` where two different ones have the same target."""
+    targets: dict[Path, FileRequest] = {}
+    for file in files:
+        other = targets.setdefault(file.target, file)
+        if other != file:
+            raise ValueError(f"{other.path!r} and {file.path!r} have the same target {file.target}")
+    return list(targets.values())
+
+
 class Source(Protocol):
     """Answers questions about projects. Thread-safe; read-only."""
 
@@ -116,7 +126,11 @@ class Source(Protocol):
         ...
 
     def fetch_files(self, files: Sequence[FileRequest], *, progress: bool = True) -> list[bool]:
-        """Bring each file to its target (written aside, renamed); False where the source has none."""
+        """Bring each file to its target (written aside, renamed); False where the source has none.
+
+        A file that is there several times is brought once. Raises `ValueError` where two different ones have the
+        same target.
+        """
         ...
 
     def project_name(self, identifier: str) -> str:

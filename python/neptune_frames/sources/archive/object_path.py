@@ -301,16 +301,21 @@ def size_of(file: Location) -> int:
     return file.size() if isinstance(file, ObjectPath) else file.stat().st_size
 
 
+def pieces_of(file: Location) -> Iterator[bytes]:
+    """A file's content, some megabytes at a time."""
+    if isinstance(file, ObjectPath):
+        yield from file.stream()
+        return
+    with file.open("rb") as opened:
+        while piece := opened.read(_READ_BYTES):
+            yield piece
+
+
 def sha256_of(file: Location) -> str:
     """The SHA-256 of a file's content."""
     digest = hashlib.sha256()
-    if isinstance(file, ObjectPath):
-        for piece in file.stream():
-            digest.update(piece)
-        return digest.hexdigest()
-    with file.open("rb") as opened:
-        while piece := opened.read(_READ_BYTES):
-            digest.update(piece)
+    for piece in pieces_of(file):
+        digest.update(piece)
     return digest.hexdigest()
 
 

@@ -27,7 +27,7 @@ from neptune_frames.sources.archive.pages import PageBuilder
 from neptune_frames.sources.archive.projects import Projects
 from neptune_frames.sources.archive.series import SeriesRequest, StitchedSeries, read_series
 from neptune_frames.sources.archive.values import CatalogColumns, attribute_values, values_batch
-from neptune_frames.sources.base import FileRequest, SearchAnswer, SeriesKeys
+from neptune_frames.sources.base import FileRequest, SearchAnswer, SeriesKeys, distinct_files
 from neptune_frames.sources.definitions import sorted_definitions
 
 if TYPE_CHECKING:
@@ -212,10 +212,13 @@ class ArchiveSource:
 
     def fetch_files(self, files: Sequence[FileRequest], *, progress: bool = True) -> list[bool]:
         """See `Source.fetch_files`. Payloads are copied; a path that leaves the payload root counts as missing."""
-        projects = self._projects.find({file.project for file in files})
+        unique = distinct_files(files)
+        projects = self._projects.find({file.project for file in unique})
         roots = {catalog.project: catalog.payloads for catalog in projects}
-        found = [payloads.locate(roots[file.project], file.path) if file.project in roots else None for file in files]
-        return payloads.copy_out(found, [file.target for file in files], progress=progress)
+        found = [payloads.locate(roots[file.project], file.path) if file.project in roots else None for file in unique]
+        copied = payloads.copy_out(found, [file.target for file in unique], progress=progress)
+        is_there = dict(zip(unique, copied, strict=True))
+        return [is_there[file] for file in files]
 
     def payload(self, project: str, path: str) -> PayloadFile | None:
         """The payload of a file attribute on disk; None where it is missing or would lie outside the root.

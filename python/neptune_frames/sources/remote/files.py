@@ -24,7 +24,7 @@ from neptune_frames.errors import (
     network_failure_told,
 )
 from neptune_frames.progress import progress_bar
-from neptune_frames.sources.base import FileRequest
+from neptune_frames.sources.base import FileRequest, distinct_files
 from neptune_frames.sources.remote.bodies import content_length, read_error, whole_number
 from neptune_frames.sources.remote.concurrency import Step, cancellable_sleep, check_cancelled, fetch_unordered
 from neptune_frames.sources.remote.connections import Connections
@@ -77,8 +77,7 @@ class Downloads:
             NeptuneFileDownloadError: A file exists but could not be brought; files brought before it stay.
             ValueError: Two different files have the same target.
         """
-        unique = list(dict.fromkeys(files))
-        _check_targets(unique)
+        unique = distinct_files(files)
         found: dict[FileRequest, bool] = {}
         with progress_bar(len(unique), "files", enabled=progress) as bar:
             for file, exists in fetch_unordered(self._transfers(unique)):
@@ -236,14 +235,6 @@ def _extent(response: httpx.Response) -> tuple[int, int | None]:
     if start is None:
         raise httpx.RemoteProtocolError("the storage sent part of a file without saying which")
     return start, whole_number(size)
-
-
-def _check_targets(files: Sequence[FileRequest]) -> None:
-    targets: dict[Path, FileRequest] = {}
-    for file in files:
-        other = targets.setdefault(file.target, file)
-        if other != file:
-            raise ValueError(f"{other.path!r} and {file.path!r} have the same target {file.target}")
 
 
 def _reason(error: NeptuneRetryError) -> str:
