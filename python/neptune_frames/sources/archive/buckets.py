@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 import numpy as np
@@ -14,6 +14,9 @@ from neptune_frames.slices import stretch_starts
 
 Floats = npt.NDArray[np.float64]
 
+#: Where edges are fewer floating-point numbers than this apart, the bucket of a step is looked up and not computed.
+_CLOSE_EDGES = 4
+
 
 @dataclass(frozen=True)
 class View:
@@ -22,11 +25,19 @@ class View:
     Bucket 0 is everything up to ``low``, buckets 1 to ``count - 1`` are equal parts of the range, open on
     the left and closed on the right, and bucket ``count`` is everything beyond ``high``. A range of a
     single step has one bucket that starts there and has no end; it holds the step itself.
+
+    Raises `ValueError` where that is no range: an end or the distance between them is not finite, or low is the larger.
     """
 
     low: float
     high: float
     count: int
+
+    def __post_init__(self) -> None:
+        if not 0 <= self.high - self.low < np.inf:
+            raise ValueError(
+                f"Buckets cannot go from step {self.low} to {self.high}: give two finite steps, the larger one last."
+            )
 
     @property
     def is_single(self) -> bool:
@@ -38,6 +49,8 @@ class View:
             return (steps >= self.low).astype(np.int64)
         if self.count < 2:
             return (steps > self.low).astype(np.int64)
+        if self._width < _CLOSE_EDGES * np.spacing(max(abs(self.low), abs(self.high))):
+            return np.searchsorted(self._edge(np.arange(self.count)), steps).astype(np.int64)
         with np.errstate(over="ignore"):  # far beyond a tiny range
             inner = np.clip(np.ceil((steps - self.low) / self._width), 1, self.count - 1)
         # The quotient may be off by one at an edge: the edges themselves decide.
@@ -67,19 +80,9 @@ class View:
 Series = tuple[npt.NDArray[np.int32], npt.NDArray[np.int32], npt.NDArray[np.int64], Floats, Floats]
 
 
-def bucket_table(read: Callable[[], Iterable[Series]], count: int, range_: tuple[float, float] | None) -> pa.Table:
-    """BUCKETS of all series that ``read`` gives, which is called twice where the range is not given.
-
-    The range covers every point, those with NaN or infinite values too.
-    """
-    if range_ is None:
-        ends = [(steps[0:].min(), steps.max()) for _, _, _, steps, _ in read() if len(steps)]
-        if not ends:
-            return BUCKETS.empty_table()
-        range_ = (min(low for low, _ in ends), max(high for _, high in ends))
-    view = View(*range_, count)
-    batches = [_buckets(view, *series) for series in read()]
-    return pa.Table.from_batches(batches, schema=BUCKETS)
+def bucket_table(series: Iterable[Series], view: View) -> pa.Table:
+    """BUCKETS of all series."""
+    return pa.Table.from_batches([_buckets(view, *some) for some in series], schema=BUCKETS)
 
 
 def _buckets(

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import numpy.typing as npt
@@ -178,6 +178,28 @@ def read_series(request: SeriesRequest, columns: Sequence[str]) -> Iterator[Stit
         read = _read(request, wanted[first:last], columns)
         if len(read.target):
             yield read
+
+
+def step_span(request: SeriesRequest) -> StepRange | None:
+    """The first and the last step of all points of the series asked for, those with NaN as their value too.
+
+    None where there are no points. Only series that options or lineage cut are read, and of these only the steps.
+    """
+    wanted = stretches(request)
+    if not wanted.height:
+        return None
+    low, high = steps_between(request.options)
+    limited = request.options.tail_limit is not None or request.options.time_range != ANY_TIME
+    is_cut = (pl.col("first_step") < low) | (pl.col("last_step") > pl.min_horizontal("limit", pl.lit(high))) | limited
+    series = ["target", "attribute"]
+    cut, whole = wanted.filter(is_cut).select(series).unique(), wanted.filter(~is_cut)
+    spans = [(whole["first_step"].min(), whole["last_step"].max())] if whole.height else []
+    if cut.height:
+        columns = ["timestamp"] if request.options.time_range != ANY_TIME else []
+        spans += [(read.steps.min(), read.steps.max()) for read in read_series(replace(request, pairs=cut), columns)]
+    if not spans:
+        return None
+    return min(float(first) for first, _ in spans), max(float(last) for _, last in spans)  # type: ignore[arg-type]
 
 
 def steps_between(options: SeriesOptions) -> StepRange:

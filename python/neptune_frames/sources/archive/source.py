@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import threading
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
@@ -25,7 +25,7 @@ from neptune_frames.sources.archive.lookup import RunLookup, find_runs, projects
 from neptune_frames.sources.archive.object_path import Location, ObjectPath, open_location
 from neptune_frames.sources.archive.pages import PageBuilder
 from neptune_frames.sources.archive.projects import Projects
-from neptune_frames.sources.archive.series import SeriesRequest, StitchedSeries, read_series
+from neptune_frames.sources.archive.series import SeriesRequest, StitchedSeries, read_series, step_span
 from neptune_frames.sources.archive.values import CatalogColumns, attribute_values, values_batch
 from neptune_frames.sources.base import FileRequest, SearchAnswer, SeriesKeys, distinct_files
 from neptune_frames.sources.definitions import sorted_definitions
@@ -201,13 +201,17 @@ class ArchiveSource:
     ) -> pa.Table:
         """BUCKETS of ``max_buckets`` ranges over ``view``, or over the range of all the series (http-api 13.2)."""
         plain = replace(options, include_time=False, include_previews=False)
+        if view is None:
+            view = self._step_span(keys, plain)
+            if view is None:
+                return BUCKETS.empty_table()
 
-        def read() -> Iterable[buckets.Series]:
+        def read() -> Iterator[buckets.Series]:
             for _, points, runs, attributes in self._series(keys, plain, FLOAT_SERIES):
                 values = points.column("value").fill_null(np.nan).to_numpy()
                 yield runs, attributes, points.offsets, points.steps, values
 
-        table = buckets.bucket_table(read, max_buckets, view)
+        table = buckets.bucket_table(read(), buckets.View(*view, max_buckets))
         return table.sort_by([(name, "ascending") for name in BUCKETS.names[:3]])
 
     def fetch_files(self, files: Sequence[FileRequest], *, progress: bool = True) -> list[bool]:
@@ -272,13 +276,26 @@ class ArchiveSource:
         self, keys: SeriesKeys, options: SeriesOptions, attribute_type: str
     ) -> Iterator[tuple[Catalog, StitchedSeries, npt.NDArray[np.int32], npt.NDArray[np.int32]]]:
         """Points of the series, with the positions of run and attribute in the keys."""
+        for request, rows in self._requests(keys, options, attribute_type):
+            position = np.zeros(len(request.catalog.attributes) + 1, dtype=np.int32)
+            position[request.attributes] = np.arange(len(request.attributes))
+            for points in read_series(request, batches.stored_columns(options)):
+                yield request.catalog, points, rows[points.target].astype(np.int32), position[points.attribute]
+
+    def _step_span(self, keys: SeriesKeys, options: SeriesOptions) -> tuple[float, float] | None:
+        """The first and the last step of all float series."""
+        found = [step_span(request) for request, _ in self._requests(keys, options, FLOAT_SERIES)]
+        spans = [span for span in found if span is not None]
+        return (min(low for low, _ in spans), max(high for _, high in spans)) if spans else None
+
+    def _requests(
+        self, keys: SeriesKeys, options: SeriesOptions, attribute_type: str
+    ) -> Iterator[tuple[SeriesRequest, npt.NDArray[np.int64]]]:
+        """What the projects are asked for the series of the keys, with the rows of the runs that are in each."""
         for catalog, rows, numbers in self._located(keys.runs):
             for codes in _without_repetition(catalog.attribute_codes(keys.attributes)):
-                position = np.zeros(len(catalog.attributes) + 1, dtype=np.int32)
-                position[codes] = np.arange(len(codes))
-                request = SeriesRequest(catalog, attribute_type, numbers, codes, options, _pairs(keys, rows, codes))
-                for points in read_series(request, batches.stored_columns(options)):
-                    yield catalog, points, rows[points.target].astype(np.int32), position[points.attribute]
+                pairs = _pairs(keys, rows, codes)
+                yield SeriesRequest(catalog, attribute_type, numbers, codes, options, pairs), rows
 
     def _points(self, keys: SeriesKeys, options: SeriesOptions, attribute_type: str) -> Iterator[pa.RecordBatch]:
         for catalog, points, runs, attributes in self._series(keys, options, attribute_type):
