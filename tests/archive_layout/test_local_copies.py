@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gc
 import threading
+from collections import OrderedDict
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -151,6 +152,26 @@ def test_a_copy_that_a_cleaner_removed_is_made_again(place: ObjectPath) -> None:
     copies = LocalCopies()
     paths_of(copies.of(place / "a")).unlink()
     assert read(copies, place / "a") == b"a" * 100
+
+
+def test_no_walk_over_all_copies_while_there_is_room(place: ObjectPath) -> None:
+    class NeverWalked(OrderedDict[str, Any]):
+        def items(self) -> Any:
+            raise AssertionError("all copies were looked at")
+
+        __iter__ = values = items
+
+    copies = LocalCopies(most_bytes=300)
+    copies._copies = NeverWalked()
+    for name in ("a", "b", "c", "gone", "a"):
+        file = copies.of(place / name)
+        if file is not None:
+            file.close()
+    paths_of(copies.of(place / "b")).unlink()
+    read(copies, place / "b")
+    assert copies._bytes == 300
+    with pytest.raises(AssertionError, match="all copies"):
+        copies.of(place / "d")
 
 
 def test_the_directory_goes_with_its_owner(place: ObjectPath) -> None:

@@ -12,6 +12,7 @@ from collections import OrderedDict
 from concurrent.futures import Future
 from contextlib import suppress
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -19,6 +20,7 @@ from neptune_frames.config import FILE_COPIES_BYTES
 from neptune_frames.sources.archive.payloads import copy_payload
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from types import TracebackType
 
     from neptune_frames.sources.archive.object_path import ObjectPath
@@ -27,14 +29,14 @@ if TYPE_CHECKING:
 class PayloadFile:
     """A payload on disk, at ``path``, which stays there until this object is closed (or is no more)."""
 
-    def __init__(self, path: Path, owner: LocalCopies | None = None) -> None:
+    def __init__(self, path: Path, release: Callable[[PayloadFile], None] | None = None) -> None:
         self.path = path
-        self._owner = owner
+        self._release = release
 
     def close(self) -> None:
         """The file may go."""
-        if self._owner is not None:
-            self._owner.release(self)
+        if self._release is not None:
+            self._release(self)
 
     def __enter__(self) -> PayloadFile:
         return self
@@ -72,6 +74,7 @@ class LocalCopies:
     def __init__(self, most_bytes: int | None = None) -> None:
         self._most_bytes = most_bytes
         self._copies: OrderedDict[str, _Copy] = OrderedDict()
+        self._bytes = 0
         self._directory: Path | None = None
         self._lock = threading.Lock()
 
@@ -84,61 +87,72 @@ class LocalCopies:
             copy = self._copies.get(name)
             is_new = copy is None or copy.is_lost
             if copy is None or is_new:
+                self._remove(name, copy)
                 copy = self._copies[name] = _Copy(self._place(name))
             self._copies.move_to_end(name)
-            reader = PayloadFile(copy.path, self)
+            reader = PayloadFile(copy.path, partial(self._release, copy))
             copy.readers.add(reader)
         if is_new:
             self._bring(payload, name, copy)
         return reader if copy.there.result() else None
 
-    def release(self, reader: PayloadFile) -> None:
+    def _release(self, copy: _Copy, reader: PayloadFile) -> None:
         """Take a file back from its reader."""
         with self._lock:
-            for copy in self._copies.values():
-                copy.readers.discard(reader)
+            copy.readers.discard(reader)
             self._make_room()
 
     def _bring(self, payload: ObjectPath, name: str, copy: _Copy) -> None:
         """Download a payload. Whoever waits for it is told how that went, and later calls try again if need be."""
         try:
             there = copy_payload(payload, copy.path)
-            copy.size = copy.path.stat().st_size if there else 0
+            size = copy.path.stat().st_size if there else 0
         except BaseException as error:
-            self._forget(name, copy)
+            with self._lock:
+                self._remove(name, copy)
             copy.there.set_exception(error)
             return
-        if not there:
-            self._forget(name, copy)
+        with self._lock:
+            if not there:
+                self._remove(name, copy)
+            elif self._copies.get(name) is copy:
+                copy.size = size
+                self._bytes += size
         copy.there.set_result(there)
         with self._lock:
             self._make_room()
 
-    def _forget(self, name: str, copy: _Copy) -> None:
-        with self._lock:
-            if self._copies.get(name) is copy:
-                del self._copies[name]
+    def _remove(self, name: str, copy: _Copy | None) -> None:
+        """Know no more of a copy, unless another one has taken its place. Needs the lock."""
+        if copy is not None and self._copies.get(name) is copy:
+            del self._copies[name]
+            self._bytes -= copy.size
 
     def _make_room(self) -> None:
         """Remove what was used least recently, as far as nobody reads it. Needs the lock."""
-        total = sum(copy.size for copy in self._copies.values())
-        for name, copy in list(self._copies.items()):
-            if self._most_bytes is None or total <= self._most_bytes:
-                return
+        excess = 0 if self._most_bytes is None else self._bytes - self._most_bytes
+        if excess <= 0:
+            return
+        unused = []
+        for name, copy in self._copies.items():
             if copy.there.done() and not copy.readers:
-                with suppress(OSError):
-                    copy.path.unlink()
-                total -= copy.size
-                del self._copies[name]
+                unused.append((name, copy))
+                excess -= copy.size
+                if excess <= 0:
+                    break
+        for name, copy in unused:
+            with suppress(OSError):
+                copy.path.unlink()
+            self._remove(name, copy)
 
     def _place(self, name: str) -> Path:
         if self._directory is None:
             self._directory = Path(tempfile.mkdtemp(prefix="neptune-frames-"))
-            weakref.finalize(self, _remove, self._directory, os.getpid())
+            weakref.finalize(self, _remove_directory, self._directory, os.getpid())
         return self._directory / hashlib.blake2b(name.encode(), digest_size=16).hexdigest()
 
 
-def _remove(directory: Path, process: int) -> None:
+def _remove_directory(directory: Path, process: int) -> None:
     """Remove the directory, unless this is a child that a fork gave a copy of everything."""
     if os.getpid() == process:
         shutil.rmtree(directory, ignore_errors=True)

@@ -10,6 +10,7 @@ import hashlib
 import io
 import os
 import tempfile
+from bisect import bisect_right
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from datetime import timedelta
@@ -362,11 +363,12 @@ class RangedReader(io.RawIOBase):
         return len(content)
 
     def _between(self, start: int, end: int) -> bytes:
-        for first, piece in zip(self._starts, self._pieces, strict=True):
-            if first <= start and end <= first + len(piece):
+        at = bisect_right(self._starts, start)
+        if at:
+            first, piece = self._starts[at - 1], self._pieces[at - 1]
+            if end <= first + len(piece):
                 return bytes(piece[start - first : end - first])
-        first = start
-        piece = self._path.read_ranges([first], [min(self._size, max(end, start + _READ_BYTES))])[0]
-        self._starts.append(first)
-        self._pieces.append(piece)
+        piece = self._path.read_ranges([start], [min(self._size, max(end, start + _READ_BYTES))])[0]
+        self._starts.insert(at, start)
+        self._pieces.insert(at, piece)
         return bytes(piece[: end - start])
