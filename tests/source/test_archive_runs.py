@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pickle
+from collections.abc import Iterable
 from datetime import datetime, timezone
 from pathlib import Path
 
@@ -10,7 +11,7 @@ import pyarrow as pa
 import pytest
 
 from archive_reading import EVERYTHING, PROJECT, points_of, runs_of, values_of, write
-from neptune_frames.errors import ArchiveError, NeptuneProjectInaccessible
+from neptune_frames.errors import ArchiveError, DamagedFileError, NeptuneProjectInaccessible
 from neptune_frames.query.selection import (
     AttributeAlternative,
     AttributeSelector,
@@ -20,7 +21,7 @@ from neptune_frames.query.selection import (
     SortKey,
 )
 from neptune_frames.schemas import RUNS
-from neptune_frames.sources.archive import ArchiveSource
+from neptune_frames.sources.archive import ArchiveSource, catalog, project_uuid, run_uuids
 from neptune_frames.sources.archive.layout import encoded_name
 from neptune_frames.sources.base import SeriesKeys
 from neptune_frames.writing.exporter_layout import (
@@ -93,6 +94,35 @@ class TestIdentity:
         write(tmp_path, "loner", {"sys/experiment/name": "f", "sys/experiment/is_head": False})
         heads = runs_of(ArchiveSource(tmp_path), ContainerKind.EXPERIMENT)
         assert heads.select(["run_id", "experiment"]).to_pylist() == [{"run_id": "old", "experiment": "e"}]
+
+    def test_uuids_are_made_for_the_runs_asked_for(self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+        for number in range(5):
+            write(tmp_path, f"r{number}", {})
+        source = ArchiveSource(tmp_path)
+        made: list[str] = []
+
+        def noting(project: str, run_ids: Iterable[str]) -> list[str]:
+            wanted = list(run_ids)
+            made.extend(wanted)
+            return run_uuids(project, wanted)
+
+        monkeypatch.setattr(catalog, "run_uuids", noting)
+        (uuid,) = source.run_uuids(runs_of(source, limit=1, offset=3)).to_pylist()
+        assert made == ["r3"]
+        assert uuid == run_uuids(project_uuid(PROJECT), ["r3"])[0]
+        named = ["garbage", f"{PROJECT}/SYS-r1", None, f"{PROJECT}/gone", "garbage-with-dashes"]
+        assert source.find_runs(named).positions.tolist() == [-1, 0, -1, -1, -1]
+        assert made == ["r3"]
+        assert source.find_runs([*named, uuid]).positions.tolist() == [-1, 0, -1, -1, -1, 1]
+
+    def test_what_is_no_uuid_and_names_no_project_reads_none(self, tmp_path: Path) -> None:
+        (path,) = write(tmp_path, "a", {}, project="ws/broken")
+        write(tmp_path, "a", {})
+        path.write_bytes(path.read_bytes()[:-9])
+        source = ArchiveSource(tmp_path)
+        assert source.find_runs(["garbage", "", "12345678"]).positions.tolist() == [-1, -1, -1]
+        with pytest.raises(DamagedFileError):
+            source.find_runs([project_uuid("any")])
 
     def test_unknown_project(self, tmp_path: Path) -> None:
         (tmp_path / "data").mkdir()

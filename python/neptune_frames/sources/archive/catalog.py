@@ -189,12 +189,15 @@ class Catalog:
 
     def find_by(self, column: str, texts: pa.ChunkedArray | pa.Array) -> npt.NDArray[np.int64]:
         """The number of each run named by a column of RUNS (``sys_id``, ``run_id``) or by its ``uuid``."""
-        return _find(texts, self.uuids.to_arrow() if column == "uuid" else self.runs[column])
+        return _find(texts, self._uuids if column == "uuid" else self.runs[column])
+
+    def uuids_of(self, runs: npt.NDArray[np.int64]) -> pa.Array:
+        """The UUIDs of runs given by number."""
+        return pa.array(run_uuids(project_uuid(self.project), self.inventory.runs.gather(runs)), pa.string())
 
     @cached_property
-    def uuids(self) -> pl.Series:
-        """The UUID of every run."""
-        return pl.Series(run_uuids(project_uuid(self.project), self.inventory.runs.to_list()), dtype=pl.String)
+    def _uuids(self) -> pa.Array:
+        return self.uuids_of(np.arange(self.run_count))
 
     def _text(self, name: str) -> pl.Series:
         return self._dense("string", name)

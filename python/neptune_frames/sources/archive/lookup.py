@@ -14,6 +14,8 @@ from neptune_frames.schemas import RUNS
 from neptune_frames.sources.archive.catalog import Catalog
 
 _CUSTOM = "CUSTOM/"
+#: UUIDs as `neptune_frames.sources.archive.identity` writes them: whatever else has no slash names nothing.
+_UUID = r"^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$"
 
 
 @dataclass(frozen=True)
@@ -30,7 +32,7 @@ class RunLookup:
 
 def projects_named(identifiers: pl.Series) -> list[str] | None:
     """The projects that the identifiers name; None where one is a UUID, which names none."""
-    if not identifiers.str.contains("/", literal=True).all():
+    if identifiers.str.contains(_UUID).any():
         return None
     names = identifiers.str.strip_prefix(_CUSTOM).str.extract(r"^([^/]*/[^/]*)/")
     return names.drop_nulls().unique().sort().to_list()
@@ -57,9 +59,8 @@ def _find_in(catalog: Catalog, identifiers: pl.Series) -> npt.NDArray[np.int64]:
     by_custom = catalog.find_by("run_id", _after(identifiers, f"{_CUSTOM}{catalog.project}/").to_arrow())
     by_id = catalog.find_by("sys_id", _after(identifiers, f"{catalog.project}/").to_arrow())
     number = np.where(by_custom >= 0, by_custom, by_id)
-    plain = identifiers.set(identifiers.str.contains("/", literal=True), None)
-    if plain.null_count() < len(plain):
-        number = np.where(number >= 0, number, catalog.find_by("uuid", plain.to_arrow()))
+    if identifiers.str.contains(_UUID).any():
+        number = np.where(number >= 0, number, catalog.find_by("uuid", identifiers.to_arrow()))
     return number
 
 

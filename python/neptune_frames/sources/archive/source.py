@@ -104,7 +104,7 @@ class ArchiveSource:
         """The UUID of each run of a RUNS table, null for an unknown one."""
         uuids = pl.repeat(None, runs.num_rows, dtype=pl.String, eager=True)
         for catalog, rows, numbers in self._located(runs):
-            uuids = uuids.scatter(rows, catalog.uuids.gather(numbers))
+            uuids = uuids.scatter(rows, pl.Series(catalog.uuids_of(numbers)))
         return uuids.to_arrow().cast(pa.string())
 
     def search(self, query: RunQuery, projection: Sequence[str] = (), needs: RunNeeds = ALL_NEEDED) -> SearchAnswer:
