@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import os
 import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
 from datetime import datetime, timezone
+from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +17,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from archive_reading import PROJECT, points_of, runs_of, values_of, write
-from neptune_frames.errors import DamagedFileError
+from neptune_frames.errors import ArchiveError, DamagedFileError
 from neptune_frames.query.selection import (
     ContainerKind,
     RunQuery,
@@ -145,6 +148,36 @@ class TestVariants:
         (batch, *_) = source.float_points(SeriesKeys(runs_of(source), pa.array(["m"])), options)
         assert batch["points"].to_pylist()[0][0]["timestamp"] == created
 
+    def test_steps_beyond_64_bits(self, tmp_path: Path) -> None:
+        steps = [Decimal("-3e20"), Decimal("0.3"), Decimal("1"), Decimal("1e13"), Decimal("2e14")]
+        rows = float_series_rows({"m": (np.arange(5), np.arange(5.0))})
+        (path,) = write(tmp_path, "a", {}, rows)
+        table = pq.read_table(path)
+        position = table.schema.get_field_index("step")
+        stored = [None if step is None else steps[int(step)] for step in table["step"].to_pylist()]
+        pq.write_table(table.set_column(position, "step", pa.array(stored, pa.decimal128(38, 6))), path)
+        source = ArchiveSource(tmp_path)
+        for low, high, kept in ((None, None, 5), (None, 2e13, 4), (-1e21, 0.3, 2), (2e12, None, 2), (None, -2e12, 1)):
+            (points,) = points_of(source, ["m"], SeriesOptions(step_range=(low, high))).values()
+            expected = [step for step in map(float, steps) if (low or -1e99) <= step <= (high or 1e99)]
+            assert [step for step, _ in points] == expected
+            assert len(expected) == kept
+
+    def test_rows_of_several_projects(self, tmp_path: Path) -> None:
+        (first,) = write(tmp_path / "one", "a", {})
+        (second,) = write(tmp_path / "two", "b", {}, project="ws/second")
+        messages = []
+        for both in (True, False):
+            data = tmp_path / f"both-{both}" / "data" / "project"
+            data.mkdir(parents=True)
+            tables = [pq.read_table(first), pq.read_table(second)]
+            for number, table in enumerate([pa.concat_tables(tables)] if both else tables):
+                pq.write_table(table, data / f"r{number}_part_0.parquet")
+            with pytest.raises(ArchiveError, match="ws/proj, ws/second") as caught:
+                ArchiveSource(data.parent.parent).project_name(PROJECT)
+            messages.append(str(caught.value))
+        assert messages[0] == messages[1]
+
     def test_decimals_stored_as_integers(self, tmp_path: Path) -> None:
         (path,) = write(tmp_path, "a", {}, float_series_rows({"m": ([0.5], [1.0])}))
         pq.write_table(pq.read_table(path), path, store_decimal_as_integer=True, use_dictionary=False)
@@ -173,6 +206,21 @@ class TestFreshness:
         os.utime(first, ns=(state.st_atime_ns, state.st_mtime_ns))
         write(tmp_path, "b", {"x": 2})
         assert values_of(source, "int") == {("a", "x"): 1, ("b", "x"): 2}
+
+    def test_a_part_that_goes_while_it_is_listed_is_gone(self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+        paths = [path for run in "abc" for path in write(tmp_path, run, {})]
+        scandir = os.scandir
+
+        @contextmanager
+        def removing(directory: str) -> Iterator[Iterator[os.DirEntry[str]]]:
+            with scandir(directory) as entries:
+                found = list(entries)
+            if paths[1].name in [entry.name for entry in found]:
+                paths[1].unlink(missing_ok=True)
+            yield iter(found)
+
+        monkeypatch.setattr(os, "scandir", removing)
+        assert runs_of(ArchiveSource(tmp_path))["run_id"].to_pylist() == ["a", "c"]
 
     def test_new_projects_appear(self, tmp_path: Path) -> None:
         source = ArchiveSource(tmp_path)

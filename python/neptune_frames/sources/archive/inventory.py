@@ -6,7 +6,7 @@ or changed files cost no more than reading them.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from itertools import pairwise
 from typing import cast
@@ -79,12 +79,7 @@ def read_inventory(files: Mapping[str, FileState]) -> list[Inventory]:
 
 def merge(inventories: Sequence[Inventory], *, without: Collection[str] = ()) -> Inventory:
     """One inventory of all, leaving out the files in ``without``."""
-    projects = sorted({inventory.project for inventory in inventories if inventory.project is not None})
-    if len(projects) > 1:
-        raise ArchiveError(
-            f"One project directory holds rows of several projects: {', '.join(projects)}. "
-            "Give each project a directory of its own."
-        )
+    project = _only_project(inventory.project for inventory in inventories)
     if len(inventories) == 1 and not without:
         return inventories[0]
     if without:
@@ -102,7 +97,18 @@ def merge(inventories: Sequence[Inventory], *, without: Collection[str] = ()) ->
     }
     owners = pl.concat([pl.DataFrame(schema={"file": pl.Int32, "run": pl.Int32}), *(i.owners for i in recoded)])
     ignored = frozenset[str]().union(*(inventory.ignored_types for inventory in inventories))
-    return Inventory(projects[0] if projects else None, files, runs, attributes, owners, tables, ignored)
+    return Inventory(project, files, runs, attributes, owners, tables, ignored)
+
+
+def _only_project(names: Iterable[str | None]) -> str | None:
+    """The project that names what is in one directory, if any does."""
+    projects = sorted({name for name in names if name is not None})
+    if len(projects) > 1:
+        raise ArchiveError(
+            f"One project directory holds rows of several projects: {', '.join(projects)}. "
+            "Give each project a directory of its own."
+        )
+    return projects[0] if projects else None
 
 
 def in_order(tables: Sequence[pl.DataFrame]) -> pl.DataFrame:
@@ -177,9 +183,7 @@ def _read_chunk(files: list[str]) -> Inventory:
         pl.concat([frame[column].unique() for frame in frames]).drop_nulls().unique().sort().alias(name)
         for name, column in (("runs", "run_id"), ("attributes", "attribute_path"))
     )
-    projects = pl.concat([frame["project_id"].rle().struct.field("value") for frame in frames]).drop_nulls().unique()
-    if len(projects) > 1:
-        raise ArchiveError(f"One project directory holds rows of several projects: {', '.join(projects.sort())}.")
+    projects = pl.concat([frame["project_id"].rle().struct.field("value") for frame in frames]).unique()
     coded = [_coded(frame, file_names, run_names, attribute_names) for frame in frames]
     tables = {FLOAT_SERIES: _float_series(coded[0])}
     parameters = PARAMETER_COLUMNS | NEPTUNE2_COLUMNS
@@ -187,7 +191,7 @@ def _read_chunk(files: list[str]) -> Inventory:
     tables |= {name: _object_series(coded[1], name, column) for name, column in OBJECT_SERIES_COLUMNS.items()}
     owners = pl.concat([_owners(frame) for frame in coded]).unique()
     return Inventory(
-        projects[0] if len(projects) else None,
+        _only_project(projects),
         file_names,
         run_names,
         attribute_names,

@@ -9,8 +9,9 @@ from __future__ import annotations
 import hashlib
 import os
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import NamedTuple
 
@@ -197,7 +198,9 @@ def list_parts(directory: Path) -> Listing:
             if match["unfinished"]:
                 interrupted.append(entry.name)
                 continue
-            found.setdefault(match["run"], {})[int(match["number"])] = (entry.path, _state(entry.stat()))
+            state = _state_if_there(entry.stat)
+            if state is not None:
+                found.setdefault(match["run"], {})[int(match["number"])] = (entry.path, state)
     parts: dict[str, FileState] = {}
     for run in sorted(found):
         numbers = found[run]
@@ -210,13 +213,14 @@ def list_parts(directory: Path) -> Listing:
 
 def state_of(path: str) -> FileState | None:
     """The state of one file; None where it is gone."""
+    return _state_if_there(partial(os.stat, path))  # not a Path, which for each of thousands of files is slower
+
+
+def _state_if_there(look: Callable[[], os.stat_result]) -> FileState | None:
     try:
-        return _state(os.stat(path))  # noqa: PTH116 - a Path for each of thousands of files is slower
+        status = look()
     except FileNotFoundError:
         return None
-
-
-def _state(status: os.stat_result) -> FileState:
     return FileState(status.st_size, status.st_mtime_ns)
 
 

@@ -102,9 +102,12 @@ def steps_of(column: pl.Series) -> npt.NDArray[np.float64]:
         valid = column.is_not_null().to_numpy()
         steps[valid] = steps_of(column.drop_nulls())
         return steps
-    if column.dtype != _DTYPES["step"]:
-        column = column.cast(pl.Decimal(38, 6))
-    micros = column.to_physical().cast(pl.Int64).to_numpy()
+    try:
+        exact = column if column.dtype == _DTYPES["step"] else column.cast(pl.Decimal(38, 6))
+        micros = exact.to_physical().cast(pl.Int64).to_numpy()
+    except pl.exceptions.InvalidOperationError:
+        # Other writers may store more digits than there are in 64 bits.
+        return column.cast(pl.Float64).to_numpy()
     steps = micros / MICROSTEPS
     # Beyond 2**53 the numerator is not exact any more: the whole and the fraction are, and so is their rounded sum.
     large = np.flatnonzero(np.abs(micros) >= _EXACT_MICROSTEPS)
@@ -138,7 +141,8 @@ def _step_conditions(steps: StepRange, dtype: pl.DataType | None) -> list[pl.Exp
     """The range as conditions in the stored type, wide enough that rounding never loses a row."""
     literals: list[pl.Expr | None] = []
     for bound, margin in zip(steps, (-2, 2), strict=True):
-        if not math.isfinite(bound) or dtype is None:
+        # What other writers store may lie beyond the limit: a bound out there excludes nothing.
+        if not math.isfinite(bound) or dtype is None or bound * margin >= 2 * _STEP_LIMIT:
             literals.append(None)
         elif dtype.is_decimal():
             clipped = min(max(bound, -_STEP_LIMIT), _STEP_LIMIT)
