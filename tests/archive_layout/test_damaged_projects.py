@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import sys
 import threading
 from collections.abc import Callable
 from pathlib import Path
@@ -95,6 +96,22 @@ class TestDamage:
             with pytest.raises(ArchiveError) as caught:
                 ask()
             assert not isinstance(caught.value, NeptuneProjectInaccessible)
+
+
+@pytest.mark.skipif(sys.platform in ("darwin", "win32"), reason="file names are always text there")
+@pytest.mark.parametrize("layout", [exported, converted])
+def test_names_that_are_no_text(tmp_path: Path, layout: Callable[..., Path]) -> None:
+    archive = layout(tmp_path, BAD, GOOD)
+    project = project_directory(archive, BAD) if layout is converted else archive / "data" / encoded_name(BAD)
+    project.rename(project.with_name(f"{project.name}\udcff"))
+    source = ArchiveSource(archive)
+    assert source.project_name(GOOD) == GOOD
+    with pytest.raises(ArchiveError, match=r"udcff.* is not in UTF-8. Rename it"):
+        source.project_name(BAD)
+    odd = archive.with_name("odd\udcff")
+    archive.rename(odd)
+    with pytest.raises(ArchiveError, match="not in UTF-8"):
+        ArchiveSource(odd).project_name(GOOD)
 
 
 def test_a_conversion_of_all_projects_does_not_pass_over_one(tmp_path: Path) -> None:

@@ -232,6 +232,8 @@ def test_a_server_over_it(bucket: str, exported: Path) -> None:
         ("ftp://host/archive", "not ftp://"),
         (f"s3://someone:{SECRET}@bucket/archive", "belong in the environment"),
         (f"s3://bucket/archive?token={SECRET}", "belong in the environment"),
+        (f"s3://someone:{SECRET}@[x", "begins with s3:// is no URL"),
+        (f"s3://someone:{SECRET}@bucket\u2100/archive", "begins with s3:// is no URL"),
         # What pathlib makes of a URL.
         (str(Path("s3://bucket/archive")), r"Give the URL as text: s3://bucket/archive\."),
     ],

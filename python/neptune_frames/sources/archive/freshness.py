@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import re
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from pathlib import Path
 
+from neptune_frames.errors import ArchiveError
 from neptune_frames.sources.archive.layout import Listing, state_of
 
 #: Files whose size and time are compared on one look (some milliseconds), in turn.
@@ -15,6 +17,8 @@ FILES_COMPARED = 1_000
 _SHARE_OF_TIME = 20
 #: A directory's time is no proof if it is this recent: two changes may carry the same time.
 _CLOCK_TICK_NS = 100_000_000
+#: What stands in a path for bytes that are no text.
+_UNDECODED = re.compile("[\ud800-\udfff]")
 
 
 class WatchedDirectory:
@@ -49,6 +53,7 @@ class WatchedDirectory:
             listing = self._list_files(self.path)
             self.listed_ns, self._changed_ns = now_ns, changed_ns
             if listing != self._listing:
+                _check_names(listing.parts)
                 self._listing, self._names, self._next = listing, list(listing.parts), 0
         assert self._listing is not None
         return self._listing
@@ -64,3 +69,12 @@ class WatchedDirectory:
         ended = time.monotonic()
         self._next_comparison = ended + (ended - began) * (_SHARE_OF_TIME - 1)
         return unchanged
+
+
+def _check_names(paths: Iterable[str]) -> None:
+    """Raises `ArchiveError` for a name that is no text, which the readers of Parquet files cannot open."""
+    odd = next(filter(_UNDECODED.search, paths), None)
+    if odd is not None:
+        raise ArchiveError(
+            f"{odd!a} cannot be read: its name, or that of a directory it is in, is not in UTF-8. Rename it."
+        )

@@ -251,7 +251,14 @@ def open_location(place: str | os.PathLike[str]) -> Location:
     if not is_url(text):
         _check_not_collapsed(text)
         return Path(text).expanduser()
-    url = urlsplit(text)
+    try:
+        url = urlsplit(text)
+    except ValueError:
+        # Not shown, since it may hold credentials.
+        raise ArchiveError(
+            f"The URL of an archive that begins with {text.partition('://')[0]}:// is no URL: its host cannot be read "
+            "(check brackets and special characters)."
+        ) from None
     if url.scheme.lower() not in SCHEMES:
         kinds = ", ".join(f"{scheme}://" for scheme in SCHEMES)
         server = (
