@@ -11,7 +11,7 @@ import pyarrow as pa
 import pytest
 
 from archive_reading import EVERYTHING, PROJECT, points_of, runs_of, values_of, write
-from neptune_frames.errors import ArchiveError, DamagedFileError, NeptuneProjectInaccessible
+from neptune_frames.errors import ArchiveError, NeptuneProjectInaccessible
 from neptune_frames.query.selection import (
     AttributeAlternative,
     AttributeSelector,
@@ -21,7 +21,7 @@ from neptune_frames.query.selection import (
     SortKey,
 )
 from neptune_frames.schemas import RUNS
-from neptune_frames.sources.archive import ArchiveSource, catalog, project_uuid, run_uuids
+from neptune_frames.sources.archive import ArchiveSource, catalog, project_uuid, projects, run_uuids
 from neptune_frames.sources.archive.layout import encoded_name
 from neptune_frames.sources.base import SeriesKeys
 from neptune_frames.writing.exporter_layout import (
@@ -115,13 +115,30 @@ class TestIdentity:
         assert made == ["r3"]
         assert source.find_runs([*named, uuid]).positions.tolist() == [-1, 0, -1, -1, -1, 1]
 
-    def test_what_is_no_uuid_and_names_no_project_reads_none(self, tmp_path: Path) -> None:
-        (path,) = write(tmp_path, "a", {}, project="ws/broken")
-        write(tmp_path, "a", {})
-        path.write_bytes(path.read_bytes()[:-9])
+    def test_uuids_of_projects_are_made_once(self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+        for number in range(3):
+            write(tmp_path, "a", {}, project=f"ws/p{number}")
+        made: list[str] = []
+
+        def noting(name: str) -> str:
+            made.append(name)
+            return project_uuid(name)
+
+        monkeypatch.setattr(projects, "project_uuid", noting)
         source = ArchiveSource(tmp_path)
+        for _ in range(3):
+            assert source.project_name(project_uuid("ws/p1")) == "ws/p1"
+            assert source.projects()["uuid"].to_pylist() == [project_uuid(f"ws/p{number}") for number in range(3)]
+        assert sorted(made) == ["ws/p0", "ws/p1", "ws/p2"]
+
+    def test_what_is_no_uuid_and_names_no_project_reads_none(
+        self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        write(tmp_path, "a", {})
+        source = ArchiveSource(tmp_path)
+        monkeypatch.setattr(catalog.Catalog, "__init__", None)  # none can be made
         assert source.find_runs(["garbage", "", "12345678"]).positions.tolist() == [-1, -1, -1]
-        with pytest.raises(DamagedFileError):
+        with pytest.raises(TypeError):
             source.find_runs([project_uuid("any")])
 
     def test_unknown_project(self, tmp_path: Path) -> None:

@@ -20,6 +20,7 @@ latest has its attributes; its points are those of all its batches, and no point
 
 from __future__ import annotations
 
+import os
 import re
 from collections.abc import Sequence
 from pathlib import Path
@@ -283,7 +284,10 @@ def part_file(batch: AnyLocation, kind: str, number: int) -> AnyLocation:
 
 def is_archive(directory: Location) -> bool:
     """Whether a directory is an archive in this layout."""
-    return (directory / FORMAT_FILE).is_file()
+    if isinstance(directory, ObjectPath):
+        return (directory / FORMAT_FILE).is_file()
+    # Without another Path, which costs more than the look: every question asks this of each project.
+    return os.path.isfile(f"{directory}{os.sep}{FORMAT_FILE}")  # noqa: PTH113
 
 
 def check_format(directory: Location) -> None:

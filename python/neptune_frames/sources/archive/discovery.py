@@ -41,15 +41,14 @@ def find_projects(data: Location, files: Path | None) -> list[FoundProject]:
             "are read from local directories only; `neptune-frames convert` brings one into an object store."
         )
     exported = layout.exporter_project_directories(data, files)
-    found = [
-        FoundProject(directory.data, partial(ExporterStore, directory))
-        for directory in exported
-        if not batch_layout.is_archive(directory.data)
-    ]
+    found: list[FoundProject] = []
+    in_batches: list[FoundProject] = []
     for directory in exported:
         if batch_layout.is_archive(directory.data):
-            found += _in_batches(directory.data)
-    return found
+            in_batches += _in_batches(directory.data)
+        else:
+            found.append(FoundProject(directory.data, partial(ExporterStore, directory)))
+    return found + in_batches
 
 
 def nothing_at(place: object) -> ArchiveError:

@@ -152,11 +152,12 @@ def exporter_project_directories(data: Path, files: Path | None) -> list[Project
     payloads = files if files is not None else data.resolve().parent / _payloads_beside(data.resolve().name)
     found = []
     for name in _subdirectories(data):
-        if _roots_in(data / name):
-            found += exporter_project_directories(data / name, None if files is None else files / name)
+        directory = data / name
+        if _roots_in(directory):
+            found += exporter_project_directories(directory, None if files is None else files / name)
         else:
-            found.append(ProjectDirectory(data / name, payloads / name))
-            found += _registries(data / name, payloads / name)
+            project = ProjectDirectory(directory, payloads / name)
+            found += [project, *_registries(directory, project.files)]
     return found
 
 
@@ -165,7 +166,7 @@ def _roots_in(directory: Path) -> list[tuple[str, str]]:
     return [
         (parts, payloads)
         for parts, payloads in _ROOTS
-        if (directory / parts).is_dir() and not _holds_parts(directory / parts)
+        if _has_directory(directory, parts) and not _holds_parts(directory / parts)
     ]
 
 
@@ -177,8 +178,15 @@ def _payloads_beside(parts: str) -> str:
 def _registries(directory: Path, payloads: Path) -> list[ProjectDirectory]:
     """The model registry of a project; the paths of its payloads start with the registry's directory."""
     return [
-        ProjectDirectory(directory / name, payloads, name) for name in MODEL_DIRECTORIES if (directory / name).is_dir()
+        ProjectDirectory(directory / name, payloads, name)
+        for name in MODEL_DIRECTORIES
+        if _has_directory(directory, name)
     ]
+
+
+def _has_directory(directory: Path, name: str) -> bool:
+    # Without a Path, which costs more than the look: every question asks this several times of each project.
+    return os.path.isdir(f"{directory}{os.sep}{name}")  # noqa: PTH112
 
 
 def _subdirectories(directory: Path) -> list[str]:
