@@ -55,6 +55,23 @@ def test_a_limit_may_be_any_number(tmp_path: Path) -> None:
     assert runs_of(ArchiveSource(tmp_path), offset=2**70).num_rows == 0
 
 
+def test_uuids_of_projects_are_made_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    for number in range(3):
+        write(tmp_path, "a", {}, project=f"ws/p{number}")
+    made: list[str] = []
+
+    def noting(name: str) -> str:
+        made.append(name)
+        return project_uuid(name)
+
+    monkeypatch.setattr(projects, "project_uuid", noting)
+    source = ArchiveSource(tmp_path)
+    for _ in range(3):
+        assert source.project_name(project_uuid("ws/p1")) == "ws/p1"
+        assert source.projects()["uuid"].to_pylist() == [project_uuid(f"ws/p{number}") for number in range(3)]
+    assert sorted(made) == ["ws/p0", "ws/p1", "ws/p2"]
+
+
 class TestIdentity:
     def test_runs_without_system_attributes_are_addressed_by_their_run_id(self, tmp_path: Path) -> None:
         write_run(tmp_path / "data", PROJECT, "bare/run", [float_series_rows({"m": ([0], [1.0])})])
@@ -114,22 +131,6 @@ class TestIdentity:
         assert source.find_runs(named).positions.tolist() == [-1, 0, -1, -1, -1]
         assert made == ["r3"]
         assert source.find_runs([*named, uuid]).positions.tolist() == [-1, 0, -1, -1, -1, 1]
-
-    def test_uuids_of_projects_are_made_once(self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-        for number in range(3):
-            write(tmp_path, "a", {}, project=f"ws/p{number}")
-        made: list[str] = []
-
-        def noting(name: str) -> str:
-            made.append(name)
-            return project_uuid(name)
-
-        monkeypatch.setattr(projects, "project_uuid", noting)
-        source = ArchiveSource(tmp_path)
-        for _ in range(3):
-            assert source.project_name(project_uuid("ws/p1")) == "ws/p1"
-            assert source.projects()["uuid"].to_pylist() == [project_uuid(f"ws/p{number}") for number in range(3)]
-        assert sorted(made) == ["ws/p0", "ws/p1", "ws/p2"]
 
     def test_what_is_no_uuid_and_names_no_project_reads_none(
         self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
