@@ -204,7 +204,7 @@ def test_an_export_is_checked(made: tuple[Path, Path], tmp_path: Path, capsys: p
     assert "exported: 3 problems found in 1 project" in shown
 
 
-def test_last_points_are_read_from_the_end(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_first_and_last_points_are_read_from_their_ends(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     for name in ("ROW_GROUP_ROWS", "ROW_GROUP_LEAST"):
         monkeypatch.setattr(f"neptune_frames.writing.part_files.{name}", 10)
     _, ours = small_archives(tmp_path, runs=2, points=100)
@@ -224,6 +224,12 @@ def test_last_points_are_read_from_the_end(tmp_path: Path, monkeypatch: pytest.M
         (SeriesOptions(tail_limit=3, step_range=(98, None)), [29, 39], [98.0, 99.0]),
         (SeriesOptions(tail_limit=2, step_range=(None, 15)), [20, 21, 30, 31], [14.0, 15.0]),
         (SeriesOptions(step_range=(40, 49)), [24, 34], [float(step) for step in range(40, 50)]),
+        (SeriesOptions(head_limit=3), [20, 30], [0.0, 1.0, 2.0]),
+        (SeriesOptions(head_limit=11, step_range=(-5, 9)), [20, 30], [float(step) for step in range(10)]),
+        # Where they begin is not known.
+        (SeriesOptions(head_limit=3, step_range=(85, 89)), [28, 38], [float(step) for step in range(85, 90)]),
+        (SeriesOptions(head_limit=3, tail_limit=2), [29, 39], [98.0, 99.0]),
+        (SeriesOptions(head_limit=3, time_range=(1_700_000_095_000, None)), [29, 39], [95.0, 96.0, 97.0, 98.0, 99.0]),
     ):
         read.clear()
         found = [row for batch in source.float_points(keys, options) for row in batch.to_pylist()]

@@ -97,9 +97,9 @@ def _read_file(
 
 
 def _agree(stretches: pl.DataFrame, lengths: Indices, steps: npt.NDArray[np.float64]) -> bool:
-    """Whether the stretches that were read to their ends end with the step that they should end with."""
+    """Whether the stretches that were read to their ends (``last_step``) end with the step that they should."""
     count, last = stretches["count"].to_numpy(), stretches["last_step"].to_numpy()
-    whole = (lengths == count) & (count > 0)
+    whole = (lengths == count) & (count > 0) & np.isfinite(last)
     return bool((steps[np.cumsum(lengths)[whole] - 1] == last[whole]).all())
 
 

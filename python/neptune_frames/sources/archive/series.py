@@ -129,14 +129,27 @@ def _of_own(request: SeriesRequest, attributes: npt.NDArray[np.int32]) -> pl.Dat
 
 
 def _ends_of(found: pl.DataFrame, options: SeriesOptions) -> pl.DataFrame:
-    """Stretches that are whole series, narrowed to the rows that a limit on the last points leaves of them."""
+    """Stretches that are whole series, narrowed to the rows that a limit on the first or last points leaves of them.
+
+    ``last_step`` is infinite where the stretch is left before its end.
+    """
     if options.tail_limit is None:
-        return found
+        return _beginnings_of(found, options)
     kept = pl.when(pl.col("last_step") <= steps_between(options)[1]).then(
         pl.min_horizontal("count", pl.lit(options.tail_limit))
     )
     count = kept.otherwise("count")
     return found.with_columns(row=pl.col("row") + pl.col("count") - count, count=count)
+
+
+def _beginnings_of(found: pl.DataFrame, options: SeriesOptions) -> pl.DataFrame:
+    if options.head_limit is None or options.time_range != ANY_TIME:
+        return found
+    left = (pl.col("first_step") >= steps_between(options)[0]) & (pl.col("count") > options.head_limit)
+    return found.with_columns(
+        count=pl.when(left).then(pl.lit(options.head_limit)).otherwise("count"),
+        last_step=pl.when(left).then(pl.lit(np.inf)).otherwise("last_step"),
+    )
 
 
 def _of_family(request: SeriesRequest, held: pl.DataFrame) -> pl.DataFrame:
