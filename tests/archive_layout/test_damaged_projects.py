@@ -13,7 +13,13 @@ import pytest
 from archive_layout_small import batch_of, change_manifest, write_small_run
 from neptune_frames.archives.comparing import compare
 from neptune_frames.archives.converting import convert
-from neptune_frames.errors import ArchiveError, DamagedFileError, NeptuneProjectInaccessible, NeptuneWarning
+from neptune_frames.errors import (
+    ArchiveError,
+    DamagedFileError,
+    NeptuneProjectInaccessible,
+    NeptuneUnexpectedResponseError,
+    NeptuneWarning,
+)
 from neptune_frames.query.selection import ContainerKind, RunQuery
 from neptune_frames.sources.archive import ArchiveSource, project_uuid
 from neptune_frames.sources.archive.batch_layout import MANIFEST, VERSION, project_directory
@@ -112,6 +118,22 @@ def test_names_that_are_no_text(tmp_path: Path, layout: Callable[..., Path]) -> 
     archive.rename(odd)
     with pytest.raises(ArchiveError, match="not in UTF-8"):
         ArchiveSource(odd).project_name(GOOD)
+
+
+@pytest.mark.filterwarnings("ignore:.*is left out of the projects")
+def test_a_server_tells_so_too(tmp_path: Path) -> None:
+    pytest.importorskip("starlette")
+    from neptune_frames.server.testing import serve_in_thread
+    from neptune_frames.sources.remote import RemoteSource
+
+    with serve_in_thread(a_damaged_part(tmp_path, GOOD)) as server:
+        remote = RemoteSource(server.api_token)
+        assert remote.project_name(GOOD) == GOOD
+        assert remote.search(RunQuery(GOOD, ContainerKind.RUN)).total == 1
+        for ask in (remote.project_name, lambda project: remote.search(RunQuery(project, ContainerKind.RUN))):
+            with pytest.raises(NeptuneUnexpectedResponseError, match="is damaged"):
+                ask(BAD)
+        remote.close()
 
 
 def test_a_conversion_of_all_projects_does_not_pass_over_one(tmp_path: Path) -> None:

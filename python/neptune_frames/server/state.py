@@ -62,12 +62,15 @@ class ServerState:
     def find_projects(self, identifiers: Iterable[str]) -> list[dict[str, Any]]:
         """The rows of `ArchiveSource.projects` for names or UUIDs, each once; unknown ones are left out.
 
-        The archive is listed once, however many are asked for.
+        The archive is listed once, however many are asked for. Raises `ArchiveError` where none is known, and it may be
+        a project whose name cannot be read.
         """
         known = {}
         for project in self.source.projects().to_pylist():
             known[project["project"]] = known[project["uuid"]] = project
         found = {known[name]["project"]: known[name] for name in identifiers if name in known}
+        if not found:
+            self.source.projects(complete=True)
         return list(found.values())
 
     def project_name(self, identifier: str) -> str:
