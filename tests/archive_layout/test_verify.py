@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 from collections.abc import Callable
 from pathlib import Path
@@ -473,7 +474,9 @@ def test_what_has_problems_is_compared_all_the_same(
 ) -> None:
     shutil.copytree(made[0], tmp_path / "exported")
     part = next(tmp_path.glob("exported/data/*/*.parquet"))
-    part.with_name("other-0_part_0.parquet.tmp").write_bytes(b"")
+    leftover = part.with_name("other-0_part_0.parquet.tmp")
+    leftover.write_bytes(b"")
+    os.utime(leftover, (0, 0))
     assert main(["verify", str(tmp_path / "exported"), "--against", str(made[1])]) == 1
     shown = capsys.readouterr()
     assert "1 problem found in 1 project" in shown.out

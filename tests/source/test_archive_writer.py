@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import time
 from decimal import ROUND_HALF_EVEN, Decimal, localcontext
 from pathlib import Path
 
@@ -12,6 +14,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from neptune_frames.errors import NeptuneWarning
+from neptune_frames.sources.archive import ArchiveSource
 from neptune_frames.sources.archive.layout import (
     EXPORT_SCHEMA,
     encoded_name,
@@ -115,6 +119,19 @@ def test_parts_come_in_the_order_of_their_numbers_and_leftovers_apart(tmp_path: 
     listing = list_parts(tmp_path)
     assert [Path(path).name for path in listing.parts] == ["r_part_0.parquet", "r_part_2.parquet", "r_part_10.parquet"]
     assert listing.interrupted == ("q_part_1.parquet", "t_part_0.parquet.tmp")
+
+
+def test_what_is_being_written_is_no_leftover(tmp_path: Path) -> None:
+    write_run(tmp_path, "ws/proj", "run-1", [parameter_rows({"a": 1})])
+    unfinished = tmp_path / encoded_name("ws/proj") / "run-2_part_0.parquet.tmp"
+    unfinished.write_bytes(b"half")
+    source = ArchiveSource(tmp_path)
+    assert len(source.catalogs()) == 1  # warnings are errors in this suite
+    long_ago = time.time() - 3600
+    os.utime(unfinished, (long_ago, long_ago))
+    with pytest.warns(NeptuneWarning, match="leftovers of an unfinished export, .*run-2_part_0.parquet.tmp"):
+        source.catalogs()
+    source.catalogs()
 
 
 def test_a_root_a_directory_of_projects_and_one_project_are_the_same_archive(tmp_path: Path) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+import time
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -19,6 +20,9 @@ from neptune_frames.sources.archive.object_path import Location
 from neptune_frames.sources.archive.store import ProjectStore
 from neptune_frames.sources.forks import require_polars
 from neptune_frames.warnings import warn
+
+#: An unfinished file of an export that is under way is younger.
+_LEFT_BEHIND_SECONDS = 60
 
 #: A project's name is not looked for beyond so many damaged parts.
 _DAMAGED_PARTS = 10
@@ -220,9 +224,16 @@ class _Project:
 
     def _current(self) -> Listing:
         listing = self._store.look()
-        before, self._leftovers = self._leftovers, frozenset(listing.interrupted)
-        self._warn_of_leftovers(self._leftovers - before)
+        known = self._leftovers.intersection(listing.interrupted)
+        new = frozenset(name for name in listing.interrupted if name not in known and self._is_left_behind(name))
+        self._leftovers = known | new
+        self._warn_of_leftovers(new)
         return listing
+
+    def _is_left_behind(self, name: str) -> bool:
+        """Whether nobody has written to an unfinished file for a while: an export may be under way."""
+        state = self._store.state_of(str(self.place / name))
+        return state is not None and time.time() - state.modified_ns / 1e9 > _LEFT_BEHIND_SECONDS
 
     def _warn_of_ignored(self, types: frozenset[str]) -> None:
         new = sorted(types.difference(self._ignored))
