@@ -93,9 +93,13 @@ class NeptuneApiTokenNotProvided(NeptuneUserError):
 
 
 class NeptuneInvalidCredentialsError(NeptuneUserError):
-    def __init__(self) -> None:
+    """The server rejected the API token; ``reason`` is what it says of it, if it does."""
+
+    def __init__(self, reason: str | None = None) -> None:
+        said = "" if reason is None else f" It says: {reason[:_CONTENT_SHOWN]}"
         super().__init__(
             "The server rejected the API token. Put a valid one into NEPTUNE_API_TOKEN or pass it to set_api_token()."
+            f"{said}"
         )
 
 

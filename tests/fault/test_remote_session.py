@@ -203,9 +203,15 @@ def test_without_claims_the_refresh_endpoint_is_discovered(server):
 
 def test_a_rejected_api_token_is_not_tried_again(server):
     server.on(EXCHANGE, failing(401))
-    with pytest.raises(NeptuneInvalidCredentialsError):
+    with pytest.raises(NeptuneInvalidCredentialsError, match=r"set_api_token\(\)\.$"):
         ask(server.source())
     assert server.paths() == [EXCHANGE]
+
+
+def test_why_an_api_token_is_rejected_is_told(server):
+    server.on(EXCHANGE, httpx.Response(401, json={"errorType": "UNAUTHORIZED", "message": "the key is from 2019"}))
+    with pytest.raises(NeptuneInvalidCredentialsError, match="It says: the key is from 2019"):
+        ask(server.source())
 
 
 def test_a_failing_exchange_is_tried_again(server):

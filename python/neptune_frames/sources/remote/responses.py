@@ -46,7 +46,7 @@ def check(
         return
     if is_retryable(status_code):
         raise RetryableAnswer(status_code, content, retry_after(headers.get("Retry-After")))
-    if _error_type(content) == _ACCESS_DENIED:
+    if _of_error(content, "errorType") == _ACCESS_DENIED:
         raise NeptuneProjectInaccessible(project)
     raise NeptuneUnexpectedResponseError(status_code, content, url=url)
 
@@ -112,12 +112,18 @@ def _seconds_until(date: str, now: float) -> float:
 
 def is_neptune_error(content: bytes) -> bool:
     """Whether a body is one in which Neptune servers say what is wrong."""
-    return _error_type(content) is not None
+    return _of_error(content, "errorType") is not None
 
 
-def _error_type(content: bytes) -> object:
+def error_message(content: bytes) -> str | None:
+    """What a Neptune server says is wrong, in words."""
+    message = _of_error(content, "message") if is_neptune_error(content) else None
+    return message if isinstance(message, str) else None
+
+
+def _of_error(content: bytes, field: str) -> object:
     try:
         body = json.loads(content)
     except (ValueError, RecursionError):
         return None
-    return body.get("errorType") if isinstance(body, dict) else None
+    return body.get(field) if isinstance(body, dict) else None

@@ -30,7 +30,7 @@ from neptune_frames.errors import (
 )
 from neptune_frames.sources.remote.bodies import read_small
 from neptune_frames.sources.remote.credentials import ApiToken
-from neptune_frames.sources.remote.responses import RetryableAnswer, answer_to, check, is_neptune_error
+from neptune_frames.sources.remote.responses import RetryableAnswer, answer_to, check, error_message, is_neptune_error
 from neptune_frames.wire import paths
 from neptune_frames.wire.requests import (
     ClientConfig,
@@ -87,7 +87,7 @@ def exchange(api_token: ApiToken) -> Flow:
         "GET", api_token.api_url + paths.TOKEN_EXCHANGE, headers={"X-Neptune-Api-Token": api_token.reveal()}
     )
     if response.status_code == 401:
-        raise NeptuneInvalidCredentialsError
+        raise NeptuneInvalidCredentialsError(error_message(response.content))
     try:
         check(response.status_code, response.headers, response.content, url=api_token.api_url + paths.TOKEN_EXCHANGE)
     except NeptuneUnexpectedResponseError as error:
