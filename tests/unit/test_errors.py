@@ -7,6 +7,7 @@ import re
 
 import pytest
 
+from neptune_frames import warnings
 from neptune_frames.errors import (
     DamagedFileError,
     MismatchedAnswerError,
@@ -77,7 +78,9 @@ def test_answers_that_cannot_be_decoded_show_no_token() -> None:
         assert token not in str(error)
 
 
-def test_the_warning_of_another_try_shows_no_password() -> None:
+def test_the_warning_of_another_try_shows_no_password(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(warnings, "_last_shown", {})  # another test may have had one within the last seconds
+
     def fail() -> None:
         raise RetryableAnswer(500, b"", None)
 
