@@ -16,6 +16,8 @@ Example:
 
 from __future__ import annotations
 
+from neptune_fetcher import exceptions as exceptions
+from neptune_fetcher import fields as fields
 from neptune_fetcher.read_only_project import ReadOnlyProject
 from neptune_fetcher.read_only_run import ReadOnlyRun
 from neptune_frames.installation import warn_of_official_distribution as _warn_of_official_distribution

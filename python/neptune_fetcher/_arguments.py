@@ -6,6 +6,7 @@ import math
 import operator
 from typing import Any
 
+from neptune_frames.query.plain_text import plain_text
 from neptune_frames.query.selection import StepRange
 
 MAX_ROWS = 5000
@@ -16,7 +17,7 @@ def as_list(value: Any, parameter: str) -> list[str]:
     if value is None:
         return []
     if isinstance(value, str):
-        return [str(value)]
+        return [plain_text(value)]
     try:
         items = list(value)
     except TypeError:
@@ -24,8 +25,7 @@ def as_list(value: Any, parameter: str) -> list[str]:
     for item in items:
         if not isinstance(item, str):
             raise TypeError(f"{parameter} takes a list of strings; one of them is {item!r} ({type(item).__name__})")
-    # As `str`: numpy's kind of text is one, and encoders refuse it.
-    return [str(item) for item in items]
+    return [plain_text(item) for item in items]
 
 
 def required_list(value: Any, parameter: str) -> list[str]:
@@ -76,16 +76,19 @@ def check_trashed(value: Any) -> bool | None:
 
 
 def check_text(value: Any, parameter: str) -> str | None:
-    if value is not None and not isinstance(value, str):
+    """A text that may be missing."""
+    if value is None:
+        return None
+    if not isinstance(value, str):
         raise TypeError(f"{parameter} must be a string or None, got {value!r} ({type(value).__name__})")
-    return value
+    return plain_text(value)
 
 
 def required_text(value: Any, parameter: str) -> str:
     """A text that must be given."""
     if not isinstance(value, str):
         raise TypeError(f"{parameter} must be a string, got {value!r} ({type(value).__name__})")
-    return str(value)
+    return plain_text(value)
 
 
 def check_token(value: Any) -> str | None:

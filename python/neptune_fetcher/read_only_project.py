@@ -371,15 +371,15 @@ class ReadOnlyProject:
         """The run of one identifier, as RUNS with one row."""
         if sum(identifier is not None for identifier in (with_id, custom_id, experiment_name)) != 1:
             raise ValueError("Give exactly one of the parameters with_id, custom_id and experiment_name.")
-        check_text(with_id, "with_id")
-        check_text(custom_id, "custom_id")
-        check_text(experiment_name, "experiment_name")
+        with_id = check_text(with_id, "with_id")
+        custom_id = check_text(custom_id, "custom_id")
+        experiment_name = check_text(experiment_name, "experiment_name")
         if experiment_name is not None:
             kind, criteria, said = EXPERIMENT, Criteria(names=[experiment_name]), f"name {experiment_name!r}"
         elif custom_id is not None:
             kind, criteria, said = RUN, Criteria(custom_ids=[custom_id]), f"custom id {custom_id!r}"
         else:
-            kind, criteria, said = RUN, Criteria(with_ids=[str(with_id)]), f"Neptune ID {with_id!r}"
+            kind, criteria, said = RUN, Criteria(with_ids=[with_id or ""]), f"Neptune ID {with_id!r}"
         found = self._search("ReadOnlyRun", kind, criteria, SortKey(), limit=1)
         if not found.num_rows:
             raise ValueError(f"No experiment found with {said}")

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator
 from typing import TYPE_CHECKING
 
 from neptune_fetcher._arguments import check_step_range, required_list, required_text
-from neptune_fetcher.fields import FIELD_CLASSES, Field
+from neptune_fetcher.fetchable import Fetchable, handle_on
 from neptune_fetcher.util import fetcher_call, warn_of_unsupported_types
 
 if TYPE_CHECKING:
@@ -75,6 +75,7 @@ class ReadOnlyRun:
 
         self.project = project
         self._fields = RunFields(project._source, run)
+        self._handles: dict[str, Fetchable] = {}
         self.with_id = self._fields.sys_id
         if eager_load_fields:
             self._load_structure()
@@ -102,26 +103,27 @@ class ReadOnlyRun:
         self._fields.load_structure()
         warn_of_unsupported_types(self._fields.unsupported_types())
 
-    def __getitem__(self, path: str) -> Field:
+    def __getitem__(self, path: str) -> Fetchable:
         """The field with this name.
 
         Args:
             path: Name of the field.
 
         Returns:
-            A `Field`; for a float series a `FloatSeries`.
+            A `neptune_fetcher.fetchable.Fetchable`, for a float series a `FetchableSeries`; every time the same one.
 
         Raises:
             KeyError: The run does not have it. The next look-up asks again.
             TypeError: ``path`` is not a string.
         """
-        try:
-            field_type = self._fields.types[path]
-        except (KeyError, TypeError):
-            field_type = None
-        if field_type is None:  # here, so that the errors of looking it up come alone
-            field_type = self._look_up(required_text(path, "The name of a field"))
-        return FIELD_CLASSES.get(field_type, Field)(self._fields, path, field_type)
+        name = required_text(path, "The name of a field")
+        handle = self._handles.get(name)
+        if handle is None:
+            field_type = self._fields.types.get(name)
+            if field_type is None:
+                field_type = self._look_up(name)
+            handle = self._handles[name] = handle_on(self._fields, name, field_type)
+        return handle
 
     def _ipython_key_completions_(self) -> list[str]:
         """Names of fields that are known already: completion asks nothing."""
@@ -181,7 +183,7 @@ class ReadOnlyRun:
         include_inherited: bool = True,
         step_range: tuple[float | None, float | None] = (None, None),
     ) -> None:
-        """Fetch all points of these series into the cache, for `FloatSeries.fetch_values`.
+        """Fetch all points of these series into the cache, for `FetchableSeries.fetch_values`.
 
         Fields that are not float series are skipped.
 

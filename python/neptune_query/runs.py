@@ -17,6 +17,8 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from neptune_frames.sources.public_call import public_call
 from neptune_query import _calls
+from neptune_query import filters as filters
+from neptune_query import types as types
 from neptune_query.filters import Attribute, AttributeFilter, Filter
 from neptune_query.types import File
 

@@ -8,10 +8,19 @@ from dataclasses import dataclass
 SEED = 20_260_101
 
 SETUP = """
+import numpy as np
+import neptune_fetcher
 from neptune_fetcher import ReadOnlyProject, ReadOnlyRun
 from neptune_fetcher import alpha
 from neptune_fetcher.alpha import runs as alpha_runs
-from neptune_fetcher.alpha.filters import Attribute, AttributeFilter, Filter
+from neptune_fetcher.alpha.filters import Attribute, AttributeFilter, BaseAttributeFilter, Filter
+from neptune_fetcher.fetchable import Fetchable, FetchableAtom, FetchableSeries
+
+class Text(str):
+    '''Text that does not write itself as it is.'''
+    def __str__(self):
+        return 'Text'
+    __format__ = lambda self, _: 'Text'
 
 speedrun = ReadOnlyProject("nanogpt/speedrun")
 lineage = ReadOnlyProject("synthetic/lineage")
@@ -116,7 +125,7 @@ _ODD_FIELDS = {
 
 def all_cases() -> list[Case]:
     draw = random.Random(SEED)
-    cases = [*_listings(), *_tables(draw, 80), *_runs(draw), *_refused(), *_alpha()]
+    cases = [*_listings(), *_tables(draw, 80), *_runs(draw), *_refused(), *_alpha(), *_texts(), *_names()]
     return list(dict.fromkeys(cases))
 
 
@@ -238,6 +247,50 @@ def _runs(draw: random.Random) -> list[Case]:
         Case("ReadOnlyRun(speedrun, with_id='NSR-199').with_id"),
         Case("ReadOnlyRun(speedrun, experiment_name='2025-01-16_Sub3Min/1d3bd93b')['sys/id'].fetch()"),
         Case("ReadOnlyRun(speedrun, with_id='NSR-199').project.project_identifier"),
+    ]
+
+
+def _texts() -> list[Case]:
+    """Names and patterns of classes that inherit from `str`."""
+    lineage = "context=context('synthetic/lineage')"
+    return [
+        Case(call)
+        for call in (
+            "run(lineage, np.str_('alpha-root'))[np.str_('loss')].fetch()",
+            "run(lineage, 'alpha-root')[Text('loss')].fetch_values()",
+            "run(lineage, 'alpha-root', eager_load_fields=False)[Text('loss')].fetch_values()",
+            "lineage.fetch_runs_df(columns_regex=Text('seed'), columns=[np.str_('loss')], custom_id_regex='^alpha')",
+            "lineage.fetch_runs_df(sort_by=np.str_('seed'), custom_id_regex=Text('alpha'), limit=2)",
+            f"alpha_runs.fetch_runs_table('^alpha', [np.str_('seed')], sort_by=np.str_('seed'), {lineage})",
+            f"alpha_runs.fetch_runs_table('^alpha', [], sort_by=Attribute(np.str_('seed')), {lineage})",
+            "alpha_runs.list_attributes('alpha', Text('^see'), context('synthetic/lineage'))",
+            "alpha_runs.list_attributes('alpha', '^see', context(np.str_('synthetic/lineage')))",
+            f"alpha_runs.list_attributes('alpha', AttributeFilter(name_eq=np.str_('seed')), {lineage})",
+            f"alpha_runs.list_attributes('alpha', AttributeFilter(name_matches_all=Text('^s')), {lineage})",
+            f"alpha_runs.list_attributes('alpha', AttributeFilter(name_matches_none=[Text('^s')]), {lineage})",
+            f"alpha_runs.list_runs(Filter.gt(Attribute(np.str_('seed')), 1), {lineage})",
+            f"alpha_runs.list_runs(Filter.matches_all(np.str_('optimizer'), np.str_('ad')), {lineage})",
+            f"alpha_runs.fetch_metrics([np.str_('alpha-root')], np.str_('^loss'), {lineage})",
+        )
+    ]
+
+
+def _names() -> list[Case]:
+    """What is there under which name, and what is an instance of what."""
+    acc, loss = "AttributeFilter('acc')", "AttributeFilter('loss')"
+    lineage = "context('synthetic/lineage')"
+    return [
+        Case("run(lineage, 'alpha-root')['loss'].fetch_last()"),
+        Case("(lambda run: [run[path] is run[path] for path in ('loss', 'seed')])(run(lineage, 'alpha-root'))"),
+        *(
+            Case(f"[isinstance(run(lineage, 'alpha-root')[path], {kind}) for path in ('loss', 'seed', 'log')]")
+            for kind in ("Fetchable", "FetchableAtom", "FetchableSeries")
+        ),
+        Case("neptune_fetcher.exceptions.NeptuneError.__name__, alpha_runs.filters is alpha.filters"),
+        Case("[(kind.name, kind.value) for kind in neptune_fetcher.fields.FieldType]"),
+        Case(f"alpha_runs.list_attributes('alpha', {acc}.any({loss}), {lineage})"),
+        Case(f"alpha_runs.list_attributes('alpha', BaseAttributeFilter.any({acc}, {loss}), {lineage})"),
+        Case(f"alpha_runs.list_attributes('alpha', ({acc} | {loss}).any(AttributeFilter('seed')), {lineage})"),
     ]
 
 

@@ -12,6 +12,8 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any
 
+import neptune_frames
+
 SCRIPT = Path(__file__).with_name("peer.py")
 
 #: Nothing of the caller's settings reaches the peer; a failing server ends its retries in seconds.
@@ -25,6 +27,10 @@ PEER_ENVIRONMENT = {
     "NEPTUNE_FETCHER_MAX_WORKERS": "4",
     "NEPTUNE_LOGGER_LEVEL": "ERROR",
 }
+
+
+#: Has a peer import the package that the tests import, also where another copy of it is installed.
+OUR_PACKAGE = {"PYTHONPATH": str(Path(neptune_frames.__file__).parents[1])}
 
 
 class PeerError(Exception):

@@ -20,10 +20,16 @@ import numpy as np, pandas as pd
 import neptune_query as nq
 import neptune_query.runs as nr
 import neptune_query.experimental as ne
-from neptune_query.filters import KNOWN_TYPES, Attribute, AttributeFilter, Filter
+from neptune_query.filters import KNOWN_TYPES, Attribute, AttributeFilter, BaseAttributeFilter, Filter
 from neptune_query.types import File, Histogram
 
 UTC = dt.timezone.utc
+
+class Text(str):
+    '''Text that does not write itself as it is.'''
+    def __str__(self):
+        return 'Text'
+    __format__ = lambda self, _: 'Text'
 
 def outcome(call):
     '''The result of a call, or the exception that ended it.'''

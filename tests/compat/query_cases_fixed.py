@@ -138,6 +138,34 @@ _PATTERNS = (
     f"nr.list_runs({_S}, runs=Filter.gt('val/loss', 1) & Filter.lt('val/loss', 3) | Filter.exists('ema/beta'))",
 )
 
+#: Names and patterns of classes that inherit from `str`.
+_TEXTS = (
+    f"nr.fetch_runs_table({_L}, runs=['alpha-root'], attributes=list(np.array(['loss', 'seed'])))",
+    f"nr.fetch_runs_table({_L}, runs='^alpha', attributes=['loss'], sort_by=np.str_('seed'))",
+    f"nr.fetch_runs_table({_L}, runs=Filter.gt(Attribute(np.str_('seed'), 'int'), 1), attributes=np.str_('^loss$'))",
+    f"nr.fetch_runs_table({_L}, attributes=[], sort_by=Attribute(np.str_('seed'), 'int'))",
+    f"nr.list_attributes({_L}, attributes=AttributeFilter([np.str_('loss')], type=np.str_('float_series')))",
+    f"nr.list_attributes({_L}, attributes=AttributeFilter(np.str_('^los & !x'), type=[np.str_('float_series')]))",
+    f"nr.list_runs({_L}, runs=[np.str_('alpha-root')])",
+    f"nr.list_runs({_L}, runs=Filter.matches(np.str_('optimizer'), np.str_('ad')))",
+    f"nr.fetch_metrics({_L}, runs=[np.str_('alpha-root')], attributes=[np.str_('loss')])",
+    f"nr.fetch_series({_L}, runs=['alpha-root'], attributes=list(np.array(['log'])))",
+    f"nq.fetch_metric_buckets({_L}, experiments=['alpha'], y=[np.str_('loss')], limit=5)",
+    "nr.list_attributes(project=Text('synthetic/lineage'), attributes=Text('^loss$'))",
+    "nr.list_runs(project=np.str_('synthetic/lineage'), runs=np.str_('^alpha-r'))",
+    f"nr.list_attributes({_L}, attributes=[Text('loss')])",
+    f"nr.fetch_metrics({_L}, runs=[Text('alpha-root')], attributes=[Text('loss')]).columns",
+)
+
+#: Unions of attribute filters, whatever `any` is called on.
+_UNIONS = (
+    f"nr.list_attributes({_L}, attributes=AttributeFilter(['acc']).any(AttributeFilter(['loss'])))",
+    f"nr.list_attributes({_L}, attributes=AttributeFilter(['acc']).any())",
+    f"nr.list_attributes({_L}, attributes=AttributeFilter.any(AttributeFilter(['acc']), AttributeFilter('^loss$')))",
+    f"nr.list_attributes({_L}, attributes=BaseAttributeFilter.any(AttributeFilter(['acc']), AttributeFilter(['lr'])))",
+    f"nr.list_attributes({_L}, attributes=(AttributeFilter('^a') | AttributeFilter('^l')).any(AttributeFilter('fl')))",
+)
+
 _TABLES = (
     f"nr.fetch_runs_table({_L}, attributes=[f'n{{i}}' * 50 for i in range(3000)] + ['seed'], limit=5)",
     f"nr.fetch_runs_table({_L}, attributes=['seed'] * 1001, limit=5)",
@@ -280,6 +308,10 @@ _DIFFERENT = {
         f"nr.list_runs({_L}, runs=Filter.gt('sys/creation_time', pd.Timestamp('2025-03-02T22:30', tz='UTC')))",
     ),
     "state in filters": (f"nr.list_runs({_S}, runs=Filter.eq('sys/state', 'inactive'))",),
+    "state in sort keys": (
+        f"nr.fetch_runs_table({_L}, runs=['alpha-root', 'deep-3'], sort_by='sys/state')",
+        f"nr.fetch_runs_table({_L}, runs=['alpha-root', 'deep-3'], sort_by=Attribute('sys/state'))",
+    ),
     "buckets of runs": (f"nr.fetch_metric_buckets({_L}, runs=['alpha-root'], y=['loss'], limit=5)",),
     "names on the package": ("nq.Filter.eq('a', 1)", "nq.Attribute('a')", "nq.AttributeFilter('a')"),
     "negate": ("Filter.negate(Filter.eq('a', 1))",),
@@ -305,7 +337,7 @@ _DIFFERENT = {
     "same path": (f"downloaded(nq, files={_FILES_OF}, attributes=['collide/a.b', 'collide/a_b']))",),
     "leading slash": (f"downloaded(nq, files={_FILES_OF}, attributes=['/leading/slash.txt']))",),
     "long file names": (f"downloaded(nq, files={_FILES_OF}, attributes='^deep/d'))",),
-    "projects that are no text": ("nq.list_experiments(project=3)",),
+    "projects that are no text": ("nq.list_experiments(project=3)", "nq.list_experiments(project=Path('a/b'))"),
 }
 
 
@@ -314,6 +346,8 @@ def fixed_cases() -> list[Case]:
         *cases("edge", _EDGES),
         *cases("edge", (_NEGATIVE_ZERO,) if IS_PANDAS_3 else ()),
         *cases("pattern", _PATTERNS),
+        *cases("text", _TEXTS),
+        *cases("union", _UNIONS),
         *cases("table", _TABLES),
         *cases("buckets", _BUCKETS),
         *cases("series", _SERIES),

@@ -9,6 +9,7 @@ DIFFERENCES = {
     "backquotes": "'names-odd' in (result if isinstance(result, list) else result.index) and len(result) == 1",
     "pandas timestamps": "result == ['group-a-3', 'headless-1']",
     "state in filters": "len(result) == 120",
+    "state in sort keys": "len(result) == 2",
     "buckets of runs": "result.columns.names == ['run', 'metric', 'bucket'] and result.shape == (5, 2)",
     "names on the package": "type(result).__name__ in ('Filter', 'Attribute', 'AttributeFilter')",
     "negate": "str(result) == str(~Filter.eq('a', 1))",

@@ -19,7 +19,7 @@ import pytest
 from compat.fetcher_cases import SETUP, Case, all_cases
 from compat.fetcher_differences import DIFFERENCES
 from compat.peer import difference
-from compat.peer_process import PeerProcess
+from compat.peer_process import OUR_PACKAGE, PeerProcess
 
 if TYPE_CHECKING:
     from neptune_frames.server.testing import RunningServer
@@ -62,8 +62,8 @@ def peers(official_fetcher_python: Path, data_server: RunningServer, shared_data
             stack.enter_context(PeerProcess(Path(python), environment=environment, setup=SETUP + _OUTCOME))
             for python, environment in (
                 (official_fetcher_python, token),
-                (sys.executable, token),
-                (sys.executable, archive),
+                (sys.executable, token | OUR_PACKAGE),
+                (sys.executable, archive | OUR_PACKAGE),
             )
         )
         yield Peers(official, our_client=remote, our_archive=local)

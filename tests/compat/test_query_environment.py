@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from compat.peer import difference
-from compat.peer_process import PeerProcess
+from compat.peer_process import OUR_PACKAGE, PeerProcess
 from compat.query_cases import SETUP
 
 if TYPE_CHECKING:
@@ -31,7 +31,10 @@ def both_clients(official_python: Path, environment: dict[str, str]) -> Iterator
     with ExitStack() as stack:
         yield [
             stack.enter_context(PeerProcess(python, environment=environment, setup=SETUP))
-            for python in (official_python, Path(sys.executable))
+            for python, environment in (
+                (official_python, environment),
+                (Path(sys.executable), environment | OUR_PACKAGE),
+            )
         ]
 
 

@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from compat.peer import difference
-from compat.peer_process import PeerProcess
+from compat.peer_process import OUR_PACKAGE, PeerProcess
 from compat.query_cases import SETUP, Case
 from compat.query_cases_drawn import drawn_cases
 from compat.query_cases_fixed import fixed_cases
@@ -56,12 +56,12 @@ class Peers:
 @pytest.fixture(scope="module")
 def peers(official_python: Path, data_server: RunningServer, shared_data: Path) -> Iterator[Peers]:
     token = {"NEPTUNE_API_TOKEN": data_server.api_token}
-    archive = {"NEPTUNE_ARCHIVE": str(shared_data)}
+    archive = {"NEPTUNE_ARCHIVE": str(shared_data), **OUR_PACKAGE}
     ours = Path(sys.executable)
     with ExitStack() as stack:
         started = [
             stack.enter_context(PeerProcess(python, environment=environment, setup=SETUP))
-            for python, environment in ((official_python, token), (ours, token), (ours, archive))
+            for python, environment in ((official_python, token), (ours, token | OUR_PACKAGE), (ours, archive))
         ]
         yield Peers(*started)
 

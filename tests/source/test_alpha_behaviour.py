@@ -97,6 +97,11 @@ def test_the_type_of_a_sort_key_is_looked_up_among_the_runs_selected() -> None:
         alpha_runs.fetch_runs_table(None, "params/batch")
 
 
+def test_rows_are_sorted_by_the_state() -> None:
+    for key in ("sys/state", Attribute("sys/state")):
+        assert len(alpha_runs.fetch_runs_table(None, "lr", sort_by=key)) == len(alpha_runs.list_runs())
+
+
 def test_types_conflict_where_columns_would_have_one_key(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("NEPTUNE_ARCHIVE", str(tmp_path))
     identity = {"sys/id": "A-1", "sys/custom_run_id": "a", ("note", "file"): "a/note"}

@@ -14,7 +14,7 @@ import pytest
 
 import neptune_fetcher
 from memory_source import MemoryRun, MemorySource
-from neptune_fetcher import alpha, read_only_project, read_only_run
+from neptune_fetcher import alpha, fetchable, read_only_project, read_only_run
 from neptune_fetcher import exceptions as fetcher_exceptions
 from neptune_fetcher.alpha import exceptions as alpha_exceptions
 from neptune_fetcher.alpha import filters
@@ -41,6 +41,13 @@ def test_the_surface() -> None:
     assert filters.KNOWN_TYPES - {"file"} == frozenset(filters.KNOWN_TYPES) - {"file"}
     assert isinstance(filters.KNOWN_TYPES, frozenset)
     assert fetcher_exceptions.NeptuneWarning is not NeptuneWarning
+    assert neptune_fetcher.exceptions is fetcher_exceptions
+    assert alpha_runs.filters is alpha.filters is filters
+    assert set(fetchable.__all__) == {"Fetchable", "FetchableAtom", "FetchableSeries"}
+    assert set(neptune_fetcher.fields.__all__) == {
+        "Bool", "DateTime", "Field", "FieldDefinition", "FieldType", "Float", "FloatPointValue", "FloatSeries",
+        "Integer", "ObjectState", "String", "StringSet",
+    }  # fmt: skip
     for name in alpha_exceptions.__all__:
         assert getattr(alpha_exceptions, name) is getattr(fetcher_exceptions, name)
 

@@ -164,6 +164,11 @@ def test_a_star_import_brings_what_the_official_package_brings(module: Any, name
     assert set(module.__all__) == set(names.split())
 
 
+def test_modules_are_attributes_of_those_whose_arguments_they_make() -> None:
+    assert runs.filters is experimental.filters is filters
+    assert runs.types is types
+
+
 def test_a_star_import_leaves_the_standard_library_alone() -> None:
     modules = ("types", "filters", "exceptions", "warnings", "runs", "experimental")
     stars = "\n".join(f"from {name} import *" for name in ("neptune_query", *(f"neptune_query.{m}" for m in modules)))

@@ -31,6 +31,24 @@ def test_project(monkeypatch: pytest.MonkeyPatch) -> None:
         resolve_project(5)  # type: ignore[arg-type]
 
 
+class Text(str):
+    """Text that does not write itself as it is."""
+
+    def __str__(self) -> str:
+        return "another text"
+
+
+def test_names_and_patterns_become_plain_text() -> None:
+    name = Text("a")
+    found = [resolve_project(name), resolve_sort(name).name, resolve_sort(Attribute(name)).name]
+    for attributes in ([name], AttributeFilter([name]), name, AttributeFilter(name)):
+        (alternative,) = resolve_attributes(attributes, None, "attributes").alternatives
+        found += alternative.names or [text for each in alternative.patterns or () for text in each.must_match]
+    assert found == ["a"] * 7
+    assert {type(each) for each in found} == {str}
+    assert str(Filter.exists(name) & Filter.eq(Attribute(name, "int"), name)) == '(`a` EXISTS) AND (`a`:int == "a")'
+
+
 @pytest.mark.parametrize(
     ("value", "text"),
     [

@@ -292,6 +292,7 @@ def test_attribute_filter_alternatives() -> None:
     assert list((x | y | z).alternatives()) == [x, y, z]
     assert list(AttributeFilter.any(x, y | z).alternatives()) == [x, y, z]
     assert list(AttributeFilter.any().alternatives()) == []
+    assert list(x.any(y, z).alternatives()) == list((x | y).any(z).alternatives()) == [x, y, z]
     assert isinstance(x | y, BaseAttributeFilter)
     assert len(list(reduce(or_, [x] * 5000).alternatives())) == 5000
     for join in (lambda: x | "b", lambda: x & y, lambda: ~x):  # type: ignore[operator]

@@ -8,9 +8,10 @@ from typing import TYPE_CHECKING, Any
 
 from neptune_fetcher.alpha import _context
 from neptune_fetcher.alpha._inference import attribute_types, with_types
-from neptune_fetcher.alpha.filters import ORDERED_TYPES, Attribute, AttributeFilter, Filter, _AttributeFilters
+from neptune_fetcher.alpha.filters import ORDERED_TYPES, Attribute, AttributeFilter, BaseAttributeFilter, Filter
 from neptune_frames.query.attributes import FLOAT_SERIES, SYS_CREATION_TIME
 from neptune_frames.query.expressions import Comparison, Matches, Operand, Or
+from neptune_frames.query.plain_text import plain_text
 from neptune_frames.query.selection import (
     AttributeAlternative,
     AttributeSelector,
@@ -30,7 +31,7 @@ if TYPE_CHECKING:
     from neptune_frames.sources.base import Source
 
     Runs = str | list[str] | Filter | None
-    Attributes = str | list[str] | _AttributeFilters | None
+    Attributes = str | list[str] | BaseAttributeFilter | None
 
 EXPERIMENT, RUN = ContainerKind.EXPERIMENT, ContainerKind.RUN
 
@@ -170,7 +171,9 @@ class SortOrder:
 
         if not isinstance(sort_by, (str, Attribute)):
             raise ValueError(f"sort_by: expected a string or an Attribute, got {shown(sort_by)}")
-        return cls(Attribute(sort_by) if isinstance(sort_by, str) else sort_by, descending)
+        if isinstance(sort_by, str):
+            return cls(Attribute(plain_text(sort_by)), descending)
+        return cls(replace(sort_by, name=plain_text(sort_by.name)), descending)
 
 
 def _table(
@@ -182,11 +185,15 @@ def _table(
     limit: int | None,
 ) -> RunTable:
     from neptune_frames.frames.table import TableQuestion, fetch_run_table
+    from neptune_frames.query.attributes import SYSTEM_ATTRIBUTE_TYPES
     from neptune_frames.query.attributes import Attribute as CoreAttribute
 
     containers = _typed(source, project, condition)
     name = sort_by.attribute.name
-    sort_type: Any = sort_by.attribute.type or attribute_types(source, project, containers, [name])[name]
+    sort_type: Any = sort_by.attribute.type
+    # The core knows the types of system attributes, one of which (that of sys/state) cannot be named.
+    if sort_type is None and name not in SYSTEM_ATTRIBUTE_TYPES:
+        sort_type = attribute_types(source, project, containers, [name])[name]
     question = TableQuestion(
         project,
         containers,
@@ -239,7 +246,7 @@ def _condition(runs: Runs, kind: ContainerKind) -> Containers:
         return Containers(kind, runs.expression)
     if isinstance(runs, str):
         check_regex(runs)
-        return Containers(kind, Matches(label, runs))
+        return Containers(kind, Matches(label, plain_text(runs)))
     if isinstance(runs, list):
         names = tuple(dict.fromkeys(map(literal_text, runs)))
         clauses = tuple(Comparison(label, "==", name) for name in names)
@@ -261,7 +268,7 @@ def _alternatives(attributes: Attributes) -> list[AttributeFilter]:
         return [AttributeFilter(name_matches_all=attributes)]
     if isinstance(attributes, list) and all(isinstance(name, str) for name in attributes):
         return [AttributeFilter(name_eq=attributes)]
-    if isinstance(attributes, _AttributeFilters):
+    if isinstance(attributes, BaseAttributeFilter):
         return list(attributes.alternatives())
     raise ValueError(
         "Invalid type for attributes: expected a string, a list of strings or an AttributeFilter, "
@@ -285,18 +292,20 @@ def _alternative(attribute_filter: AttributeFilter, types: Sequence[str]) -> Att
         raise ValueError(
             f"attributes: Only {' and '.join(types)} type is supported, the filter contains {attribute_filter.type_in}"
         )
-    names = attribute_filter.name_eq
-    all_of, none_of = (
-        tuple([value] if isinstance(value, str) else value or ())
-        for value in (attribute_filter.name_matches_all, attribute_filter.name_matches_none)
+    names, all_of, none_of = map(
+        _texts, (attribute_filter.name_eq, attribute_filter.name_matches_all, attribute_filter.name_matches_none)
     )
     for pattern in (*all_of, *none_of):
         check_regex(pattern)
     return AttributeAlternative(
         wanted,
-        names=None if names is None else (names,) if isinstance(names, str) else tuple(dict.fromkeys(names)),
+        names=None if attribute_filter.name_eq is None else tuple(dict.fromkeys(names)),
         patterns=(NamePattern(all_of, none_of),) if all_of or none_of else None,
     )
+
+
+def _texts(value: str | list[str] | None) -> tuple[str, ...]:
+    return tuple(map(plain_text, [value] if isinstance(value, str) else value or ()))
 
 
 def _sorted_columns(frame: pd.DataFrame) -> pd.DataFrame:

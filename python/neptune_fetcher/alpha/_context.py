@@ -149,17 +149,19 @@ def resolve(context: Context | None) -> tuple[Source, str]:
     """
     from neptune_frames import config
     from neptune_frames.errors import NeptuneApiTokenNotProvided, NeptuneProjectNotProvided
+    from neptune_frames.query.plain_text import plain_text
     from neptune_frames.sources.choose import open_archive, open_server
 
     chosen = get_context() if context is None else context
     if not chosen.project:
         raise NeptuneProjectNotProvided
+    project = plain_text(chosen.project)
     archive = config.ARCHIVE.get()
     if archive is not None and chosen.api_token in (None, _from_environment().api_token):
-        return open_archive(archive), chosen.project
+        return open_archive(archive), project
     if not chosen.api_token:
         raise NeptuneApiTokenNotProvided
-    return open_server(chosen.api_token), chosen.project
+    return open_server(chosen.api_token), project
 
 
 def _from_environment() -> Context:

@@ -21,6 +21,7 @@ from neptune_frames.query.expressions import (
     Operand,
     Or,
 )
+from neptune_frames.query.plain_text import plain_text
 
 __all__ = ["KNOWN_TYPES", "Attribute", "AttributeFilter", "Filter"]
 
@@ -52,7 +53,7 @@ class Attribute:
 
     def operand(self) -> Operand:
         self.validate()
-        return Operand(self.name, self.type, self.aggregation)
+        return Operand(plain_text(self.name), self.type, self.aggregation)
 
     def __str__(self) -> str:
         from neptune_frames.query.rendering import render_operand
@@ -60,20 +61,25 @@ class Attribute:
         return render_operand(self.operand())
 
 
-class _AttributeFilters:
+class BaseAttributeFilter:
     """What single attribute filters and unions of them have in common."""
 
-    def __or__(self, other: _AttributeFilters) -> _AttributeFilters:
-        if not isinstance(other, _AttributeFilters):
+    def __or__(self, other: BaseAttributeFilter) -> BaseAttributeFilter:
+        if not isinstance(other, BaseAttributeFilter):
             return NotImplemented
         return _Union((self, other))
+
+    @staticmethod
+    def any(*filters: BaseAttributeFilter) -> BaseAttributeFilter:
+        """The union of filters."""
+        return _Union(filters)
 
     def alternatives(self) -> Iterator[AttributeFilter]:
         raise NotImplementedError
 
 
 @dataclass
-class AttributeFilter(_AttributeFilters):
+class AttributeFilter(BaseAttributeFilter):
     """Selects attributes by name and type; in tables, says which aggregations of series are shown.
 
     Args:
@@ -104,15 +110,10 @@ class AttributeFilter(_AttributeFilters):
     def alternatives(self) -> Iterator[AttributeFilter]:
         yield self
 
-    @staticmethod
-    def any(*filters: _AttributeFilters) -> _AttributeFilters:
-        """The union of filters."""
-        return _Union(filters)
-
 
 @dataclass
-class _Union(_AttributeFilters):
-    filters: Sequence[_AttributeFilters]
+class _Union(BaseAttributeFilter):
+    filters: Sequence[BaseAttributeFilter]
 
     def alternatives(self) -> Iterator[AttributeFilter]:
         for each in self.filters:
@@ -254,7 +255,7 @@ def _comparison(attribute: str | Attribute, operator: ComparisonOperator, value:
 def _operand(attribute: str | Attribute) -> Operand:
     if not isinstance(attribute, (str, Attribute)):
         raise TypeError(f"An attribute must be a name or an Attribute, got {attribute!r} ({type(attribute).__name__})")
-    return attribute.operand() if isinstance(attribute, Attribute) else Operand(attribute)
+    return attribute.operand() if isinstance(attribute, Attribute) else Operand(plain_text(attribute))
 
 
 def _texts(value: str | list[str]) -> list[str]:
@@ -262,7 +263,7 @@ def _texts(value: str | list[str]) -> list[str]:
     for text in texts:
         if not isinstance(text, str):
             raise TypeError(f"Expected a string or a list of strings; one of them is {text!r} ({type(text).__name__})")
-    return texts
+    return list(map(plain_text, texts))
 
 
 def _all(clauses: Iterator[Expression]) -> Filter:

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
 from neptune_fetcher.alpha import _calls
+from neptune_fetcher.alpha import filters as filters
 from neptune_fetcher.alpha.filters import Attribute, AttributeFilter, Filter
 from neptune_frames.sources.public_call import public_call
 

@@ -17,6 +17,7 @@ from neptune_frames.query.attributes import KNOWN_TYPES, Attribute, type_name
 from neptune_frames.query.expressions import Expression, Operand
 from neptune_frames.query.extended_regex import parse_extended_regex
 from neptune_frames.query.filters import Filter, literal_text, matching, one_of
+from neptune_frames.query.plain_text import plain_text
 from neptune_frames.query.selection import AttributeAlternative, AttributeSelector, ContainerKind, StepRange
 from neptune_frames.query.traversal import flatten
 
@@ -40,7 +41,7 @@ def resolve_project(project: str | None) -> str:
     resolved = project or config.PROJECT.get()
     if not resolved:
         raise NeptuneProjectNotProvided
-    return resolved
+    return plain_text(resolved)
 
 
 def choose_kind(experiments: object, runs: object) -> ContainerKind:
@@ -70,7 +71,7 @@ def as_list(value: Any) -> Any:
     if not isinstance(value, Iterable) or isinstance(value, (str, bytes, Mapping)) or hasattr(value, "columns"):
         return value
     items = value.to_pylist() if hasattr(value, "to_pylist") else value  # items of Arrow are not strings
-    return [str.__str__(item) if isinstance(item, str) else item for item in items]
+    return [plain_text(item) if isinstance(item, str) else item for item in items]
 
 
 def resolve_run_filter(
@@ -125,7 +126,7 @@ def resolve_attributes(
     if isinstance(value, str):
         return AttributeSelector((AttributeAlternative(types, patterns=parse_extended_regex(value)),))
     if is_list_of_text(value):
-        names = tuple(dict.fromkeys(value))
+        names = _distinct(value)
         return AttributeSelector((AttributeAlternative(types, names=names),), plain_names=names)
     if isinstance(value, BaseAttributeFilter):
         return AttributeSelector(tuple(_alternative(each, types, parameter) for each in value.alternatives()))
@@ -145,7 +146,11 @@ def _alternative(attribute_filter: AttributeFilter, allowed: tuple[str, ...], pa
         return AttributeAlternative(types)
     if isinstance(name, str):
         return AttributeAlternative(types, patterns=parse_extended_regex(name))
-    return AttributeAlternative(types, names=tuple(dict.fromkeys(name)))
+    return AttributeAlternative(types, names=_distinct(name))
+
+
+def _distinct(names: Iterable[str]) -> tuple[str, ...]:
+    return tuple(dict.fromkeys(map(plain_text, names)))
 
 
 def check_step_range(value: Any) -> StepRange:
@@ -230,9 +235,10 @@ def resolve_sort(value: str | Attribute) -> Attribute:
         ValueError: neither a string nor an Attribute.
     """
     if isinstance(value, str):
-        return Attribute(value)
+        return Attribute(plain_text(value))
     if isinstance(value, Attribute):
-        return Attribute(value.name, value.type)
+        value.validate()
+        return Attribute(plain_text(value.name), value.type)
     raise ValueError(f"sort_by: expected a string or an Attribute, got {shown(value)}")
 
 

@@ -17,6 +17,20 @@ class BaseAttributeFilter:
             return NotImplemented
         return AttributeFilterAlternatives((self, other))
 
+    # Of a class or of a filter, which then is one of those that are joined: no `self`, as in the official package.
+    def any(*filters: BaseAttributeFilter) -> BaseAttributeFilter:
+        """The union of filters; without any, nothing is selected. ``a.any(b)`` is the union of both.
+
+        Example:
+            >>> union = AttributeFilter.any(AttributeFilter("loss"), AttributeFilter("accuracy"))
+            >>> len(list(union.alternatives()))
+            2
+        """
+        for each in filters:
+            if not isinstance(each, BaseAttributeFilter):
+                raise TypeError(f"AttributeFilter.any takes AttributeFilters, got {each!r} ({type_name(each)})")
+        return AttributeFilterAlternatives(filters)
+
     def alternatives(self) -> Iterator[AttributeFilter]:
         """The single filters this one is the union of."""
         raise NotImplementedError
@@ -69,20 +83,6 @@ class AttributeFilter(BaseAttributeFilter):
         if self.type is None:
             return KNOWN_TYPES
         return (self.type,) if isinstance(self.type, str) else tuple(self.type)
-
-    @staticmethod
-    def any(*filters: BaseAttributeFilter) -> BaseAttributeFilter:
-        """The union of filters; without any, nothing is selected.
-
-        Example:
-            >>> union = AttributeFilter.any(AttributeFilter("loss"), AttributeFilter("accuracy"))
-            >>> len(list(union.alternatives()))
-            2
-        """
-        for each in filters:
-            if not isinstance(each, BaseAttributeFilter):
-                raise TypeError(f"AttributeFilter.any takes AttributeFilters, got {each!r} ({type_name(each)})")
-        return AttributeFilterAlternatives(filters)
 
     def alternatives(self) -> Iterator[AttributeFilter]:
         self.validate()

@@ -30,6 +30,7 @@ from neptune_frames.query.expressions import (
     Or,
 )
 from neptune_frames.query.extended_regex import parse_extended_regex
+from neptune_frames.query.plain_text import plain_text
 from neptune_frames.query.rendering import render
 
 if TYPE_CHECKING:
@@ -222,7 +223,7 @@ def literal_text(value: Any) -> str:
     if isinstance(value, datetime):
         return _datetime_text(value)
     if isinstance(value, str):
-        return str.__str__(value)
+        return plain_text(value)
     if isinstance(value, float):
         return float.__repr__(value)
     if isinstance(value, (bool, int)):
@@ -267,10 +268,10 @@ def operand_of(attribute: str | Attribute) -> Operand:
         TypeError: it is neither a name nor an `Attribute`.
     """
     if isinstance(attribute, str):
-        return Operand(attribute)
+        return Operand(plain_text(attribute))
     if isinstance(attribute, Attribute):
         attribute.validate()
-        return Operand(attribute.name, attribute.type)
+        return Operand(plain_text(attribute.name), attribute.type)
     raise TypeError(f"An attribute must be a name or an Attribute, got {attribute!r} ({type_name(attribute)})")
 
 

@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING, Literal
 
 from neptune_frames.sources.public_call import public_call
 from neptune_query import _calls
+from neptune_query import filters as filters
 from neptune_query.filters import Attribute, AttributeFilter, Filter
 
 if TYPE_CHECKING:
