@@ -41,6 +41,7 @@ def describe(value: Any) -> Any:
             "index": _describe_index(value.index),
             "columns": _describe_index(value.columns),
             "dtypes": [str(dtype) for dtype in value.dtypes],
+            "common_dtype": str(value.iloc[:0].to_numpy().dtype),
             "cells": [_describe_column(value.iloc[:, position]) for position in range(value.shape[1])],
         }
     if isinstance(value, pd.Series):
@@ -113,13 +114,19 @@ def run_call(code: str, namespace: dict[str, Any], *, execute: bool = False) -> 
 
 
 def _describe_index(index: Any) -> dict[str, Any]:
-    levels = [str(index.get_level_values(level).dtype) for level in range(index.nlevels)]
-    return {
+    import pandas as pd
+
+    dtypes = [str(index.get_level_values(level).dtype) for level in range(index.nlevels)]
+    described = {
         "kind": type(index).__name__,
         "names": list(index.names),
-        "dtypes": levels,
+        "dtypes": dtypes,
         "items": [_describe_label(label) for label in index],
     }
+    if isinstance(index, pd.MultiIndex):
+        described["levels"] = [[str(level.dtype), *map(_describe_label, level)] for level in index.levels]
+        described["codes"] = [codes.tolist() for codes in index.codes]
+    return described
 
 
 def _describe_label(label: Any) -> Any:
@@ -170,7 +177,7 @@ def _describe_cell(value: Any) -> Any:
     if isinstance(value, str):
         return ("str", str(value))
     if isinstance(value, pd.Interval):
-        return ("Interval", _describe_cell(value.left), _describe_cell(value.right), value.closed)
+        return ("Interval", *map(_describe_exactly, (value.left, value.right)), value.closed)
     if isinstance(value, datetime):
         return (type(value).__name__, value.isoformat(), str(value.tzinfo))
     if isinstance(value, date):
@@ -181,6 +188,11 @@ def _describe_cell(value: Any) -> Any:
         fields = {field.name: describe(getattr(value, field.name)) for field in dataclasses.fields(value)}
         return {"kind": type(value).__name__, **fields}
     return (type(value).__name__, repr(value))
+
+
+def _describe_exactly(number: Any) -> Any:
+    """A number with its class: numpy's have methods that Python's lack."""
+    return (type(number).__name__, _describe_cell(number))
 
 
 def main() -> None:

@@ -212,6 +212,20 @@ _SERIES = (
     f"nq.fetch_series({_L}, experiments='alpha', attributes='log', lineage_to_the_root=False)",
 )
 
+_NO_METRICS = f"nr.fetch_metrics({_L}, runs=['none'], attributes=['loss']"
+_NO_SERIES = f"nr.fetch_series({_L}, runs=['none'], attributes=['log']"
+
+#: Frames without rows, and what scripts do to them.
+_EMPTY = (
+    *(
+        f"{frame}{options}"
+        for frame in (f"{_NO_METRICS}, {_TIME})", f"{_NO_SERIES}, {_TIME})", f"{_NO_METRICS})", f"{_NO_SERIES})")
+        for options in ("", ".unstack('run')", ".rolling(2).mean()", ".to_numpy()", ".T", ".stack()")
+    ),
+    f"{_NO_METRICS}, include_point_previews=True)",
+    f"{_NO_METRICS}, {_ALL_OPTIONS})",
+)
+
 _ONE_SEED = "Filter.eq(Attribute('seed', type='int'), 1)"
 _BY_ID = "Attribute('sys/custom_run_id', type='string')"
 _BY_LOSS = "Attribute('val/loss', type='float_series')"
@@ -351,6 +365,7 @@ def fixed_cases() -> list[Case]:
         *cases("table", _TABLES),
         *cases("buckets", _BUCKETS),
         *cases("series", _SERIES),
+        *cases("empty", _EMPTY),
         *cases("global", _GLOBAL),
         *cases("download", _DOWNLOADS),
         *cases("value", _FILTER_TEXTS),

@@ -248,7 +248,7 @@ def _intervals(bounds: Floats, *, first_is_closed: bool) -> pd.Index:
     intervals = object_array(
         (
             pandas.Interval(start, end, closed="both" if first_is_closed and not position else "right")
-            for position, (start, end) in enumerate(bounds.tolist())
+            for position, (start, end) in enumerate(bounds)  # of numpy, which scripts call .item() of
         ),
         len(bounds),
     )

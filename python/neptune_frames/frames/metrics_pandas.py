@@ -56,9 +56,11 @@ def row_index(pivot: Pivot, label_name: str) -> pd.MultiIndex:
 
 
 def two_levels(names: pd.Index, parts: list[str]) -> pd.MultiIndex:
+    """Every name with all parts, in this order. The level of parts is sorted, as in the official frame."""
+    level = sorted(parts) if len(names) else parts
     return import_pandas().MultiIndex(
-        levels=[names, string_index(pa.array(parts if len(names) else [], pa.large_string()))],
-        codes=[np.repeat(np.arange(len(names)), len(parts)), np.tile(np.arange(len(parts)), len(names))],
+        levels=[names, string_index(pa.array(level, pa.large_string()))],
+        codes=[np.repeat(np.arange(len(names)), len(parts)), np.tile([*map(level.index, parts)], len(names))],
         names=[None, None],
         verify_integrity=False,
     )

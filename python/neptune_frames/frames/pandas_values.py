@@ -161,13 +161,13 @@ def frame_of_blocks(
 
     Nothing is inferred from the values: objects stay objects. The positions together are ``range(len(columns))``.
     """
-    placed = list(blocks)
+    placed = [(block, positions) for block, positions in blocks if len(positions)]
+    if not placed:
+        return import_pandas().DataFrame(index=index, columns=columns)
     try:
         from pandas.api.internals import create_dataframe_from_blocks
     except ImportError:  # pandas 2: the same through public calls, with one more copy
         pandas = import_pandas()
-        if not placed:
-            return pandas.DataFrame(index=index, columns=columns)
         parts = [pandas.DataFrame(block.T if block.ndim == 2 else {0: block}, copy=False) for block, _ in placed]
         frame = pandas.concat(parts, axis=1)
         frame = frame.take(np.argsort(np.concatenate([positions for _, positions in placed])), axis=1)
