@@ -85,14 +85,14 @@ def _sort_key(source: Source, project: str, layout: TableLayout) -> SortKey:
         found = sortable_types(source, project, attribute)
         if not found:
             warn(
-                f"Could not find sorting column type for field '{attribute}': no run has it as a string, number, "
+                f"Could not find sorting column type for field '{attribute}'. No run has it as a string, number, "
                 "boolean or time. The rows are not sorted by it. To sort by the last value of a series, sort the "
                 "frame itself."
             )
         elif len(found) > 1:
             warn(
-                f"Field '{attribute}' has the types {', '.join(found)}; sorting by it as {found[0]}: runs where it has "
-                "another type count as not having it."
+                f"Found multiple types for sorting field '{attribute}': {list(found)}. Using {found[0]}. Runs where it "
+                "has another type count as not having it."
             )
         known = found[0] if found else "string"
     return SortKey(attribute, known, descending=not layout.ascending)
@@ -104,6 +104,6 @@ def _warn_of_size(values: int) -> None:
     largest = config.LARGE_TABLE.get()
     if 0 < largest < values:
         warn(
-            f"The table holds {values} values, a large dataset. Ask for fewer columns or rows, or raise the limit of "
-            f"this warning with {config.LARGE_TABLE.name}."
+            f"You have requested a dataset that is over {largest} entries large. Ask for fewer columns or rows, or "
+            f"raise the limit of this warning with {config.LARGE_TABLE.name}."
         )

@@ -63,7 +63,8 @@ class ReadOnlyProject:
         *,
         source: Source | str | os.PathLike[str] | None = None,
     ) -> None:
-        from neptune_frames.errors import NeptuneApiTokenNotProvided, NeptuneProjectNotProvided
+        from neptune_frames import config
+        from neptune_frames.errors import InvalidApiTokenError, NeptuneApiTokenNotProvided, NeptuneProjectNotProvided
         from neptune_frames.query.arguments import resolve_project
         from neptune_frames.sources.choose import default_source, open_source, project_not_provided
 
@@ -76,6 +77,8 @@ class ReadOnlyProject:
         except NeptuneProjectNotProvided:
             raise ValueError(str(project_not_provided(source))) from None
         except NeptuneApiTokenNotProvided as error:
+            if api_token or config.API_TOKEN.name in os.environ:  # a blank one was given
+                raise InvalidApiTokenError(f"it is empty ({config.API_TOKEN.name}, or api_token)") from None
             raise ValueError(str(error)) from None
 
     def __repr__(self) -> str:

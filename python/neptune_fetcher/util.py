@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
@@ -33,6 +34,11 @@ class NeptuneWarning(Warning):
     """Something in an answer could not be used as asked."""
 
 
+# As the official package does, but behind the filters that are there already: each text once in a process, and not
+# once for every line that causes it.
+warnings.simplefilter("once", NeptuneWarning, append=True)
+
+
 #: Mistakes of the caller, known without a server: they keep their classes.
 _LOCAL = (InvalidApiTokenError, InvalidSettingError, MissingDependencyError, NeptuneApiTokenNotProvided)
 
@@ -54,9 +60,9 @@ def fetcher_call(name: str) -> Iterator[None]:
 
 def warn(message: str) -> None:
     """A `NeptuneWarning` at the caller's line."""
-    from neptune_frames import warnings
+    from neptune_frames.warnings import warn
 
-    warnings.warn(message, NeptuneWarning)
+    warn(message, NeptuneWarning)
 
 
 def warn_of_unsupported_types(types: Any) -> None:
@@ -68,8 +74,9 @@ def warn_of_unsupported_types(types: Any) -> None:
         _warned.update(new)
     for name in new:
         warn(
-            f"Fields of type `{WIRE_NAMES[name]}` are not supported here: their values read as None (in tables too), "
-            "and fetch_values() gives an empty frame. neptune_query and neptune_frames can read them."
+            f"A value of type `{WIRE_NAMES[name]}` was returned by your query. This type is not supported here: its "
+            "values read as None (in tables too), and fetch_values() gives an empty frame. neptune_query and "
+            "neptune_frames can read them."
         )
 
 

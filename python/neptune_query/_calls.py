@@ -41,8 +41,8 @@ def experimental(function: Callable[P, R]) -> Callable[P, R]:
     def call(*args: P.args, **kwargs: P.kwargs) -> R:
         from neptune_frames.warnings import ExperimentalWarning, warn
 
-        name = f"{function.__module__}.{function.__name__}()"
-        warn(f"{name} is experimental: its arguments and its result may change.", ExperimentalWarning)
+        name = f"`{function.__module__}.{function.__qualname__}`"
+        warn(f"{name} is experimental and might change: its arguments, and its result.", ExperimentalWarning)
         return function(*args, **kwargs)
 
     return call

@@ -114,8 +114,9 @@ def _error_difference(expected: dict[str, Any], actual: Any) -> str | None:
     return f"{wanted}, found {actual['class']} of {actual['bases']}: {actual['message'][:300]}"
 
 
-def _interface_warnings(answer: dict[str, Any]) -> list[str]:
-    return [category for category, _ in answer["warnings"] if category in _WARNINGS]
+def _interface_warnings(answer: dict[str, Any]) -> list[tuple[str, str]]:
+    """Their classes, and how their texts begin: filters of warnings look at that."""
+    return [(category, text.partition(": ")[0][:45]) for category, text in answer["warnings"] if category in _WARNINGS]
 
 
 def _report(case: Case, found: dict[str, str]) -> str:

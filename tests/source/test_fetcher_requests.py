@@ -19,7 +19,7 @@ from neptune_frames.server.testing import serve_in_thread
 from neptune_frames.sources.choose import close_sources
 from neptune_frames.writing.exporter_layout import float_series_rows, parameter_rows, write_run
 
-pytestmark = pytest.mark.filterwarnings("ignore:.*are not supported here")
+pytestmark = pytest.mark.filterwarnings("ignore:.*is not supported here")
 
 WIDE = "ws/wide"
 

@@ -83,7 +83,30 @@ def test_tables_without_a_limit_have_all_runs() -> None:
     assert len(project.fetch_runs_df(trashed=None, limit=5000)) == 5000
 
 
-@pytest.mark.parametrize("token", ["abc", "e30="])
+def test_a_warning_is_shown_once_unless_a_filter_says_otherwise() -> None:
+    code = "from neptune_fetcher.util import warn\nwarn('one')\nwarn('one')\nwarn('two')\n"
+    for option, expected in (
+        ("default::ImportWarning", (1, 1)),
+        ("always", (2, 1)),
+        ("ignore", (0, 0)),
+        ("error", (1, 0)),
+    ):
+        run = subprocess.run([sys.executable, "-W", option, "-c", code], capture_output=True, text=True, check=False)
+        shown = run.stderr.count("NeptuneWarning: one"), run.stderr.count("NeptuneWarning: two")
+        assert (shown, run.returncode) == (expected, option == "error"), run.stderr
+
+
+@pytest.mark.parametrize("blank", ["", " "])
+def test_a_blank_token_is_an_invalid_one(blank: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("NEPTUNE_API_TOKEN", blank)
+    monkeypatch.setattr("neptune_fetcher.alpha._context._context", alpha.Context())
+    with pytest.raises(fetcher_exceptions.InvalidApiTokenException, match="it is empty"):
+        neptune_fetcher.ReadOnlyProject("team/vision")
+    with pytest.raises(fetcher_exceptions.InvalidApiTokenException, match="it is empty"):
+        alpha.list_experiments(context=alpha.set_context().with_project("team/vision"))
+
+
+@pytest.mark.parametrize("token", ["abc", "e30=", " "])
 def test_a_bad_token_keeps_its_class(token: str) -> None:
     """As in the official package, where it is an error of the layer below."""
     with pytest.raises(fetcher_exceptions.InvalidApiTokenException):

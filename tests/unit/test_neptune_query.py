@@ -66,7 +66,7 @@ def _experimental_warnings_were_shown() -> Iterator[None]:
     shown = neptune_frames.warnings._texts_shown
     before = set(shown)
     shown.update(
-        f"{function.__module__}.{function.__name__}() is experimental: its arguments and its result may change."
+        f"`{function.__module__}.{function.__name__}` is experimental and might change: its arguments, and its result."
         for function in EXPERIMENTAL
     )
     yield

@@ -69,7 +69,7 @@ def test_conflicts_are_all_named_and_win_over_warnings() -> None:
 
 
 def test_unknown_names_become_strings_with_a_warning_here() -> None:
-    with pytest.warns(AttributeWarning, match="'unknown' doesn't exist in the project") as caught:
+    with pytest.warns(AttributeWarning, match="'unknown': Attribute doesn't exist in the project") as caught:
         typed = infer_types(Filter.eq("unknown", 1).expression, Lookup())
     assert typed is not None
     assert render(typed) == '`unknown`:string == "1"'
@@ -83,11 +83,11 @@ def test_sorting() -> None:
     assert infer_sort(Attribute("lr", "int"), True, lookup) == SortKey("lr", "int", True)
     assert infer_sort(Attribute("sys/creation_time"), True, lookup) == SortKey()
     assert lookup.asked == [["lr"]]
-    with pytest.warns(AttributeWarning, match="'mixed' has the types int, string, so only the runs where it is a str"):
+    with pytest.warns(AttributeWarning, match="conflicting types: int, string; only the runs where it is a string"):
         assert infer_sort(Attribute("mixed"), True, lookup) == SortKey("mixed", "string", True)
-    with pytest.warns(AttributeWarning, match="'mixed' has the types float, int, so the rows are not sorted by it"):
+    with pytest.warns(AttributeWarning, match="conflicting types: float, int; the rows are not sorted by it"):
         assert infer_sort(Attribute("mixed"), True, lambda _: {"mixed": {"int", "float"}}).type == "string"
-    with pytest.warns(AttributeWarning, match="'unknown' doesn't exist"):
+    with pytest.warns(AttributeWarning, match="'unknown': Attribute doesn't exist"):
         assert infer_sort(Attribute("unknown"), True, lookup) == SortKey("unknown", "string", True)
 
 

@@ -159,14 +159,15 @@ def resolve(context: Context | None) -> tuple[Source, str]:
     archive = config.ARCHIVE.get()
     if archive is not None and chosen.api_token in (None, _from_environment().api_token):
         return open_archive(archive), project
-    if not chosen.api_token:
+    if chosen.api_token is None:
         raise NeptuneApiTokenNotProvided
     return open_server(chosen.api_token), project
 
 
 def _from_environment() -> Context:
-    project, api_token = (os.environ.get(name, "").strip() for name in ("NEPTUNE_PROJECT", "NEPTUNE_API_TOKEN"))
-    return Context(project or None, api_token or None)
+    project, api_token = os.environ.get("NEPTUNE_PROJECT", "").strip(), os.environ.get("NEPTUNE_API_TOKEN")
+    # An empty token is one that cannot be used, as in the official package.
+    return Context(project or None, None if api_token is None else api_token.strip())
 
 
 _context = _from_environment()

@@ -77,8 +77,8 @@ def infer_sort(attribute: Attribute, descending: bool, lookup: TypeLookup) -> So
             # A value of another type than the one to sort by is as good as none, on servers and archives.
             sorted_rows = f"only the runs where it is a {_FALLBACK} are" if _FALLBACK in found else "the rows are not"
             warn(
-                f"Attribute {attribute.name!r} has the types {', '.join(sorted(found))}, so {sorted_rows} sorted by "
-                f"it. Give the type: Attribute({attribute.name!r}, type=...).",
+                f"Attribute {attribute.name!r}: It is there with conflicting types: {', '.join(sorted(found))}; "
+                f"{sorted_rows} sorted by it. Give the type: Attribute({attribute.name!r}, type=...).",
                 AttributeWarning,
             )
         else:
@@ -126,7 +126,7 @@ def _with_types(expression: Expression, types: Mapping[str, str]) -> Expression:
 
 def _warn_missing(name: str) -> None:
     warn(
-        f"Attribute {name!r} doesn't exist in the project; treating it as {_FALLBACK}. Check its name, or give the "
-        f"type: Attribute({name!r}, type=...).",
+        f"Attribute {name!r}: Attribute doesn't exist in the project; treating it as {_FALLBACK}. Check its name, or "
+        f"give the type: Attribute({name!r}, type=...).",
         AttributeWarning,
     )

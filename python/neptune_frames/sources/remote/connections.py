@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import os
 import platform
 import threading
+import weakref
 from collections.abc import Mapping
 
 import httpx
@@ -13,6 +15,10 @@ from neptune_frames.errors import MissingDependencyError, NeptuneUserError
 from neptune_frames.installation import library_version
 from neptune_frames.sources.remote.large_reads import read_large_pieces
 from neptune_frames.sources.remote.proxies import proxy_mounts
+
+
+#: Those of this process, also of sources that objects of the user hold on to.
+_all_connections: weakref.WeakSet[Connections] = weakref.WeakSet()
 
 
 class Connections:
@@ -30,8 +36,8 @@ class Connections:
         self._transport = transport
         self._timeout = timeout
         self._follow_redirects = follow_redirects
-        self._lock = threading.Lock()
-        self._clients: dict[str, httpx.Client] = {}
+        self._start_anew()
+        _all_connections.add(self)
 
     def send(self, request: httpx.Request, *, stream: bool = False) -> httpx.Response:
         client = self._client("https" if self._follow_redirects else request.url.scheme)
@@ -46,6 +52,10 @@ class Connections:
             for client in self._clients.values():
                 client.close()
             self._clients.clear()
+
+    def _start_anew(self) -> None:
+        self._lock = threading.Lock()
+        self._clients: dict[str, httpx.Client] = {}
 
     def _client(self, scheme: str) -> httpx.Client:
         client = self._clients.get(scheme)
@@ -91,3 +101,13 @@ class Connections:
 def user_agent() -> str:
     system = platform.system() or "unknown"
     return f"neptune-frames/{library_version()} (python={platform.python_version()}; os={system})"
+
+
+def _after_fork() -> None:
+    """On the connections of the parent, its answers would arrive here, and those to us there."""
+    for connections in list(_all_connections):
+        connections._start_anew()
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_after_fork)
