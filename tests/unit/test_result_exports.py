@@ -157,7 +157,7 @@ def test_the_address_of_a_server_is_no_source(address: str) -> None:
         nf.open_source(address)
 
 
-@pytest.mark.filterwarnings("ignore:Fields of type")
+@pytest.mark.filterwarnings("ignore:A value of type")
 def test_fields_complete_without_a_request(archive: Path) -> None:
     project = ReadOnlyProject(PROJECT, source=archive)
     known = [ReadOnlyRun(project, "VIS-1", eager_load_fields=eager) for eager in (True, False)]

@@ -16,7 +16,6 @@ from neptune_frames.installation import library_version
 from neptune_frames.sources.remote.large_reads import read_large_pieces
 from neptune_frames.sources.remote.proxies import proxy_mounts
 
-
 #: Those of this process, also of sources that objects of the user hold on to.
 _all_connections: weakref.WeakSet[Connections] = weakref.WeakSet()
 
