@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
+import pyarrow.parquet as pq
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -24,6 +25,7 @@ from archive_layout_small import (
     small_archives,
     write_small_run,
 )
+from export_projects import write_project
 from neptune_frames.archives.checking import check_archive
 from neptune_frames.archives.comparing import compare
 from neptune_frames.archives.info import archive_info
@@ -40,9 +42,15 @@ from neptune_frames.query.selection import (
 )
 from neptune_frames.schemas import SERIES_TYPES
 from neptune_frames.sources.archive import ArchiveSource
-from neptune_frames.sources.archive.batch_layout import own_part_name, own_part_number, project_directory
+from neptune_frames.sources.archive.batch_layout import (
+    own_part_name,
+    own_part_number,
+    project_directory,
+    read_manifest,
+)
 from neptune_frames.sources.archive.parquet_files import ParquetFiles
 from neptune_frames.sources.base import SeriesKeys
+from neptune_frames.writing.exporter_layout import parameter_rows, write_payload, write_run
 from neptune_frames.writing.exporting import export
 
 FLOATS = "float_series/part-00000.parquet"
@@ -79,7 +87,7 @@ def test_a_whole_archive(made: tuple[Path, Path], capsys: pytest.CaptureFixture[
     exported, ours = made
     report = check_archive(ours)
     assert report.problems == []
-    assert (report.projects, report.batches, report.payloads) == (1, 1, 3)
+    assert (report.projects, report.files, report.payloads) == (1, 6, 3)
     assert check_archive(exported).is_whole
     assert main(["verify", str(ours), "--against", str(exported), "--payloads"]) == 0
     assert capsys.readouterr().out.rstrip().endswith("456 points: equal")
@@ -113,6 +121,81 @@ def swap_rows(table: pa.Table) -> pa.Table:
     order[[3, 4]] = order[[4, 3]]
     return table.take(pa.array(order))
 
+
+def reorder(*order: int) -> Callable[[pa.Table], pa.Table]:
+    """Rows in another order; those that are not named follow as they were."""
+
+    def changed(table: pa.Table) -> pa.Table:
+        rest = [row for row in range(table.num_rows) if row not in order]
+        return table.take(pa.array([*order, *rest]))
+
+    return changed
+
+
+def without_entry(start: str) -> Callable[[Path], object]:
+    """The manifest names files no more, and they are gone: nothing is left that could be read instead."""
+
+    def change(batch: Path) -> None:
+        files = read_manifest(batch).files
+        for entry in files:
+            if entry.path.startswith(start):
+                (batch / entry.path).unlink()
+        change_manifest(batch, files=[entry for entry in files if not entry.path.startswith(start)])
+
+    return change
+
+
+def move_series(batch: Path) -> None:
+    """The points of the first two runs change places, in the file and in the table that says where they are."""
+    table = pq.read_table(batch / FLOATS, partitioning=None)
+    moved = pa.concat_tables([table.slice(50, 50), table.slice(0, 50), table.slice(100)])
+    # In row groups of one series, each of which is in order.
+    pq.write_table(moved, batch / FLOATS, row_group_size=50)
+    retell(batch, FLOATS)
+    rewrite(batch, SERIES, set_column("row", lambda column: put(1, 0)(pa.chunked_array([put(0, 50)(column)]))))
+
+
+def doubled_series(batch: Path) -> None:
+    """A series whose points are there twice, as two stretches of one file."""
+    rewrite(batch, TEXTS, lambda table: pa.concat_tables([table, table.slice(4)]))
+    last = pq.read_table(batch / SERIES, partitioning=None).slice(11)
+    rewrite(batch, SERIES, lambda table: pa.concat_tables([table, set_column("row", put(0, 6))(last)]))
+    change_manifest(batch, points={"float_series": 450, "string_series": 8})
+    rewrite(batch, "runs.parquet", set_column("point_count", put(2, 154)))
+
+
+STATISTICS_DAMAGES: dict[str, tuple[Callable[[Path], object], str, bool]] = {
+    f"{name} of a series": (
+        lambda batch, name=name: rewrite(batch, SERIES, set_column(name, put(4, 0.1234))),  # type: ignore[misc]
+        f"'m/b' of run 'run-1' has {name} that is not that of its points",
+        name == "last_step",
+    )
+    for name in ("first_step", "last_step", "last", "min", "max", "average", "variance")
+}
+COUNT_DAMAGES: dict[str, tuple[Callable[[Path], object], str, bool]] = {
+    f"count of {what}": (
+        lambda batch, field=field, said=said: change_manifest(batch, **{field: said}),  # type: ignore[misc]
+        message,
+        False,
+    )
+    for what, field, said, message in (
+        ("runs", "runs", 4, "runs.parquet: it has 3 runs, and the manifest says 4"),
+        ("values", "attributes", 20, "attributes: it has 27 values, and the manifest says 20"),
+        ("series", "series", 4, "series: it has 12 series, and the manifest says 4"),
+        ("points", "points", {"string_series": 6, "float_series": 449}, "450 points of float_series, and the manifest"),
+        ("points of a type", "points", {"float_series": 450}, "6 points of string_series, and the manifest says 0"),
+        ("payloads", "payloads", 2, "payloads.parquet: it has 3 payloads, and the manifest says 2"),
+        ("bytes", "payload_bytes", 26, "it has 27 bytes of payloads, and the manifest says 26"),
+    )
+}
+RUN_COUNT_DAMAGES: dict[str, tuple[Callable[[Path], object], str, bool]] = {
+    f"{column} of a run": (
+        lambda batch, column=column: rewrite(batch, "runs.parquet", set_column(column, put(1, 3))),  # type: ignore[misc]
+        f"runs.parquet: it says 3 as {column} of run 'run-1', and the other tables have {there}",
+        False,
+    )
+    for column, there in (("attribute_count", 9), ("series_count", 4), ("point_count", 152))
+}
 
 #: What is done to a batch, what the check says, and whether reading fails too.
 DAMAGES: dict[str, tuple[Callable[[Path], object], str, bool]] = {
@@ -170,7 +253,44 @@ DAMAGES: dict[str, tuple[Callable[[Path], object], str, bool]] = {
         "runs that are not in the batch, such as 'run-0'",
         False,
     ),
-    "counts": (lambda batch: change_manifest(batch, series=4), "has 12 series, and the manifest says 4", False),
+    "another attribute": (
+        lambda batch: rewrite(batch, FLOATS, set_column("attribute", put(70, "m/b"))),
+        "'m/a' of run 'run-1' has rows of another attribute",
+        False,
+    ),
+    "order of runs": (lambda batch: rewrite(batch, "runs.parquet", reorder(1, 0)), "its runs are not sorted", False),
+    "order of series": (move_series, f"{FLOATS}: its rows are not sorted by attribute and run", False),
+    "points twice": (doubled_series, "'log' of run 'run-2' has steps from 0.0 on in batch 0, and up to 1.0", False),
+    "type of a key": (
+        lambda batch: rewrite(
+            batch, FLOATS, lambda table: table.set_column(2, "step", table["step"].cast(pa.string()))
+        ),
+        "its column 'step' has the type string, not double",
+        False,
+    ),
+    "number of the batch": (lambda batch: change_manifest(batch, batch=7), "it is the manifest of batch 7", False),
+    "project": (lambda batch: change_manifest(batch, project="ws/other"), "it is of the project 'ws/other'", False),
+    "stray points": (
+        lambda batch: shutil.copy(batch / FLOATS, batch / "float_series/part-00001.parquet"),
+        "float_series/part-00001.parquet: the manifest does not name it",
+        False,
+    ),
+    "values not listed": (without_entry("attributes"), "attributes: it has 0 values, and the manifest says 27", False),
+    "series not listed": (without_entry("series"), "series: it has 0 series, and the manifest says 12", False),
+    "points not listed": (without_entry("float"), f"series: it names {FLOATS}, which the manifest does not", True),
+    "nothing listed": (without_entry(""), "runs.parquet: the manifest does not name it", False),
+    "payloads not listed": (without_entry("payloads"), "it has 0 payloads, and the manifest says 3", False),
+    "a payload not listed": (
+        lambda batch: (
+            rewrite(batch, "payloads.parquet", lambda table: table.slice(1))
+            and change_manifest(batch, payloads=2, payload_bytes=18)
+        ),
+        "payloads.parquet: it does not list 'run-0-",
+        False,
+    ),
+    **STATISTICS_DAMAGES,
+    **COUNT_DAMAGES,
+    **RUN_COUNT_DAMAGES,
 }
 
 
@@ -257,6 +377,51 @@ def test_points_in_two_batches_are_found(ours: Path) -> None:
     change_manifest(batch_of(ours, 1), batch=1)
     problems = check_archive(ours).problems
     assert any("in batch 1, and up to 49.0 in batch 0" in problem for problem in problems)
+
+
+@pytest.mark.parametrize(
+    ("removed", "message"), [([0], "batch 0 is missing"), ([1], "batch 1 is missing"), ([0, 1], "batches 0 to 1 are")]
+)
+def test_batches_that_were_removed_are_missed(tmp_path: Path, removed: list[int], message: str) -> None:
+    for number in range(3):
+        write_small_run(tmp_path / "exported", number, points=3)
+        export(tmp_path / "ours", project=PROJECT, source=ArchiveSource(tmp_path / "exported"), progress_bar=False)
+    assert check_archive(tmp_path / "ours").is_whole
+    for number in removed:
+        shutil.rmtree(batch_of(tmp_path / "ours", number))
+    (problem,) = check_archive(tmp_path / "ours").problems
+    assert message in problem
+
+
+def test_a_project_without_a_batch_is_none(ours: Path) -> None:
+    shutil.rmtree(batch_of(ours))
+    with pytest.raises(ArchiveError, match="no project was found"):
+        check_archive(ours)
+
+
+def test_hidden_files_are_no_part_of_a_batch(ours: Path) -> None:
+    (batch_of(ours) / ".DS_Store").write_bytes(b"")
+    assert check_archive(ours).is_whole
+
+
+def test_files_of_a_series_are_payloads_too(tmp_path: Path) -> None:
+    write_project(tmp_path / "exported", range(2))
+    export(tmp_path / "ours", project="team/export", source=ArchiveSource(tmp_path / "exported"), progress_bar=False)
+    assert check_archive(tmp_path / "ours").is_whole
+    batch = batch_of(tmp_path / "ours")
+    rewrite(batch, "payloads.parquet", lambda table: table.filter(pc.match_substring(table["path"], "model")))
+    problems = check_archive(tmp_path / "ours").problems
+    assert any("it does not list 'run-000-" in one and "(and 3 more)" in one for one in problems), problems
+
+
+def test_a_payload_of_two_runs_is_a_problem(tmp_path: Path) -> None:
+    write_payload(tmp_path / "files", PROJECT, "a.bin", b"content")
+    for run, attributes, problems in (("a", ["model", "again"], 0), ("b", ["model"], 1)):
+        names: dict[str | tuple[str, str], object] = {(name, "file"): "a.bin" for name in attributes}
+        write_run(tmp_path / "data", PROJECT, run, [parameter_rows({"sys/id": run, **names})])
+        found = check_archive(tmp_path).problems
+        assert len(found) == problems, found
+    assert found[0].endswith("a.bin: rows of two runs, 'a' and 'b', name this payload")
 
 
 def test_a_damaged_project_leaves_the_others_alone(made: tuple[Path, Path], tmp_path: Path) -> None:
@@ -440,7 +605,7 @@ def test_a_file_that_an_update_replaced(tmp_path: Path) -> None:
         payload.write_bytes(b"other and longer weights")
     export(ours, project=PROJECT, source=ArchiveSource(exported), update=True, progress_bar=False)
     report = check_archive(ours)
-    assert (report.problems, report.batches, report.payloads) == ([], 2, 4)
+    assert (report.problems, report.files, report.payloads) == ([], 11, 4)
     assert compare(ArchiveSource(ours), ArchiveSource(exported), payloads=True).is_equal
     next((ours / project_directory(ours, PROJECT) / "files").rglob("*.bin")).write_bytes(b"lost")
     assert len(check_archive(ours).problems) == 1

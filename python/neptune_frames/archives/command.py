@@ -13,7 +13,7 @@ from neptune_frames.counted import counted
 from neptune_frames.writing.command_options import add_layout, add_output, add_update, wrong_arguments_told
 
 if TYPE_CHECKING:
-    from neptune_frames.archives.checking import CheckReport
+    from neptune_frames.archives.check_report import CheckReport
     from neptune_frames.archives.info import ProjectInfo
     from neptune_frames.sources.base import Source
 
@@ -38,11 +38,13 @@ VERIFY_HELP = """\
 Read an archive from end to end and report everything that is not as it was written. The exit status is 0 only if
 there is an archive with at least one project, no problem was found in it, and (with --against) no difference.
 
-In the layout neptune-frames, this is checked: every file that a manifest names is there, with its size, SHA-256
-checksum, number of rows, and columns; rows are in order; all points are where the table of series says, with the
-steps and statistics given there; no point is stored twice; attached files are there. The layout of neptune-exporter
-has no checksums. There, every file can be read and understood, no export was left unfinished, and attached files are
-there (if the project has a directory of them at all, or --files names one).
+In the layout neptune-frames, this is checked: no batch but the last can have been removed; every file that a manifest
+names is there, with its size, SHA-256 checksum, number of rows, and columns, and no other file; the numbers of runs,
+values, series, points and attached files are those that were written; rows are in order; all points are where the
+table of series says, with the steps and statistics given there; no point is stored twice; attached files are listed,
+and there. The layout of neptune-exporter has no checksums. There, every file can be read and understood, no export was
+left unfinished, and attached files are there, each named by one run (if the project has a directory of them at all, or
+--files names one).
 
 With --against, runs, values and points are compared with those of another archive or a server, one by one. The report
 names what is on one side only, and what differs. Statistics of series follow from their points and are not compared.

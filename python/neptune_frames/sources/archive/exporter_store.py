@@ -99,9 +99,9 @@ class ExporterStore:
         return StoredPoints(series, grouped, frame.select(request.columns))
 
     def named_payloads(self, part: str) -> pl.DataFrame:
-        """The payloads that the rows of a part name, each once: ``path`` and ``attribute_type``."""
+        """The payloads that the rows of a part name, each once: ``run_id``, ``attribute_type`` and ``path``."""
         path = pl.col("file_value").struct.field("path").alias("path")
-        rows = read_rows([part], ["attribute_type", path], pl.col("attribute_type").is_in(_FILE_TYPES))
+        rows = read_rows([part], ["run_id", "attribute_type", path], pl.col("attribute_type").is_in(_FILE_TYPES))
         return rows.drop_nulls("path").unique(maintain_order=True)
 
     def facts(self) -> StorageFacts:
