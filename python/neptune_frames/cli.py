@@ -7,6 +7,8 @@ Each command is two functions in the package it belongs to: ``configure(parser)`
 from __future__ import annotations
 
 import argparse
+import os
+import signal
 import sys
 import warnings
 from collections.abc import Callable, Iterator, Sequence
@@ -19,6 +21,9 @@ from neptune_frames.errors import NeptuneError, without_secrets
 _EPILOG = """\
 `neptune-frames COMMAND --help` explains a command, with examples.
 """
+
+#: The exit status of what a signal ended, as shells have it, is this and the number of the signal.
+_ENDED_BY = 128
 
 #: What messages of the library call an argument, and what it is on the command line.
 SPELLINGS = (
@@ -99,16 +104,23 @@ def main(arguments: Sequence[str] | None = None) -> int:
     run: Callable[[argparse.Namespace], int] = parsed.run
     try:
         with _plain_warnings():
-            return run(parsed)
+            status = run(parsed)
+        if sys.stdout is not None:
+            sys.stdout.flush()  # here, where a reader that has gone is noticed
+        return status
     except NeptuneError as error:
         _tell(f"neptune-frames: {_as_typed(str(error))}")
         return 1
+    except BrokenPipeError:
+        # Whoever read the output has enough of it, as `head` does. What is still to be flushed goes nowhere.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return _ENDED_BY + signal.SIGPIPE
     except OSError as error:
         place = "" if error.filename is None else f": {error.filename}"
         _tell(f"neptune-frames: {without_secrets(f'{error.strerror or error}{place}')}")
         return 1
     except KeyboardInterrupt:
-        return 130
+        return _ENDED_BY + signal.SIGINT
 
 
 @contextmanager

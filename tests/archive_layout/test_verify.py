@@ -90,7 +90,7 @@ def test_a_whole_archive(made: tuple[Path, Path], capsys: pytest.CaptureFixture[
     assert (report.projects, report.files, report.payloads) == (1, 6, 3)
     assert check_archive(exported).is_whole
     assert main(["verify", str(ours), "--against", str(exported), "--payloads"]) == 0
-    assert capsys.readouterr().out.rstrip().endswith("456 points: equal")
+    assert capsys.readouterr().out.rstrip().endswith("3 attached files, 456 points: equal")
 
 
 def set_column(name: str, change: Callable[[pa.ChunkedArray], Any]) -> Callable[[pa.Table], pa.Table]:
@@ -487,51 +487,6 @@ def test_a_later_format_is_refused(ours: Path) -> None:
         ArchiveSource(ours)
 
 
-class TestComparison:
-    def test_what_differs_is_named(self, made: tuple[Path, Path], tmp_path: Path) -> None:
-        exported, ours = made
-        other = tmp_path / "other"
-        shutil.copytree(exported, other)
-        write_small_run(other, 1, lr=9.5, added=True)
-        write_small_run(other, 2, points=51)
-        write_small_run(other, 3)
-        found = compare(ArchiveSource(ours), ArchiveSource(other))
-        assert not found.is_equal
-        assert found.counts["only in the source"] == 2  # run 3, and the attribute of run 1
-        assert found.counts["other value"] == 1
-        assert "other value: float 'lr' of run 'run-1' of ws/proj: 0.1 in the archive, 9.5 in the source" in found.shown
-        assert found.counts["points only in the source"] == 3
-        subset = compare(ArchiveSource(ours), ArchiveSource(other), subset=True)
-        assert subset.counts["only in the source"] == 0
-
-    def test_what_only_the_archive_has(self, made: tuple[Path, Path], tmp_path: Path) -> None:
-        _, ours = made
-        (tmp_path / "other").mkdir()
-        for number in range(2):
-            write_small_run(tmp_path / "other", number, points=49)
-        found = compare(ArchiveSource(ours), ArchiveSource(tmp_path / "other"))
-        assert found.counts["only in the archive"] == 1
-        assert found.counts["points only in the archive"] == 6
-        nothing = tmp_path / "nothing"
-        write_small_run(nothing, 0, project="ws/else")
-        found = compare(ArchiveSource(ours), ArchiveSource(nothing))
-        assert found.shown == ["only in the archive: project ws/proj"]
-        assert main(["verify", str(ours), "--against", str(nothing)]) == 1
-
-    def test_payloads(self, made: tuple[Path, Path], tmp_path: Path) -> None:
-        exported, ours = made
-        other = tmp_path / "other"
-        shutil.copytree(exported, other)
-        (changed,) = other.glob("files/*/run-1/model.bin")
-        changed.write_bytes(changed.read_bytes()[::-1])
-        assert compare(ArchiveSource(ours), ArchiveSource(other)).is_equal
-        found = compare(ArchiveSource(ours), ArchiveSource(other), payloads=True)
-        assert found.shown == [
-            "other payload: file 'model' of run 'run-1' of ws/proj: the content of the payload differs"
-        ]
-        assert found.payloads == 3
-
-
 def test_information(made: tuple[Path, Path], capsys: pytest.CaptureFixture[str]) -> None:
     from neptune_frames.archives.info import archive_info
 
@@ -546,6 +501,62 @@ def test_information(made: tuple[Path, Path], capsys: pytest.CaptureFixture[str]
     assert '"runs": 3' in capsys.readouterr().out
 
 
+def test_checksums_can_be_left_out(ours: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    retell(batch_of(ours), FLOATS, sha256="0" * 64)
+    assert main(["verify", str(ours), "--no-checksums"]) == 0
+    assert main(["verify", str(ours)]) == 1
+    assert "the checksum differs" in capsys.readouterr().out
+
+
+def test_a_subset_is_compared(made: tuple[Path, Path], tmp_path: Path) -> None:
+    write_small_run(tmp_path / "more", 3)
+    shutil.copytree(made[0], tmp_path / "more", dirs_exist_ok=True)
+    against = ["verify", str(made[1]), "--against", str(tmp_path / "more")]
+    assert main(against) == 1
+    assert main([*against, "--subset"]) == 0
+
+
+@pytest.mark.parametrize("option", ["--subset", "--payloads"])
+def test_how_to_compare_needs_something_to_compare_with(
+    option: str, made: tuple[Path, Path], capsys: pytest.CaptureFixture[str]
+) -> None:
+    with pytest.raises(SystemExit) as stopped:
+        main(["verify", str(made[1]), option])
+    assert stopped.value.code == 2
+    assert f"error: {option} says how to compare: give --against SOURCE" in capsys.readouterr().err
+
+
+def test_payloads_that_lie_elsewhere(
+    made: tuple[Path, Path], tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    shutil.copytree(made[0] / "data", tmp_path / "data")
+    elsewhere = str(made[0] / "files")
+    assert main(["info", str(tmp_path)]) == 0
+    assert "files      0 (0 bytes)" in capsys.readouterr().out
+    assert main(["info", str(tmp_path), "--files", elsewhere]) == 0
+    assert "files      3 (27 bytes)" in capsys.readouterr().out
+    monkeypatch.setenv("NEPTUNE_ARCHIVE_FILES", elsewhere)
+    for command in (["info"], ["verify"]):
+        assert main([*command, str(tmp_path)]) == 0
+    shown = capsys.readouterr().out
+    assert "files      3 (27 bytes)" in shown
+    assert "3 attached files" in shown
+    assert main(["convert", str(tmp_path), str(tmp_path / "kept")]) == 0
+    assert "files       3" in capsys.readouterr().out
+
+
+def test_info_counts_what_is_stored(tmp_path: Path) -> None:
+    """Two values of an export can name one payload; in our layout each has its own."""
+    write_payload(tmp_path / "exported" / "files", PROJECT, "a.bin", b"content")
+    names: dict[str | tuple[str, str], object] = {(name, "file"): "a.bin" for name in ("model", "again")}
+    write_run(tmp_path / "exported" / "data", PROJECT, "a", [parameter_rows({"sys/id": "a", **names})])
+    export(tmp_path / "ours", project=PROJECT, source=ArchiveSource(tmp_path / "exported"), progress_bar=False)
+    for name, count in (("exported", 1), ("ours", 2)):
+        (info,) = archive_info(tmp_path / name)
+        assert (info.payloads, info.payload_bytes) == (count, 7 * count)
+        assert len([path for path in (tmp_path / name).rglob("*.bin") if path.is_file()]) == count
+
+
 def test_conversion(made: tuple[Path, Path], tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     exported, _ = made
     target = tmp_path / "converted"
@@ -553,7 +564,8 @@ def test_conversion(made: tuple[Path, Path], tmp_path: Path, capsys: pytest.Capt
     assert main(["convert", str(exported), str(target)]) == 0
     assert "(3 were there already)" in capsys.readouterr().out
     assert compare(ArchiveSource(target), ArchiveSource(exported)).is_equal
-    assert main(["convert", str(target), str(tmp_path / "back"), "--layout", "neptune-exporter"]) == 0
+    assert main(["convert", str(target), str(tmp_path / "back"), "--layout", "neptune-exporter", "--quiet"]) == 0
+    assert capsys.readouterr() == ("", "")
     assert compare(ArchiveSource(tmp_path / "back"), ArchiveSource(exported), payloads=True).is_equal
     (tmp_path / "empty" / "data").mkdir(parents=True)
     assert main(["convert", str(tmp_path / "empty"), str(target)]) == 1

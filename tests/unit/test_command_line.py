@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import os
 import re
+import signal
 import subprocess
 import sys
 import warnings
@@ -66,7 +68,7 @@ def test_version(command: list[str]) -> None:
 def test_warnings_and_errors_are_a_line_each(
     capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def run(archive: str) -> list[object]:
+    def run(archive: str, files: str | None) -> list[object]:
         warnings.warn("Two files are left out.", NeptuneWarning, stacklevel=1)
         raise PermissionError(13, "Permission denied", "archive/data")
 
@@ -76,6 +78,33 @@ def test_warnings_and_errors_are_a_line_each(
         assert cli.main(["info", "archive"]) == 1
     shown = capsys.readouterr().err.splitlines()
     assert shown == ["warning: Two files are left out.", "neptune-frames: Permission denied: archive/data"]
+
+
+def test_ctrl_c_ends_quietly(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:
+    def run(archive: str, files: str | None) -> list[object]:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("neptune_frames.archives.info.archive_info", run)
+    assert cli.main(["info", "archive"]) == 130
+    assert capsys.readouterr() == ("", "")
+
+
+def test_a_reader_that_has_enough_is_no_error() -> None:
+    """What `neptune-frames info ... | head` meets. Whoever reads is gone before anything is written."""
+    reading, writing = os.pipe()
+    os.close(reading)
+    code = (
+        "import sys; from neptune_frames import cli; import neptune_frames.archives.info as info\n"
+        "info.archive_info = lambda *_: []\n"
+        "sys.exit(cli.main(['info', 'archive', '--json']))"
+    )
+    # What is buffered is written at the end only, when nobody would handle the error.
+    environment = {name: value for name, value in os.environ.items() if name != "PYTHONUNBUFFERED"}
+    done = subprocess.run(
+        [sys.executable, "-c", code], stdout=writing, stderr=subprocess.PIPE, text=True, check=False, env=environment
+    )
+    os.close(writing)
+    assert (done.returncode, done.stderr) == (128 + signal.SIGPIPE, "")
 
 
 def test_a_warning_does_not_break_a_progress_bar(capsys: pytest.CaptureFixture[str]) -> None:

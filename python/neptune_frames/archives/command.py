@@ -18,7 +18,6 @@ if TYPE_CHECKING:
     from neptune_frames.sources.base import Source
 
 _ARCHIVE = "directory or URL (s3://, gs://, az://) of the archive"
-_FILES = "directory of the attached files of {}, if it is not `files` beside the data"
 
 INFO_HELP = """\
 Print what an archive holds: projects, runs, attributes, series, points, bytes, and the span of time.
@@ -32,6 +31,8 @@ INFO_EXAMPLES = """\
 examples:
   neptune-frames info archive
   neptune-frames info s3://bucket/archive --json    the same as JSON
+  neptune-frames info exports --files /mnt/payloads
+                                                    with attached files kept elsewhere
 """
 
 VERIFY_HELP = """\
@@ -77,16 +78,34 @@ examples:
 """
 
 
+def _add_files(parser: argparse.ArgumentParser, archive: str) -> None:
+    """The option for payloads of the exporter's layout; ``archive`` is what the command calls the archive."""
+    parser.add_argument(
+        "--files",
+        metavar="FILES_DIR",
+        help=f"directory of the attached files of {archive} (default: NEPTUNE_ARCHIVE_FILES, else `files` beside "
+        "the data)",
+    )
+
+
+def _files(arguments: argparse.Namespace) -> str | None:
+    from neptune_frames import config
+
+    found: str | None = arguments.files
+    return config.ARCHIVE_FILES.get() if found is None else found
+
+
 def configure_info(parser: argparse.ArgumentParser) -> None:
     parser.description, parser.epilog = INFO_HELP, INFO_EXAMPLES
     parser.add_argument("archive", metavar="ARCHIVE", help=_ARCHIVE)
     parser.add_argument("--json", action="store_true", help="print a JSON list with an object for each project")
+    _add_files(parser, "ARCHIVE")
 
 
 def run_info(arguments: argparse.Namespace) -> int:
     from neptune_frames.archives.info import archive_info
 
-    projects = archive_info(arguments.archive)
+    projects = archive_info(arguments.archive, _files(arguments))
     if arguments.json:
         print(json.dumps([asdict(project) for project in projects], default=datetime.isoformat, indent=1))
         return 0
@@ -108,15 +127,19 @@ def configure_verify(parser: argparse.ArgumentParser) -> None:
         "--payloads", action="store_true", help="with --against: also compare the content of attached files"
     )
     parser.add_argument("--no-checksums", action="store_true", help="do not compute checksums; check all else")
-    parser.add_argument("--files", metavar="FILES_DIR", help=_FILES.format("ARCHIVE"))
+    _add_files(parser, "ARCHIVE")
+    parser.set_defaults(wrong_usage=parser.error)
 
 
 def run_verify(arguments: argparse.Namespace) -> int:
     from neptune_frames.archives.checking import check_archive
 
+    for option in ("subset", "payloads"):
+        if getattr(arguments, option) and arguments.against is None:
+            arguments.wrong_usage(f"--{option} says how to compare: give --against SOURCE, too")
     # Opened first: a wrong name should not show after an hour of checking.
     other = None if arguments.against is None else _source(arguments.against)
-    report = check_archive(arguments.archive, arguments.files, checksums=not arguments.no_checksums)
+    report = check_archive(arguments.archive, _files(arguments), checksums=not arguments.no_checksums)
     for problem in report.problems:
         print(problem)
     print(f"{arguments.archive}: {_checked(report)}")
@@ -146,11 +169,14 @@ def _compare(arguments: argparse.Namespace, other: Source) -> bool:
     from neptune_frames.sources.token_text import looks_like_token
 
     found = compare(
-        ArchiveSource(arguments.archive, arguments.files), other, subset=arguments.subset, payloads=arguments.payloads
+        ArchiveSource(arguments.archive, _files(arguments)), other, subset=arguments.subset, payloads=arguments.payloads
     )
     for line in found.shown:
         print(line)
-    compared = [counted(found.runs, "run"), f"{found.values:,} values and series", counted(found.points, "point")]
+    compared = [counted(found.runs, "run"), f"{found.values:,} values and series"]
+    if arguments.payloads:
+        compared.append(counted(found.payloads, "attached file"))
+    compared.append(counted(found.points, "point"))
     name = f"the {other}" if looks_like_token(arguments.against) else arguments.against
     print(
         f"compared with {name}: {', '.join(compared)}: "
@@ -180,7 +206,7 @@ def configure_convert(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--project", action="append", metavar="WORKSPACE/NAME", help="only this project; may be repeated (default: all)"
     )
-    parser.add_argument("--files", metavar="FILES_DIR", help=_FILES.format("SOURCE_DIR"))
+    _add_files(parser, "SOURCE_DIR")
     add_update(parser, "DEST")
     add_layout(parser, "DEST")
     add_output(parser)
@@ -194,7 +220,7 @@ def run_convert(arguments: argparse.Namespace) -> int:
             arguments.source,
             arguments.destination,
             projects=arguments.project,
-            files=arguments.files,
+            files=_files(arguments),
             layout=arguments.layout,
             update=arguments.update,
             progress_bar=arguments.progress and not arguments.quiet,

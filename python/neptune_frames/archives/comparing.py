@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import filecmp
 import tempfile
 from collections import Counter
 from collections.abc import Iterator, Sequence
@@ -35,7 +36,10 @@ _POINTS_AT_ONCE = 1_000_000
 _POINTS_GUESSED = 1_000
 #: Differences of one kind that are written out.
 _SHOWN = 10
+#: Files of each side that are held on disk at once.
+_PAYLOADS_AT_ONCE = 32
 _KEYS = ("type", "run", "attribute")
+_POINT = ("run", "attribute", "step")
 _VALUES = pl.Schema({"type": pl.String, "run": pl.Int32, "attribute": pl.String, "text": pl.String, "path": pl.String})
 
 
@@ -67,15 +71,22 @@ def compare(archive: ArchiveSource, other: Source, *, subset: bool = False, payl
     Args:
         archive: The archive that is looked at.
         other: What it is compared with: a server, or another archive.
-        subset: The archive is an export of chosen runs or attributes: what only ``other`` has is no difference.
+        subset: The archive is an export of chosen projects, runs or attributes: what only ``other`` has is no
+            difference.
         payloads: Whether to fetch the files from both, and compare their content.
 
     Points are those that runs logged themselves. Statistics of series follow from their points, and names of
-    payloads differ from layout to layout: neither is compared.
+    payloads differ from layout to layout: neither is compared. A server does not list its projects, so that what
+    only a server has of those is not seen.
     """
     found = Comparison()
-    for project in archive.projects(complete=True)["project"].to_pylist():
+    projects = archive.projects(complete=True)["project"].to_pylist()
+    for project in projects:
         _ProjectComparison(project, archive, other, found, subset=subset, payloads=payloads).run()
+    if isinstance(other, ArchiveSource) and not subset:
+        for project in other.projects(complete=True)["project"].to_pylist():
+            if project not in projects:
+                found.differ("only in the source", f"project {project}", "")
     return found
 
 
@@ -156,10 +167,18 @@ class _ProjectComparison:
             for source, table in zip(self._sources, tables, strict=True)
         )
         self.found.points += ours.height
-        if ours.equals(theirs):
-            return
-        place = ["run", "attribute", "step"]
-        only = ours.join(theirs, on=place, how="anti"), theirs.join(ours, on=place, how="anti")
+        if not ours.drop("path").equals(theirs.drop("path")):
+            self._differing_points(kind, names, keys, ours, theirs)
+        if kind == "file_series" and self.payloads:
+            files = ours.join(theirs, on=_POINT, suffix="_other").drop_nulls(["path", "path_other"])
+            attribute = names.gather(files["attribute"]).alias("attribute")
+            self._payloads(files.with_columns(attribute, type=pl.lit(kind)), keys)
+
+    def _differing_points(
+        self, kind: str, names: pl.Series, keys: pl.Series, ours: pl.DataFrame, theirs: pl.DataFrame
+    ) -> None:
+        """Points of one type, of which some differ."""
+        only = ours.join(theirs, on=_POINT, how="anti"), theirs.join(ours, on=_POINT, how="anti")
         for rows, where in zip(only, ("the archive", "the source"), strict=True):
             for row in (
                 rows.group_by("run", "attribute", maintain_order=True)
@@ -172,7 +191,7 @@ class _ProjectComparison:
                     f"{row['count']:,}, the first at step {row['step']}",
                     row["count"],
                 )
-        both = ours.join(theirs, on=place, suffix="_other")
+        both = ours.join(theirs, on=_POINT, suffix="_other")
         for column in ("value", "timestamp"):
             differing = both.filter(pl.col(column).ne_missing(pl.col(f"{column}_other")))
             for row in (
@@ -190,25 +209,36 @@ class _ProjectComparison:
 
     def _payloads(self, files: pl.DataFrame, keys: pl.Series) -> None:
         """The content of files, some of them at a time."""
-        with tempfile.TemporaryDirectory() as directory:
-            for number, row in enumerate(files.iter_rows(named=True)):
-                targets = [Path(directory) / f"{number}-{side}" for side in range(2)]
-                there = [
-                    source.fetch_files([FileRequest(self.project, path, None, target)], progress=False)[0]
-                    for source, path, target in zip(
-                        self._sources, (row["path"], row["path_other"]), targets, strict=True
-                    )
+        for some in files.iter_slices(_PAYLOADS_AT_ONCE):
+            with tempfile.TemporaryDirectory() as directory:
+                brought = [
+                    self._brought(source, some[column], Path(directory) / column)
+                    for source, column in zip(self._sources, ("path", "path_other"), strict=True)
                 ]
-                self.found.payloads += there[0]
-                content = [target.read_bytes() if found else None for target, found in zip(targets, there, strict=True)]
-                if content[0] != content[1]:
-                    what = "the payload is missing" if content[0] is None else "the content of the payload differs"
-                    self.found.differ("other payload", self._place(row, keys), what)
-                for target in targets:
-                    target.unlink(missing_ok=True)
+                for row, one, another in zip(some.iter_rows(named=True), *brought, strict=True):
+                    self.found.payloads += one is not None
+                    what = _payloads_differ(one, another)
+                    if what:
+                        step = f" at step {row['step']}" if "step" in row else ""
+                        self.found.differ("other payload", f"{self._place(row, keys)}{step}", what)
+
+    def _brought(self, source: Source, paths: pl.Series, directory: Path) -> list[Path | None]:
+        """Local copies of payloads; None of those that the source does not have."""
+        targets = [directory / str(number) for number in range(len(paths))]
+        requests = [FileRequest(self.project, path, None, target) for path, target in zip(paths, targets, strict=True)]
+        there = source.fetch_files(requests, progress=False)
+        return [target if found else None for target, found in zip(targets, there, strict=True)]
 
     def _place(self, row: dict[str, Any], keys: pl.Series) -> str:
         return f"{row['type']} {row['attribute']!r} of run {keys[row['run']]!r} of {self.project}"
+
+
+def _payloads_differ(one: Path | None, another: Path | None) -> str | None:
+    """How two payloads differ, where they do; a payload that nobody has is no difference."""
+    if one is None or another is None:
+        where = "source" if one is not None else "archive"
+        return None if one is another else f"the payload is missing in the {where}"
+    return None if filecmp.cmp(one, another, shallow=False) else "the content of the payload differs"
 
 
 def _by_key(runs: pa.Table) -> pl.DataFrame:
@@ -227,7 +257,7 @@ def _values(source: Source, runs: pa.Table) -> pl.DataFrame:
         value = pl.col("value")
         # As text, NaN equals NaN, and values of all types fit one column.
         text = {
-            "string_set": value.list.sort().cast(pl.List(pl.String)).list.join("\0"),
+            "string_set": _set_text(value.cast(pl.List(pl.String))),
             "datetime": value.dt.epoch("ms").cast(pl.String),
             "file": value.struct.field("size_bytes").cast(pl.String),
         }
@@ -240,6 +270,13 @@ def _values(source: Source, runs: pa.Table) -> pl.DataFrame:
             )
         )  # fmt: skip
     return pl.concat(found)
+
+
+def _set_text(texts: pl.Expr) -> pl.Expr:
+    """A set as one text, in which no two sets are alike: sorted, each element in quotation marks."""
+    quoted = pl.element().str.replace_all("\\", "\\\\", literal=True).str.replace_all("'", "\\'", literal=True)
+    elements = texts.list.unique().list.sort().list.eval(pl.lit("'") + quoted + pl.lit("'"))
+    return pl.format("[{}]", elements.list.join(", "))
 
 
 def _points_of_runs(archive: ArchiveSource, project: str) -> pl.DataFrame:
@@ -273,7 +310,7 @@ def _cut(series: pl.DataFrame, points: pl.DataFrame, runs: pa.Table) -> Iterator
 
 
 def _points(source: Source, keys: SeriesKeys, kind: str) -> pl.DataFrame:
-    """Own points of series, sorted: ``run``, ``attribute``, ``step``, ``timestamp``, ``value``."""
+    """Own points of series, sorted: `_POINT`, ``timestamp``, ``value`` and ``path`` (of files)."""
     options = SeriesOptions(lineage=False, include_time=True)
     read = source.float_points if kind == FLOAT_SERIES else source.object_points
     found = [_long(batch, kind) for batch in read(keys, options)]
@@ -290,8 +327,9 @@ def _long(batch: pa.RecordBatch | None, kind: str) -> pl.DataFrame:
         "file_series": pl.col("file").struct.field("size_bytes"),
     }[kind]
     if batch is None:
-        return pl.DataFrame(schema=dict.fromkeys(("run", "attribute", "step", "timestamp", "value"), pl.Null))
+        return pl.DataFrame(schema=dict.fromkeys((*_POINT, "timestamp", "value", "path"), pl.Null))
     frame: pl.DataFrame = pl.from_arrow(batch)  # type: ignore[assignment]
     points = frame.explode("points").unnest("points")
-    rows = points.select("run", "attribute", "step", "timestamp", value.alias("value"))
+    path = pl.col("file").struct.field("path") if kind == "file_series" else pl.lit(None, pl.String)
+    rows = points.select(*_POINT, "timestamp", value.alias("value"), path.alias("path"))
     return rows if kind == FLOAT_SERIES else rows.filter(pl.col("value").is_not_null())

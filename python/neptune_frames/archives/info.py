@@ -38,8 +38,12 @@ class ProjectInfo:
     last_time: datetime | None
 
 
-def archive_info(archive: str | os.PathLike[str]) -> list[ProjectInfo]:
+def archive_info(archive: str | os.PathLike[str], files: str | os.PathLike[str] | None = None) -> list[ProjectInfo]:
     """The projects of an archive in any layout, by name.
+
+    Args:
+        archive: Directory or URL.
+        files: Where payloads of the exporter's layout lie, if not beside the data.
 
     Points are counted from tables that the archive keeps (or, of the exporter's layout, from the catalog,
     which the first look makes by reading every file). Raises `ArchiveError`, also where there is no project.
@@ -48,7 +52,7 @@ def archive_info(archive: str | os.PathLike[str]) -> list[ProjectInfo]:
     >>> [(one.project, one.runs, one.points) for one in archive_info(os.environ["NEPTUNE_ARCHIVE"])]
     [('team/vision', ..., {'float_series': ...})]
     """
-    catalogs = ArchiveSource(os.fspath(archive)).catalogs()
+    catalogs = ArchiveSource(os.fspath(archive), files).catalogs()
     if not catalogs:
         raise nothing_at(archive)
     return [_project_info(catalog) for catalog in catalogs]
