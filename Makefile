@@ -85,4 +85,5 @@ format: $(VENV)/.installed ## Put the code into the house format
 peers: $(PEERS)/.installed ## Install the official clients into environments of their own
 
 clean: ## Remove everything that was made
-	rm -rf $(VENV) $(PEERS) demo-output build site .pytest_cache .mypy_cache .ruff_cache .hypothesis
+	rm -rf $(VENV) $(PEERS) demo-output build site .pytest_cache .mypy_cache .ruff_cache .import_linter_cache \
+		.hypothesis dist python/*.egg-info

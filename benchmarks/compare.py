@@ -3,8 +3,8 @@
 Both clients run the same call in fresh processes against a canned server, in turn, several times: first both get
 the same bytes, as a Neptune server sends them (protobuf, and JSON where it has only that); then the official client
 gets those again and ours gets Arrow, as from a server of ours. The table shows medians, the ratio official / ours, the
-target, and whether the checksums of the two results are equal. Absolute times depend on the machine; ratios of one run
-are what counts.
+target, and whether the checksums of the two results are equal: if not, the exit status is 1. Absolute times depend on
+the machine; ratios of one run are what counts.
 """
 
 from __future__ import annotations
@@ -97,23 +97,27 @@ def median(measurements: tuple[Measurement, ...]) -> Measurement:
     )
 
 
-def print_row(title: str, official: Measurement, ours: Measurement, cpu_target: float, memory_target: float) -> None:
+def print_row(title: str, official: Measurement, ours: Measurement, cpu_target: float, memory_target: float) -> bool:
+    """Print a row of the table. False where the results differ."""
     cpu = official.cpu / max(ours.cpu, 1e-9)
     memory = official.peak_mb / ours.peak_mb if ours.peak_mb else float("nan")
-    equal = "equal" if official.checksum == ours.checksum else f"DIFFER {official.checksum} {ours.checksum}"
+    is_equal = official.checksum == ours.checksum
+    equal = "equal" if is_equal else f"DIFFER {official.checksum} {ours.checksum}"
     print(
         f"| {title} | {official.wall:.2f} / {ours.wall:.2f} | {official.cpu:.2f} / {ours.cpu:.2f} "
         f"| {cpu:.1f} ({_target(cpu_target)}) | {official.peak_mb:.0f} / {ours.peak_mb:.0f} "
         f"| {memory:.1f} ({_target(memory_target)}) | {equal} |",
         flush=True,
     )
+    return is_equal
 
 
 def _target(target: float) -> str:
     return f">= {target:g}" if target else "-"
 
 
-def main() -> None:
+def main() -> int:
+    """The exit status is 1 where results differ."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("scenarios", nargs="*", metavar="SCENARIO", help=f"of: {', '.join(SCENARIOS)}, import")
     parser.add_argument("--repeats", type=int, default=3, help="counted runs of each client (default: 3)")
@@ -130,6 +134,7 @@ def main() -> None:
             parser.error(f"{python} is missing: run `make peers` first")
     print("| scenario | wall s, official / ours | CPU s | ratio (target) | peak MB | ratio (target) | results |")
     print("| --- | --- | --- | --- | --- | --- | --- |", flush=True)
+    all_equal = True
     for name in arguments.scenarios or (*SCENARIOS, "import"):
         if name == "import":
             for module in ("neptune_query",):
@@ -140,8 +145,9 @@ def main() -> None:
         for server in [arguments.answers] if arguments.answers else SERVERS:
             title = f"{scenario.title} ({server})"
             official, ours = compare(scenario, arguments.repeats, *SERVERS[server])
-            print_row(title, official, ours, scenario.cpu_target, scenario.memory_target)
+            all_equal &= print_row(title, official, ours, scenario.cpu_target, scenario.memory_target)
+    return 0 if all_equal else 1
 
 
 if __name__ == "__main__":
-    main()
+    sys.exit(main())

@@ -83,7 +83,8 @@ def main() -> None:
                     found = measure(source, root / f"{layout}-{name}", PROJECT, layout)
                     results[layout, name] = found
                     show(f"{name} to {layout}", found, stored)
-                    assert found.points == points
+                    if found.points != points:
+                        sys.exit(f"{found.points:,} points were exported, and {points:,} were there")
             ours = results["neptune-frames", "server"]
             if options.exporter:
                 compare_with_exporter(options.exporter, token, root / "converted", ours, options.runs, points)

@@ -1,4 +1,4 @@
-"""What pages name exists: other pages, files, tests, benchmarks, Python names."""
+"""What pages, comments and docstrings name exists: other pages, files, tests, benchmarks, Python names."""
 
 from __future__ import annotations
 
@@ -22,6 +22,7 @@ _CODE = re.compile(r"`([^`\n]+)`")
 _DOTTED = re.compile(rf"(?:{'|'.join(PACKAGES)})(?:\.\w+)+")
 _PYTHON_PATH = re.compile(rf"(?:{'|'.join(PACKAGES)})/[\w/]+(?:\.py|\.lark)?")
 _ROOT_PATH = re.compile(r"(?:tests|benchmarks|docs)/[\w/.-]+")
+_FILE_IN_CODE = re.compile(r"(?<![\w/.-])(?:tests|benchmarks|docs)/[\w/-]+\.(?:py|md|txt)\b")
 _TEST = re.compile(r"(test_\w+\.py)::(test_\w+)")
 
 every_page = pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))
@@ -67,6 +68,17 @@ def test_files_exist(page: Path) -> None:
             assert (ROOT / "python" / word).exists(), f"{page.name} names {word}, which does not exist"
         elif _ROOT_PATH.fullmatch(word):
             assert (ROOT / word).exists(), f"{page.name} names {word}, which does not exist"
+
+
+@pytest.mark.parametrize("package", PACKAGES)
+def test_what_comments_and_docstrings_name_exists(package: str) -> None:
+    missing = []
+    for source in sorted((ROOT / "python" / package).rglob("*.py")):
+        text = source.read_text()
+        missing += [f"{source}: {path}" for path in _FILE_IN_CODE.findall(text) if not (ROOT / path).exists()]
+        names = {word.removesuffix("()") for word in _CODE.findall(text)}
+        missing += [f"{source}: {name}" for name in names if _DOTTED.fullmatch(name) and not exists(name)]
+    assert not missing
 
 
 @every_page

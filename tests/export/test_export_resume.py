@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import errno
 import os
+import shutil
 import threading
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
 import httpx
+import pyarrow as pa
 import pytest
 
 import neptune_frames as nf
@@ -134,6 +136,38 @@ def test_a_full_disk_leaves_a_valid_archive(
 
     with monkeypatch.context() as patch:
         patch.setattr(part_files, "HashingFile", FullDisk)
+        with pytest.raises(ArchiveError, match=r"No space left on device.*export again"):
+            nf.export(kept, project=PROJECT, source=exporter)
+    shown = committed_batches(project_directory(kept, PROJECT))
+    assert all(read_manifest(path).runs for _, path in shown)
+    nf.export(kept, project=PROJECT, source=exporter)
+    assert tree(kept) == complete("neptune-frames")
+
+
+@pytest.mark.parametrize(("what", "fails_at"), [("payloads", 9), ("scratch files", 2)])
+def test_a_disk_that_is_full_before_a_batch_leaves_a_valid_archive(
+    what: str,
+    fails_at: int,
+    exporter: Path,
+    complete: Callable[[Layout], dict[str, str]],
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    kept, written = tmp_path / "kept", 0
+    # Points of a batch go to scratch files.
+    monkeypatch.setattr("neptune_frames.writing.point_store.MEMORY_BYTES", 1000)
+    place, name = (shutil, "copyfile") if what == "payloads" else (pa, "OSFile")
+    original = getattr(place, name)
+
+    def full(*arguments: Any) -> Any:
+        nonlocal written
+        written += 1
+        if written >= fails_at:
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+        return original(*arguments)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(place, name, full)
         with pytest.raises(ArchiveError, match=r"No space left on device.*export again"):
             nf.export(kept, project=PROJECT, source=exporter)
     shown = committed_batches(project_directory(kept, PROJECT))

@@ -81,6 +81,7 @@ def test_whoever_waits_for_an_answer_is_heard(server: Any, silence: Any, path: s
 @pytest.mark.usefixtures("silence")
 def test_whoever_waits_for_another_try_is_heard_and_it_is_not_made(server: Any, path: str, ask: Any) -> None:
     server.on(path, httpx.Response(503, headers={"Retry-After": "100"}))
+    # Not called: for time.sleep itself, the source waits in a way that ends with the task.
     assert attended(ask, server.source(sleep=time.sleep, clock=time.monotonic)) == 3
     list(shared_pool().map(bool, range(100)))
     assert server.paths().count(path) == 1

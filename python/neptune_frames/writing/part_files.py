@@ -22,8 +22,8 @@ ROW_GROUP_LEAST = 16_384
 #: Bytes of values in one row group, where values are wide.
 ROW_GROUP_BYTES = 16 * 1024 * 1024
 
-#: Measured on series of random and of smooth values (benchmarks/export_layout.py): splitting the bytes of
-#: doubles helps zstd most, deltas fit timestamps, and both are cheaper to write than a dictionary.
+#: Measured on series of random and of smooth values: splitting the bytes of doubles helps zstd most, deltas fit
+#: timestamps, and both are cheaper to write than a dictionary.
 _ENCODINGS = {
     pa.float64(): "BYTE_STREAM_SPLIT",
     pa.timestamp("ms", tz="UTC"): "DELTA_BINARY_PACKED",
