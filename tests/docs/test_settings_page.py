@@ -31,13 +31,6 @@ def test_every_variable_the_code_reads_is_a_setting() -> None:
     assert quoted <= known
 
 
-def test_variables_are_read_by_their_settings() -> None:
-    """The drop-in packages too: whoever reads a variable itself has rules of its own for what is empty."""
-    for package in ("neptune_query", "neptune_fetcher"):
-        for file in (PACKAGES / package).rglob("*.py"):
-            assert "os.environ" not in file.read_text(), f"{file} reads the environment itself"
-
-
 def test_every_setting_is_read_somewhere() -> None:
     """A variable that nothing reads would promise what does not happen."""
     sources = "\n".join(file.read_text() for file in PACKAGES.rglob("*.py") if file.name != "config.py")

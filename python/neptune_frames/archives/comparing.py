@@ -84,9 +84,8 @@ def compare(archive: ArchiveSource, other: Source, *, subset: bool = False, payl
     for project in projects:
         _ProjectComparison(project, archive, other, found, subset=subset, payloads=payloads).run()
     if isinstance(other, ArchiveSource) and not subset:
-        for project in other.projects(complete=True)["project"].to_pylist():
-            if project not in projects:
-                found.differ("only in the source", f"project {project}", "")
+        for project in sorted(set(other.projects(complete=True)["project"].to_pylist()).difference(projects)):
+            found.differ("only in the source", f"project {project}", "")
     return found
 
 
