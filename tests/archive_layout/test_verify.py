@@ -529,19 +529,19 @@ def test_how_to_compare_needs_something_to_compare_with(
 def test_payloads_that_lie_elsewhere(
     made: tuple[Path, Path], tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    shutil.copytree(made[0] / "data", tmp_path / "data")
-    elsewhere = str(made[0] / "files")
-    assert main(["info", str(tmp_path)]) == 0
+    archive, elsewhere = str(tmp_path / "exported"), str(made[0] / "files")
+    shutil.copytree(made[0] / "data", tmp_path / "exported" / "data")
+    assert main(["info", archive]) == 0
     assert "files      0 (0 bytes)" in capsys.readouterr().out
-    assert main(["info", str(tmp_path), "--files", elsewhere]) == 0
+    assert main(["info", archive, "--files", elsewhere]) == 0
     assert "files      3 (27 bytes)" in capsys.readouterr().out
     monkeypatch.setenv("NEPTUNE_ARCHIVE_FILES", elsewhere)
     for command in (["info"], ["verify"]):
-        assert main([*command, str(tmp_path)]) == 0
+        assert main([*command, archive]) == 0
     shown = capsys.readouterr().out
     assert "files      3 (27 bytes)" in shown
     assert "3 attached files" in shown
-    assert main(["convert", str(tmp_path), str(tmp_path / "kept")]) == 0
+    assert main(["convert", archive, str(tmp_path / "kept")]) == 0
     assert "files       3" in capsys.readouterr().out
 
 

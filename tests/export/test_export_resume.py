@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import errno
 import os
-import shutil
 import threading
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -19,7 +18,7 @@ from archive_content import assert_same, content
 from export_projects import PROJECT, tree, write_one, write_project
 from neptune_frames.errors import ArchiveError, NeptuneError
 from neptune_frames.server.testing import serve_in_thread
-from neptune_frames.sources.archive import ArchiveSource
+from neptune_frames.sources.archive import ArchiveSource, payloads
 from neptune_frames.sources.archive.batch_layout import committed_batches, project_directory, read_manifest
 from neptune_frames.sources.remote import RemoteSource, RetryPolicy
 from neptune_frames.writing import part_files
@@ -156,7 +155,7 @@ def test_a_disk_that_is_full_before_a_batch_leaves_a_valid_archive(
     kept, written = tmp_path / "kept", 0
     # Points of a batch go to scratch files.
     monkeypatch.setattr("neptune_frames.writing.point_store.MEMORY_BYTES", 1000)
-    place, name = (shutil, "copyfile") if what == "payloads" else (pa, "OSFile")
+    place, name = (payloads, "copy_payload") if what == "payloads" else (pa, "OSFile")
     original = getattr(place, name)
 
     def full(*arguments: Any) -> Any:
