@@ -16,7 +16,6 @@ class CheckReport:
     projects: int = 0
     files: int = 0
     rows: int = 0
-    bytes: int = 0
     payloads: int = 0
     #: Files that attributes name and that were never brought: the source had no content of them, or (in the
     #: exporter's layout) there is no directory of payloads. No fault of the archive.

@@ -61,7 +61,6 @@ def _check_parts(store: ExporterStore, report: CheckReport, *, has_payloads: boo
     owners = []
     for path, state in listing.parts.items():
         report.files += 1
-        report.bytes += state.size
         try:
             for inventory in store.read_inventory({path: state}):
                 report.rows += sum(

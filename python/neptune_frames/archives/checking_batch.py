@@ -60,7 +60,6 @@ class BatchCheck:
         for entry in self.manifest.files:
             self.report.files += 1
             self.report.rows += entry.rows
-            self.report.bytes += entry.bytes
             try:
                 footer = self._parquet.footer(self.batch / entry.path, entry)
             except DamagedFileError as error:
