@@ -113,6 +113,6 @@ def _difference(left: pl.DataFrame, right: pl.DataFrame) -> str:
     for name in left.columns:
         equal = left[name].eq_missing(right[name])
         if not equal.all():
-            rows = equal.arg_true() if False else (~equal).arg_true()[:3]
+            rows = (~equal).arg_true()[:3]
             return f"{name}: {left[rows]} and {right[rows]}"
     return "no difference found"

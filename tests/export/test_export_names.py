@@ -6,13 +6,17 @@ import re
 import unicodedata
 from pathlib import PurePosixPath
 
+import numpy as np
+import polars as pl
 import pyarrow as pa
 import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
+from neptune_frames.schemas import FILE
 from neptune_frames.sources.archive.batch_layout import bounded_name
-from neptune_frames.writing.payload_names import ExporterNaming, Naming, Owner, OwnNaming
+from neptune_frames.sources.archive.layout import encoded_name
+from neptune_frames.writing.payload_names import ExporterNaming, Naming, Owners, OwnNaming
 
 _ODD = [
     "..", ".", "/etc/passwd", "../../up", "a/../b", "CON", "con", "aux.txt", "A", "a", "é", "e\u0301", "a.b", "a_b",
@@ -45,17 +49,33 @@ def test_two_texts_never_share_a_name(texts: list[str]) -> None:
         assert len(name.encode()) <= 200
 
 
-def _paths(naming: Naming, owners: list[Owner], mime_type: str | None) -> list[str]:
+def _owners(pairs: list[tuple[str, str]]) -> Owners:
+    """Runs and attributes of files as columns."""
+    (runs, run), (names, attribute) = (
+        (pa.array(distinct), np.array([distinct.index(each) for each in column]))
+        for column in zip(*pairs, strict=True)
+        for distinct in [sorted(set(column))]
+    )
+    return Owners(runs, run, names, attribute)
+
+
+def _single(naming: Naming, pairs: list[tuple[str, str]], mime_type: str | None) -> list[str]:
+    file = {"path": "source path", "size_bytes": 7, "mime_type": mime_type}
+    owners = _owners(pairs)
     naming.prepare(owners)
+    return naming.files(owners, pa.array([file] * len(pairs), FILE)).to_list()
+
+
+def _paths(naming: Naming, pairs: list[tuple[str, str]], mime_type: str | None) -> list[str]:
+    single = _single(naming, pairs, mime_type)
     (step,) = naming.steps(pa.array([1.5])).to_list()
-    single = [naming.file(owner, "source path", 7, mime_type) for owner in owners]
-    series = [f"{naming.series(owner)}/{step}{naming.extension(mime_type)}" for owner in owners]
-    return [*single, *series]
+    (extension,) = naming.extensions(pl.Series([mime_type], dtype=pl.String)).to_list()
+    return [*single, *(f"{series}/{step}{extension}" for series in naming.series(_owners(pairs)))]
 
 
 @settings(max_examples=60, deadline=None)
 @given(_OWNERS, st.sampled_from(["image/png", "text/plain", None, "no/type"]))
-def test_payloads_of_our_layout_never_meet(owners: list[Owner], mime_type: str | None) -> None:
+def test_payloads_of_our_layout_never_meet(owners: list[tuple[str, str]], mime_type: str | None) -> None:
     paths = _paths(OwnNaming(), owners, mime_type)
     folded = [_folded(path) for path in paths]
     assert len(set(folded)) == len(paths)
@@ -68,10 +88,8 @@ def test_payloads_of_our_layout_never_meet(owners: list[Owner], mime_type: str |
 @settings(max_examples=60, deadline=None)
 @given(_OWNERS)
 @example([("a.b", ".."), ("a/b", "..")])
-def test_payloads_of_the_exporters_layout_never_meet(owners: list[Owner]) -> None:
-    naming = ExporterNaming(sorted({run for run, _ in owners}))
-    naming.prepare(owners)
-    single = [naming.file(owner, "", None, "image/png") for owner in owners]
+def test_payloads_of_the_exporters_layout_never_meet(owners: list[tuple[str, str]]) -> None:
+    single = _single(ExporterNaming(sorted({run for run, _ in owners})), owners, "image/png")
     assert len({_folded(path) for path in single}) == len(owners)
     for path in single:
         _check_safe(path)
@@ -88,16 +106,31 @@ def test_payloads_of_the_exporters_layout_never_meet(owners: list[Owner]) -> Non
     ],
 )
 def test_payloads_are_named_as_the_exporter_names_them(attribute: str, mime_type: str, path: str) -> None:
-    assert ExporterNaming(["run-a"]).file(("run-a", attribute), "", None, mime_type) == path
+    assert _single(ExporterNaming(["run-a"]), [("run-a", attribute)], mime_type) == [path]
 
 
 def test_payloads_that_would_overwrite_each_other_are_told_apart() -> None:
-    naming = ExporterNaming(["run-a"])
-    owners = [("run-a", "a.b"), ("run-a", "a_b")]
-    naming.prepare(owners)
-    paths = [naming.file(owner, "", None, "text/plain") for owner in owners]
+    pairs = [("run-a", "a.b"), ("run-a", "a_b"), ("run-b", "a_b"), ("run-a", "c")]
+    *paths, alone, other = _single(ExporterNaming(["run-a", "run-b"]), pairs, "text/plain")
     assert len(set(paths)) == 2
     assert all(re.fullmatch(r"run-a/a_b_[0-9a-f]{16}\.txt", path) for path in paths)
+    assert (alone, other) == ("run-b/a_b.txt", "run-a/c.txt")
+
+
+@pytest.mark.parametrize("other", ["a b", "a.b", "A_b", "a//b", "/a_b", "./a b/"])
+def test_a_run_whose_directory_another_run_has_gets_another(other: str) -> None:
+    held = encoded_name(other).rpartition("-")[0]
+    (path,) = _single(ExporterNaming(["a_b"], [held]), [("a_b", "c")], "text/plain")
+    assert re.fullmatch(r"a_b_[0-9a-f]{16}/c\.txt", path)
+    assert _single(ExporterNaming(["a_c"], [held]), [("a_c", "c")], "text/plain") == ["a_c/c.txt"]
+
+
+def test_files_without_a_size_or_a_type_are_named() -> None:
+    files = pa.array([{"path": "p", "size_bytes": None, "mime_type": None}, None], FILE)
+    owners = _owners([("run", "model"), ("run", "none")])
+    named, without = OwnNaming().files(owners, files).to_list()
+    assert re.fullmatch(r"run-[0-9a-f]{16}/model-[0-9a-f]{16}\.bin", named)
+    assert without != named
 
 
 def test_steps_name_their_payloads() -> None:

@@ -12,12 +12,14 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from neptune_frames.sources.archive.batch_layout import PAYLOADS, RUN_ROWS
+from neptune_frames.sources.archive.batch_layout import PAYLOADS, RUN_ROWS, files_wanted
 from neptune_frames.writing.point_store import Codes, PointStore
 
 #: Columns of RUN_ROWS that come from the source; the others count what the batch holds.
 RUN_COLUMNS = RUN_ROWS.names[:5]
 
+#: Rows of PAYLOADS, and the run (a position in the batch) that brings each.
+BATCH_PAYLOADS = PAYLOADS.append(pa.field("run", pa.int64()))
 
 _SCRATCH = ".scratch"
 
@@ -56,7 +58,7 @@ class Batch:
     names: pa.Array = field(default_factory=lambda: pa.array([], pa.string()))
     values: dict[str, list[tuple[Codes, Codes, pa.Array]]] = field(default_factory=dict)
     points: dict[str, PointStore] = field(default_factory=dict)
-    payloads: pa.Table = field(default_factory=lambda: PAYLOADS.append(pa.field("run", pa.int64())).empty_table())
+    payloads: pa.Table = field(default_factory=BATCH_PAYLOADS.empty_table)
 
     def attribute_codes(self, names: pa.Array) -> Codes:
         """Positions of (distinct) names in ``names``; new ones are added."""
@@ -91,7 +93,7 @@ class Batch:
     @property
     def files_missing(self) -> int:
         """Payloads that were asked for, and that the source does not have."""
-        return int(self.payloads["bytes"].null_count) if self.selection.get("files") != "no" else 0
+        return int(self.payloads["bytes"].null_count) if files_wanted(self.selection) else 0
 
     @property
     def text_bytes(self) -> int:

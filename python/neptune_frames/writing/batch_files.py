@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import shutil
-from importlib import metadata
 from pathlib import Path
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from neptune_frames.installation import library_version
 from neptune_frames.schemas import SERIES_TYPES
 from neptune_frames.sources.archive.batch_layout import (
     ATTRIBUTE_ROWS,
@@ -39,8 +39,6 @@ from neptune_frames.writing.part_files import (
     write_rows,
 )
 from neptune_frames.writing.point_files import PointFiles
-
-_WRITER = f"neptune-frames {metadata.version('neptune-frames')}"
 
 
 def remove_leftovers(project: Path) -> None:
@@ -89,7 +87,7 @@ class _BatchFiles:
         counts = [pa.array(self._counts[name]) for name in RUN_ROWS.names if name in self._counts]
         self._write_table(RUNS_FILE, pa.table([*batch.runs.columns, *counts], schema=RUN_ROWS), RUN_ROWS)
         return Manifest(
-            writer=_WRITER,
+            writer=f"neptune-frames {library_version()}",
             project=batch.project,
             batch=number,
             runs=len(self._runs),

@@ -19,7 +19,7 @@ from neptune_frames.sources.archive.layout import PARAMETER_COLUMNS
 from neptune_frames.sources.base import SeriesKeys, Source
 from neptune_frames.writing.batch import RUN_COLUMNS, Batch, Outline
 from neptune_frames.writing.durable import writing
-from neptune_frames.writing.payload_names import Owner
+from neptune_frames.writing.payload_names import Owners
 from neptune_frames.writing.payloads import Payloads
 from neptune_frames.writing.point_store import Codes
 
@@ -33,6 +33,9 @@ _NEARLY = 0.8
 #: Runs of the first group, as long as it is not known how large they are.
 _FIRST_RUNS = 32
 _GROWTH = 4
+
+#: Types of attributes that have payloads.
+_FILES = ("file", "file_series")
 
 
 @dataclass(frozen=True)
@@ -62,15 +65,19 @@ class Collector:
     stored: StoredSteps | None
     advance: Callable[[int, int], object]
 
-    def fill(self, batch: Batch, runs: pa.Table, before: Outline | None) -> int:
+    def fill(
+        self, batch: Batch, runs: pa.Table, before: Outline | None, between: Callable[[], object] = lambda: None
+    ) -> int:
         """Fill a batch with the first of ``runs`` (RUNS and `RUN_COLUMNS`); gives how many it took.
 
         Which ones depends on the runs and on the batch before alone: an export that was interrupted
-        goes on with the batches it would have made.
+        goes on with the batches it would have made. ``between`` is called before each request for more runs,
+        and may raise.
         """
         payloads = self.payloads()
         taken, size = 0, _first_group(before)
         while taken < runs.num_rows:
+            between()
             group = runs.slice(taken, size)
             self._add(batch, group, payloads)
             taken += group.num_rows
@@ -90,11 +97,14 @@ class Collector:
             values.add(kind, piece)
         names, attributes = values.names()
         codes = batch.attribute_codes(names)
-        payloads.prepare(values.owners(("file", "file_series"), runs["run"], names, attributes))
+        owned = [(run + first, codes[attribute]) for _, (run, attribute, _) in values.of(_FILES, attributes)]
+        if owned:
+            run, attribute = (np.concatenate(each) for each in zip(*owned, strict=True))
+            payloads.prepare(Owners(batch.run_ids, run, batch.names, attribute))
         for kind, (run, attribute, value) in values.of(PARAMETER_COLUMNS, attributes):
             numbers = run + first, codes[attribute]
             if kind == "file":
-                value = payloads.named_files(batch.run_ids, numbers[0], batch.names, numbers[1], value)
+                value = payloads.named_files(Owners(batch.run_ids, numbers[0], batch.names, numbers[1]), value)
             batch.values.setdefault(kind, []).append((*numbers, value))
         for kind, (run, attribute, _) in values.of(SERIES_TYPES, attributes):
             order = np.lexsort((attribute, run))
@@ -113,7 +123,7 @@ class Collector:
         first: int,
     ) -> None:
         def renamed(run: Codes, attribute: Codes, steps: pa.Array, files: pa.Array) -> pa.Array:
-            return payloads.named_series(batch.run_ids, run, batch.names, attribute, steps, files)
+            return payloads.named_series(Owners(batch.run_ids, run, batch.names, attribute), steps, files)
 
         store = batch.store(group.series_type)
         rename = renamed if group.series_type == "file_series" else None
@@ -175,15 +185,6 @@ class _Values:
                 runs = np.concatenate([self._pieces[number][1].to_numpy() for number in mine]).astype(np.int64)
                 values = pa.chunked_array([self._pieces[number][2] for number in mine]).combine_chunks()
                 yield kind, (runs, np.concatenate([attributes[number] for number in mine]), values)
-
-    def owners(
-        self, types: tuple[str, ...], runs: pa.ChunkedArray, names: pa.Array, attributes: list[Codes]
-    ) -> Iterator[Owner]:
-        """Run and name of each attribute of the types."""
-        for _, (run, attribute, _) in self.of(types, attributes):
-            yield from zip(
-                runs.take(pa.array(run)).to_pylist(), names.take(pa.array(attribute)).to_pylist(), strict=True
-            )
 
 
 def _bands(group: SeriesOfType, last: Steps | None) -> Iterator[tuple[SeriesOfType, Steps | None]]:

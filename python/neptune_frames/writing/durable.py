@@ -5,6 +5,7 @@ from __future__ import annotations
 import errno
 import hashlib
 import os
+import uuid
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -93,8 +94,8 @@ def sync_directory(path: Path) -> None:
 
 
 def write_durably(path: Path, content: bytes) -> None:
-    """Make a small file appear at once and whole."""
-    aside = path.with_name(f".{path.name}.{os.getpid()}.part")
+    """Make a small file appear at once and whole, though other threads or processes may be writing the same."""
+    aside = path.with_name(f".{uuid.uuid4().hex}.part")
     try:
         with aside.open("wb") as file:
             file.write(content)

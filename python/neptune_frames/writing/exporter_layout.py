@@ -30,7 +30,7 @@ from neptune_frames.sources.archive.layout import (
     encoded_name,
     exporter_part_name,
 )
-from neptune_frames.writing.durable import sync_file
+from neptune_frames.writing.durable import sync_directory, sync_file
 
 #: A part that has grown beyond this many bytes is closed before the next batch (section 3).
 PART_BYTES = 50 * 1024 * 1024
@@ -95,7 +95,8 @@ def write_run(
     """Write one run: a row group per batch, parts named and completed as the exporter does.
 
     Nothing is visible before everything was written; part 0, which marks the run as complete, comes
-    last. ``durable`` waits until the disk has it. Returns the paths of the parts.
+    last. ``durable`` waits until the disk has it all, but for the name of part 0, which several runs may
+    wait for together (`sync_directory`). Returns the paths of the parts.
     """
     directory = data / encoded_name(project)
     directory.mkdir(parents=True, exist_ok=True)
@@ -122,7 +123,12 @@ def write_run(
     if durable:
         for target in targets:
             sync_file(_aside(target))
-    for target in reversed(targets):
+    for target in targets[:0:-1]:
+        _aside(target).replace(target)
+    if durable and len(targets) > 1:
+        # The disk may take up names in another order than they were given.
+        sync_directory(directory)
+    for target in targets[:1]:
         _aside(target).replace(target)
     return targets
 
@@ -136,12 +142,24 @@ def write_payload(files: Path, project: str, path: str, content: bytes) -> Path:
 
 
 def decimal_steps(steps: npt.ArrayLike) -> pa.Array:
-    """Steps as decimals: the exact binary value rounded half-even to a millionth (section 7).
-
-    1e12 itself is stored as the largest step there is, 999999999999.999999, of which it is the float64.
+    """Steps as decimals, in millionths (`microsteps`).
 
     >>> decimal_steps([0.1 + 0.2, 5e-7]).to_pylist()
     [Decimal('0.300000'), Decimal('0.000000')]
+    """
+    return decimals_of(microsteps(steps))
+
+
+def decimals_of(micros: npt.NDArray[np.int64]) -> pa.Array:
+    """Numbers of millionths as decimals."""
+    words = np.stack([micros, micros >> 63], axis=1)
+    return pa.Array.from_buffers(STEP_TYPE, len(micros), [None, pa.py_buffer(words)])
+
+
+def microsteps(steps: npt.ArrayLike) -> npt.NDArray[np.int64]:
+    """Steps in millionths: the exact binary value rounded half-even (section 7).
+
+    1e12 itself becomes the largest step there is, 999999999999.999999, of which it is the float64.
     """
     exact = np.asarray(steps, dtype=np.float64)
     if not (np.abs(exact) <= _STEP_LIMIT).all():
@@ -156,9 +174,7 @@ def decimal_steps(steps: npt.ArrayLike) -> pa.Array:
     nearest[tie] = np.where(
         remainder == 0, nearest[tie], np.where(remainder > 0, np.ceil(scaled[tie]), np.floor(scaled[tie]))
     )
-    micros = np.clip(whole.astype(np.int64) * MICROSTEPS + nearest.astype(np.int64), -_MOST_MICROS, _MOST_MICROS)
-    words = np.stack([micros, micros >> 63], axis=1)
-    return pa.Array.from_buffers(STEP_TYPE, len(micros), [None, pa.py_buffer(words)])
+    return np.clip(whole.astype(np.int64) * MICROSTEPS + nearest.astype(np.int64), -_MOST_MICROS, _MOST_MICROS)
 
 
 def _product_error(a: npt.NDArray[np.float64], b: float, product: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from itertools import count
@@ -9,6 +10,7 @@ from pathlib import Path
 from typing import NamedTuple, TypeAlias
 
 import numpy as np
+import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 
@@ -30,7 +32,7 @@ from neptune_frames.sources.base import Source
 from neptune_frames.writing.batch import Batch, remove_scratch, scratch_directory
 from neptune_frames.writing.collecting import Collector
 from neptune_frames.writing.durable import sync_directory
-from neptune_frames.writing.exporter_layout import Continued, decimal_steps, export_rows, write_run
+from neptune_frames.writing.exporter_layout import Continued, decimals_of, export_rows, microsteps, write_run
 from neptune_frames.writing.payload_names import ExporterNaming
 from neptune_frames.writing.payloads import Payloads
 from neptune_frames.writing.pipeline import write_batches
@@ -47,6 +49,7 @@ def prepare_archive(archive: Path) -> None:
         raise ArchiveError(f"{archive} is an archive in the layout neptune-frames. Give another destination.")
     for name in ("data", "files"):
         (archive / name).mkdir(parents=True, exist_ok=True)
+    sync_directory(archive)
 
 
 class ExporterProject:
@@ -72,10 +75,16 @@ class ExporterProject:
     def _holds(self, run: str) -> bool:
         return (self.directory / exporter_part_name(run, 0)).exists()
 
+    def _naming(self, runs: Sequence[str]) -> ExporterNaming:
+        """Runs that the archive holds keep their directories, whether or not they are among those asked for."""
+        held = {part.rpartition("_part_")[0] for part in map(os.path.basename, list_parts(self.directory).parts)}
+        others = held.difference(map(encoded_name, runs))
+        return ExporterNaming(runs, (name.rpartition("-")[0] for name in others))
+
     def write(
         self, source: Source, selection: ExportSelection, plan: ExportPlan, written: Written, advance: Counting
     ) -> None:
-        naming, places = ExporterNaming(plan.found["run"].to_pylist()), count()
+        naming, places = self._naming(plan.found["run"].to_pylist()), count()
 
         def payloads() -> Payloads:
             return Payloads(source, self._project, self._files, naming, bring=selection.files)
@@ -175,16 +184,37 @@ def _parameter_rows(batch: Batch, kinds: Sequence[str]) -> Iterator[_Piece]:
 def _series_rows(store: PointStore, run_ids: pa.Array, names: pa.Array, ranks: Codes) -> Iterator[_Piece]:
     """Tables of at most about a million points, by step and then by path, in the order of the runs."""
     last: tuple[int, int] | None = None
+    reached = 0
     for block in store.blocks(ranks, by_run=True):
         for first, stop in each_stretch(block.runs):
             run, series = int(block.runs[first]), stop - first
+            continued = last == (run, block.attributes[first])
+            start, end = int(block.offsets[first]), int(block.offsets[stop])
             with _named_misfit(run_ids[run].as_py()):
-                rows = _point_rows(store.series_type, block, first, stop, names)
-            if last == (run, block.attributes[first]):
-                yield _Piece(run, Continued(rows), series - 1)
-            else:
-                yield _Piece(run, rows, series)
+                micros = microsteps(block.points["step"].slice(start, end - start).to_numpy())
+                _check_apart(micros, block, first, stop, names, reached if continued else None)
+            rows = _point_rows(store.series_type, block, first, stop, names, micros)
+            yield _Piece(run, Continued(rows) if continued else rows, series - continued)
+            reached = int(micros[-1])
         last = (int(block.runs[-1]), int(block.attributes[-1]))
+
+
+def _check_apart(
+    micros: npt.NDArray[np.int64], block: Block, first: int, stop: int, names: pa.Array, before: int | None
+) -> None:
+    """Raise ValueError where two points of a series have one step in millionths: readers see only one of them.
+
+    ``micros`` are those of the stretches ``first:stop``; ``before`` is the last one of the stretch that the first of
+    them continues.
+    """
+    starts = block.offsets[first:stop] - block.offsets[first]
+    same = np.append(before == micros[0], micros[1:] == micros[:-1])
+    same[starts[1:] if before is not None else starts] = False
+    if same.any():
+        at = int(same.argmax())
+        name = names[int(block.attributes[first + int(np.searchsorted(starts, at, side="right")) - 1])].as_py()
+        step = block.points["step"][int(block.offsets[first]) + at].as_py()
+        raise ValueError(f"two steps of {name!r}, one of them {step!r}, are the same in millionths")
 
 
 @contextmanager
@@ -199,22 +229,23 @@ def _named_misfit(run: str) -> Iterator[None]:
         ) from error
 
 
-def _point_rows(kind: str, block: Block, first: int, stop: int, names: pa.Array) -> pa.Table:
-    """The stretches ``first:stop`` of a block, which are of one run."""
+def _point_rows(
+    kind: str, block: Block, first: int, stop: int, names: pa.Array, micros: npt.NDArray[np.int64]
+) -> pa.Table:
+    """The stretches ``first:stop`` of a block, which are of one run, with their steps in millionths."""
     start, end = int(block.offsets[first]), int(block.offsets[stop])
     points = block.points.slice(start, end - start)
-    steps = points["step"].to_numpy()
-    order = pa.array(np.argsort(steps, kind="stable"))
+    order = pa.array(np.argsort(points["step"].to_numpy(), kind="stable"))
     lengths = np.diff(block.offsets[first : stop + 1])
     paths = names.take(pa.array(np.repeat(block.attributes[first:stop], lengths)))
     columns = {
         "attribute_path": paths.take(order),
-        "attribute_type": pa.repeat(kind, len(steps)),
-        "step": decimal_steps(steps).take(order),
+        "attribute_type": pa.repeat(kind, len(micros)),
+        "step": decimals_of(micros).take(order),
         "timestamp": points["timestamp"].take(order),
         VALUE_COLUMNS[kind]: _stored(kind, points["value"].combine_chunks()).take(order),
     }
-    return export_rows(columns, len(steps))
+    return export_rows(columns, len(micros))
 
 
 def _stored(kind: str, values: pa.Array) -> pa.Array:

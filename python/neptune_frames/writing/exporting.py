@@ -6,7 +6,7 @@ import os
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING, Protocol
 
 import pyarrow as pa
@@ -15,6 +15,7 @@ from neptune_frames.counted import counted
 from neptune_frames.errors import ArchiveError, NeptuneWarning
 from neptune_frames.progress import Counting, allowing_bars, counting_bar
 from neptune_frames.query.arguments import resolve_project
+from neptune_frames.sources.archive import ArchiveSource
 from neptune_frames.sources.archive.object_path import Location, open_location
 from neptune_frames.sources.base import Source
 from neptune_frames.sources.choose import open_source
@@ -78,7 +79,8 @@ def export(
     Raises:
         ValueError: An argument cannot be used. Arguments are checked before anything is requested.
         NeptuneProjectInaccessible: A project does not exist or you may not read it.
-        ArchiveError: The destination cannot be written to, or holds something else.
+        ArchiveError: The destination cannot be written to, or holds something else; or it is in the archive that is
+            read, or the other way round.
 
     Example:
         >>> summary = nf.export("kept", runs="^run-", attributes="^train/")
@@ -100,6 +102,8 @@ def export(
     selection = export_selection(runs=runs, experiments=experiments, attributes=attributes, types=types, files=files)
     asked = open_source(source)
     archive = open_location(destination)
+    if isinstance(asked, ArchiveSource):
+        _check_apart(asked.place, archive)
     started = time.monotonic()
     try:
         with allowing_bars(progress_bar):
@@ -138,6 +142,17 @@ class ProjectArchive(Protocol):
     ) -> None:
         """Write them; what was written is added to ``written``, and progress told as runs and points."""
         ...
+
+
+def _check_apart(source: Location, archive: Location) -> None:
+    """Raise `ArchiveError` where the archive would be written into its source: what is left over there is removed."""
+    read, written = (
+        place.resolve() if isinstance(place, Path) else PurePosixPath(str(place)) for place in (source, archive)
+    )
+    if read == written or read in written.parents or written in read.parents:
+        raise ArchiveError(
+            f"{archive} cannot be written from {source}: one of them is in the other. Give a destination elsewhere."
+        )
 
 
 @contextmanager

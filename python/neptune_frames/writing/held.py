@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 
 import numpy as np
@@ -13,6 +14,8 @@ from neptune_frames.schemas import TIMESTAMP
 from neptune_frames.sources.archive.batch_layout import (
     ATTRIBUTE_ROWS,
     ATTRIBUTES_DIRECTORY,
+    PAYLOADS,
+    PAYLOADS_FILE,
     RUNS_FILE,
     SERIES_DIRECTORY,
     Manifest,
@@ -27,6 +30,8 @@ from neptune_frames.writing.collecting import SeriesOfType
 from neptune_frames.writing.part_files import repeated_names
 from neptune_frames.writing.point_store import Codes
 
+#: What is kept of a series: its places in the tables of runs and of attributes, and where it ends.
+_LAST_STEPS: dict[str, pl.DataType] = {"run_at": pl.UInt32(), "attribute_at": pl.UInt32(), "last_step": pl.Float64()}
 _RUNS: dict[str, pl.DataType] = {"run": pl.String(), "modification_time": pl.Datetime("ms", "UTC")}
 
 
@@ -69,29 +74,12 @@ class HeldRuns:
         times = found["modification_time"].to_arrow().cast(TIMESTAMP)
         return KnownRuns(found["held"].fill_null(value=False).to_arrow(), times)
 
-    def last_steps(self, run_ids: pa.Array, names: pa.Array, group: SeriesOfType) -> Steps:
-        """The last step of each series of a group, -inf where the archive has no point of it."""
-        last = np.full(len(group.runs), -np.inf)
-        files = [file for path in self.directories if (file := part_file(path, SERIES_DIRECTORY, 0)).is_file()]
-        if not files:
-            return last
-        runs, attributes = (
-            pl.DataFrame({name: pl.Series(texts, dtype=pl.String)}).with_row_index(f"{name}_at")
-            for name, texts in (("run", run_ids), ("attribute", names))
-        )
-        stored = (
-            pl.scan_parquet(files, hive_partitioning=False)
-            .filter(pl.col("type") == group.series_type, pl.col("run").is_in(runs["run"].to_list()))
-            .group_by("run", "attribute")
-            .agg(pl.col("last_step").max())
-            .join(runs.lazy(), on="run")
-            .join(attributes.lazy(), on="attribute")
-        )
-        wanted = pl.LazyFrame(
-            {"run_at": group.runs.astype(np.uint32), "attribute_at": group.attributes.astype(np.uint32)}
-        )
-        found = wanted.join(stored, on=["run_at", "attribute_at"], how="left", maintain_order="left").collect()
-        return found["last_step"].fill_null(-np.inf).to_numpy()
+    def payloads(self) -> pl.DataFrame:
+        """Those that were stored, as the latest batch has each: ``path``, ``bytes`` and ``sha256``."""
+        files = [file for path in self.directories if (file := path / PAYLOADS_FILE).is_file()]
+        schema = pl.DataFrame(PAYLOADS.empty_table())
+        tables = [pl.read_parquet(file, columns=schema.columns, hive_partitioning=False) for file in files]
+        return pl.concat([schema, *tables]).unique("path", keep="last").drop_nulls("bytes")
 
     def unchanged(self, batch: Batch) -> Codes:
         """Positions of the runs of a batch that bring no points, and no attribute that the archive has otherwise."""
@@ -117,6 +105,73 @@ class HeldRuns:
         same = (pl.col("rows") == pl.col("rows_now")) & (pl.col("digest") == pl.col("digest_now"))
         rows: Codes = candidates[both.select(same.fill_null(value=False)).to_series().to_numpy()]
         return rows
+
+
+class HeldSteps:
+    """How far the series of some runs go. Implements `neptune_frames.writing.collecting.StoredSteps`.
+
+    What the archive says of them is read once, when it is first asked for.
+
+    Args:
+        held: The batches.
+        runs: The ids of the runs, sorted; groups are asked for in their order.
+    """
+
+    def __init__(self, held: HeldRuns, runs: pa.ChunkedArray) -> None:
+        self._held = held
+        self._runs = pl.DataFrame({"run": pl.Series(runs, dtype=pl.String)}).with_row_index("run_at")
+
+    def last_steps(self, run_ids: pa.Array, names: pa.Array, group: SeriesOfType) -> Steps:
+        """The last step of each series of a group, -inf where the archive has no point of it."""
+        runs = pl.DataFrame({"run": pl.Series(run_ids, dtype=pl.String)}).join(
+            self._runs, on="run", how="left", maintain_order="left"
+        )["run_at"]
+        attributes = pl.DataFrame({"attribute": pl.Series(names, dtype=pl.String)}).join(
+            self._attributes, on="attribute", how="left", maintain_order="left"
+        )["attribute_at"]
+        wanted = pl.DataFrame({"run_at": runs.gather(group.runs), "attribute_at": attributes.gather(group.attributes)})
+        rows = self._of_runs(group.series_type, wanted["run_at"])
+        found = wanted.join(rows, on=["run_at", "attribute_at"], how="left", maintain_order="left")
+        return found["last_step"].fill_null(-np.inf).to_numpy()
+
+    def _of_runs(self, series_type: str, runs: pl.Series) -> pl.DataFrame:
+        """The series of the type, from the first to the last of the runs."""
+        rows = self._last_steps.get(series_type)
+        if rows is None or not len(runs):
+            return pl.DataFrame(schema=_LAST_STEPS)
+        asked = runs.to_numpy()
+        start, stop = np.searchsorted(rows["run_at"].to_numpy(), [asked.min(), asked.max() + 1]).tolist()
+        return rows.slice(start, stop - start)
+
+    @cached_property
+    def _attributes(self) -> pl.DataFrame:
+        if not self._files:
+            return pl.DataFrame(schema={"attribute_at": pl.UInt32, "attribute": pl.String})
+        return self._stretches.select("attribute").unique().collect().with_row_index("attribute_at")
+
+    @cached_property
+    def _last_steps(self) -> dict[str, pl.DataFrame]:
+        """By type, sorted by run: places of runs and attributes, and last steps. They take few bytes per series."""
+        if not self._files:
+            return {}
+        rows = (
+            self._stretches.group_by("run", "attribute", "type")
+            .agg(pl.col("last_step").max())
+            .join(self._runs.lazy(), on="run")
+            .join(self._attributes.lazy(), on="attribute")
+            .select("type", *_LAST_STEPS)
+            .sort("run_at")
+            .collect()
+        )
+        return {str(kind): of_type.drop("type") for (kind,), of_type in rows.group_by("type", maintain_order=True)}
+
+    @property
+    def _stretches(self) -> pl.LazyFrame:
+        return pl.scan_parquet(self._files, hive_partitioning=False).join(self._runs.lazy(), on="run", how="semi")
+
+    @cached_property
+    def _files(self) -> list[Path]:
+        return [file for path in self._held.directories if (file := part_file(path, SERIES_DIRECTORY, 0)).is_file()]
 
 
 def _frame(batch: Batch, kind: str) -> pl.DataFrame:

@@ -14,27 +14,25 @@ from pathlib import Path
 
 import polars as pl
 
-from neptune_frames.errors import ArchiveError
 from neptune_frames.sources.archive.batch_layout import (
     ATTRIBUTES_DIRECTORY,
     FILES_DIRECTORY,
-    FORMAT_FILE,
     MANIFEST,
     PAYLOADS_FILE,
     RUNS_FILE,
     SERIES_DIRECTORY,
     batch_directory,
-    check_format,
     committed_batches,
-    format_document,
     project_directory,
     read_manifest,
 )
 from neptune_frames.sources.archive.object_path import ObjectPath
 from neptune_frames.writing import publishing
+from neptune_frames.writing.own_layout import prepare_archive
 
-#: What a writer looks up in batches that are there.
-_LOOKED_UP = (RUNS_FILE, SERIES_DIRECTORY)
+#: What a writer looks up in batches that are there: which runs they hold, and where these end, if it goes on there.
+_LOOKED_UP = (RUNS_FILE,)
+_LOOKED_UP_BY_UPDATES = (RUNS_FILE, SERIES_DIRECTORY, ATTRIBUTES_DIRECTORY)
 
 
 class Mirror:
@@ -51,17 +49,8 @@ class Mirror:
 
     def prepare(self, projects: Iterable[str], *, update: bool) -> None:
         """Make sure that the store holds an archive, and bring what a writer looks up. Raises `ArchiveError`."""
-        # One look decides: another export may be making the archive right now.
-        found = {path.name for path in self._archive.iterdir()}
-        if FORMAT_FILE in found:
-            check_format(self._archive)
-        elif found:
-            raise ArchiveError(
-                f"{self._archive} is not an archive in the layout neptune-frames, and not empty. Give a new place."
-            )
-        else:
-            (self._archive / FORMAT_FILE).write_bytes(format_document())
-        wanted = (*_LOOKED_UP, ATTRIBUTES_DIRECTORY) if update else _LOOKED_UP
+        prepare_archive(self._archive)
+        wanted = _LOOKED_UP_BY_UPDATES if update else _LOOKED_UP
         transfers = []
         for project in projects:
             directory = project_directory(self.path, project)

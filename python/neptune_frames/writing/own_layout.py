@@ -18,17 +18,19 @@ from neptune_frames.sources.archive.batch_layout import (
     batch_directory,
     check_format,
     committed_batches,
+    files_wanted,
     format_document,
     is_archive,
     project_directory,
     read_manifest,
 )
+from neptune_frames.sources.archive.object_path import Location
 from neptune_frames.sources.base import Source
-from neptune_frames.writing.batch import Batch, Outline, scratch_directory
+from neptune_frames.writing.batch import Batch, Outline, remove_scratch, scratch_directory
 from neptune_frames.writing.batch_files import remove_leftovers, write_batch
 from neptune_frames.writing.collecting import Collector
 from neptune_frames.writing.durable import write_durably, writing
-from neptune_frames.writing.held import HeldRuns
+from neptune_frames.writing.held import HeldRuns, HeldSteps
 from neptune_frames.writing.payload_names import OwnNaming
 from neptune_frames.writing.payloads import Payloads
 from neptune_frames.writing.pipeline import write_batches
@@ -36,17 +38,23 @@ from neptune_frames.writing.selection import ExportPlan, ExportSelection, missin
 from neptune_frames.writing.summary import Written
 
 
-def prepare_archive(archive: Path) -> None:
-    """Make a directory an archive, or check that it is one. Raises `ArchiveError`."""
+def prepare_archive(archive: Location) -> None:
+    """Make a directory or a place in an object store an archive, or check that it is one. Raises `ArchiveError`."""
+    if isinstance(archive, Path):
+        archive.mkdir(parents=True, exist_ok=True)
+    # Another export may be making the archive right now. It writes the format file before anything else, so where
+    # there is anything of its doing, that file is found by looking for it afterwards.
+    shown = [path.name for path in archive.iterdir() if not path.name.startswith(".")]
     if is_archive(archive):
         check_format(archive)
-        return
-    archive.mkdir(parents=True, exist_ok=True)
-    if any(not path.name.startswith(".") for path in archive.iterdir()):
+    elif shown:
         raise ArchiveError(
-            f"{archive} is not an archive in the layout neptune-frames, and not empty. Give a new or empty directory."
+            f"{archive} is not an archive in the layout neptune-frames, and not empty. Give a new or empty place."
         )
-    write_durably(archive / FORMAT_FILE, format_document())
+    elif isinstance(archive, Path):
+        write_durably(archive / FORMAT_FILE, format_document())
+    else:
+        (archive / FORMAT_FILE).write_bytes(format_document())
 
 
 class OwnProject:
@@ -96,11 +104,15 @@ class OwnProject:
         """New runs, or with ``held`` what is new of runs that are there."""
         batches = committed_batches(self.directory)
         before = _outline(batches[-1][1]) if batches and held is None else None
+        stored = None
+        if held is not None:
+            with writing():
+                stored = held.payloads()
         numbers, places = count(batches[-1][0] + 1 if batches else 0), count()
 
         def payloads() -> Payloads:
             files = self.directory / FILES_DIRECTORY
-            return Payloads(source, self._project, files, OwnNaming(), bring=selection.files)
+            return Payloads(source, self._project, files, OwnNaming(), bring=selection.files, stored=stored)
 
         def batch() -> Batch:
             return Batch(self._project, scratch_directory(self.directory, next(places)), selection.recorded)
@@ -115,9 +127,11 @@ class OwnProject:
             full.close()
             return done
 
-        collector = Collector(source, selection.selector, payloads, held, advance)
+        steps = None if held is None else HeldSteps(held, runs["run"])
+        collector = Collector(source, selection.selector, payloads, steps, advance)
         for done in write_batches(collector, runs, batch, write, before=before):
             written.add(done)
+        remove_scratch(self.directory)
 
     def _check_selection(self, held: HeldRuns, selection: ExportSelection) -> None:
         for manifest in held.manifests:
@@ -152,4 +166,4 @@ def _written(manifest: Manifest, batch: Batch, selection: ExportSelection) -> Wr
 def _shown(selection: dict[str, str]) -> str:
     """A selection in words. Manifests hold the choice of attributes in a form that is no reading for people."""
     attributes = "chosen attributes" if "attributes" in selection else "all attributes"
-    return f"{attributes}, {'with' if selection.get('files') != 'no' else 'without'} the content of files"
+    return f"{attributes}, {'with' if files_wanted(selection) else 'without'} the content of files"

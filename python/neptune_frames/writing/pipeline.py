@@ -25,7 +25,8 @@ def write_batches(
 ) -> Iterator[Result]:
     """Collect and write the runs, in order; gives what ``write`` gave for each batch, in order.
 
-    At most two batches are in memory. After an error, what was being written is finished first.
+    At most two batches are in memory. After an error, what was being written is finished first; an error of the
+    writing ends the collecting of the next batch.
 
     Args:
         collector: Asks for the runs.
@@ -36,9 +37,14 @@ def write_batches(
     """
     with ThreadPoolExecutor(1, thread_name_prefix="neptune-frames-writer") as writer:
         under_way: Future[Result] | None = None
+
+        def raise_failure() -> None:
+            if under_way is not None and under_way.done():
+                under_way.result()
+
         while runs.num_rows:
             filling = batch()
-            taken = collector.fill(filling, runs, before)
+            taken = collector.fill(filling, runs, before, raise_failure)
             before = filling.outline()
             if under_way is not None:
                 yield under_way.result()

@@ -17,7 +17,7 @@ from neptune_frames.query.attributes import KNOWN_TYPES
 from neptune_frames.query.selection import AttributeAlternative, AttributeSelector, ContainerKind
 from neptune_frames.query.selectors import match_names
 from neptune_frames.schemas import RUNS, VALUE_TYPES
-from neptune_frames.sources.archive.batch_layout import RUN_ROWS
+from neptune_frames.sources.archive.batch_layout import RUN_ROWS, recorded_files
 from neptune_frames.writing.batch import RUN_COLUMNS, Batch
 
 if TYPE_CHECKING:
@@ -111,7 +111,7 @@ def export_selection(
     kind = ContainerKind.RUN if experiments is None else ContainerKind.EXPERIMENT
     containers = Containers.of(runs if experiments is None else experiments, kind, kind.plural)
     chosen = resolve_attributes(attributes, _checked_types(types), "attributes")
-    recorded = {"files": "yes" if files else "no"}
+    recorded = recorded_files(files)
     if attributes is not None or types is not None:
         recorded["attributes"] = repr(replace(chosen, plain_names=None).alternatives)
     if not recorded.get("attributes"):

@@ -22,7 +22,7 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TypeVar, overload
 
@@ -164,6 +164,25 @@ class Manifest(msgspec.Struct, frozen=True, kw_only=True):
     def point_count(self) -> int:
         """Points of all series types."""
         return sum(self.points.values())
+
+    @property
+    def files_wanted(self) -> bool:
+        """Whether the content of files was asked for."""
+        return files_wanted(self.selection)
+
+
+def recorded_files(wanted: bool) -> dict[str, str]:
+    """What a selection says of the content of files."""
+    return {"files": "yes" if wanted else "no"}
+
+
+def files_wanted(selection: Mapping[str, str]) -> bool:
+    """Whether a selection asks for the content of files.
+
+    >>> files_wanted(recorded_files(False)), files_wanted(recorded_files(True)), files_wanted({})
+    (False, True, True)
+    """
+    return selection.get("files") != "no"
 
 
 class _Format(msgspec.Struct):

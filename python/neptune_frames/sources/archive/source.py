@@ -68,6 +68,11 @@ class ArchiveSource:
         self._lock = threading.Lock()
         self._copies = LocalCopies()
 
+    @property
+    def place(self) -> Location:
+        """The directory, or the place in an object store."""
+        return self._place
+
     def __repr__(self) -> str:
         return f"ArchiveSource({str(self._place)!r})"
 
