@@ -131,6 +131,9 @@ SERIES_OBJECT_FIELDS = (
     pa.field("file", FILE),
 )
 
+#: The member that is set in the points of each type of series.
+OBJECT_MEMBERS = {f"{field.name}_series": field.name for field in SERIES_OBJECT_FIELDS}
+
 #: One point of a string, histogram or file series.
 OBJECT_POINT = pa.struct([STEP, POINT_TIME, *SERIES_OBJECT_FIELDS])
 

@@ -207,6 +207,19 @@ def test_what_earlier_releases_left_without_a_manifest_is_replaced(exports: tupl
     assert not (batch() / "float_series/part-00007.parquet").is_file()
 
 
+def test_an_export_brings_only_what_it_looks_up(exports: tuple[Path, Path], monkeypatch: pytest.MonkeyPatch) -> None:
+    convert(exports[0], URL, progress_bar=False)
+    for update, expected in (
+        (False, {"manifest.json", "runs.parquet"}),
+        (True, {"manifest.json", "runs.parquet", "series/part-00000.parquet", "attributes/part-00000.parquet"}),
+    ):
+        with monkeypatch.context() as noting:
+            brought: list[str] = []
+            before(noting, "download", lambda path, into=brought: into.append(path.relative_to(batch())))
+            convert(exports[0], URL, update=update, progress_bar=False)
+        assert set(brought) == expected
+
+
 def test_objects_too_large_to_be_copied_by_the_store(
     exports: tuple[Path, Path], monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -23,7 +23,7 @@ from neptune_frames.query.selection import (
     RunQuery,
     SeriesOptions,
 )
-from neptune_frames.schemas import SERIES_TYPES
+from neptune_frames.schemas import OBJECT_MEMBERS, SERIES_TYPES
 from neptune_frames.slices import each_stretch
 from neptune_frames.sources.archive import ArchiveSource
 from neptune_frames.sources.base import FileRequest, SeriesKeys, Source
@@ -319,12 +319,9 @@ def _points(source: Source, keys: SeriesKeys, kind: str) -> pl.DataFrame:
 
 
 def _long(batch: pa.RecordBatch | None, kind: str) -> pl.DataFrame:
-    value = {
-        FLOAT_SERIES: pl.col("value"),
-        "string_series": pl.col("string"),
-        "histogram_series": pl.col("histogram"),
-        "file_series": pl.col("file").struct.field("size_bytes"),
-    }[kind]
+    value = pl.col("value" if kind == FLOAT_SERIES else OBJECT_MEMBERS[kind])
+    if kind == "file_series":
+        value = value.struct.field("size_bytes")
     if batch is None:
         return pl.DataFrame(schema=dict.fromkeys((*_POINT, "timestamp", "value", "path"), pl.Null))
     frame: pl.DataFrame = pl.from_arrow(batch)  # type: ignore[assignment]

@@ -65,19 +65,15 @@ class Collector:
     stored: StoredSteps | None
     advance: Callable[[int, int], object]
 
-    def fill(
-        self, batch: Batch, runs: pa.Table, before: Outline | None, between: Callable[[], object] = lambda: None
-    ) -> int:
+    def fill(self, batch: Batch, runs: pa.Table, before: Outline | None) -> int:
         """Fill a batch with the first of ``runs`` (RUNS and `RUN_COLUMNS`); gives how many it took.
 
         Which ones depends on the runs and on the batch before alone: an export that was interrupted
-        goes on with the batches it would have made. ``between`` is called before each request for more runs,
-        and may raise.
+        goes on with the batches it would have made.
         """
         payloads = self.payloads()
         taken, size = 0, _first_group(before)
         while taken < runs.num_rows:
-            between()
             group = runs.slice(taken, size)
             self._add(batch, group, payloads)
             taken += group.num_rows
@@ -152,8 +148,8 @@ def _fullness(size: Outline) -> float:
 
 
 def _first_group(before: Outline | None) -> int:
-    """As many runs as make a batch, going by the batch before."""
-    return _FIRST_RUNS if before is None or not before.runs else max(1, int(before.runs / _fullness(before)))
+    """As many runs as make a batch, going by the batch before, and no more than that had: texts may have filled it."""
+    return _FIRST_RUNS if before is None or not before.runs else max(1, int(before.runs / max(1, _fullness(before))))
 
 
 class _Values:

@@ -126,6 +126,8 @@ def row_groups(
     [(0, 40000), (40000, 90000), (90000, 120000)]
     >>> list(row_groups(np.array([100]), None, 100_000))
     [(0, 65536), (65536, 100000)]
+    >>> list(row_groups(np.array([]), np.full(5, ROW_GROUP_BYTES // 2), 5))
+    [(0, 2), (2, 4), (4, 5)]
     """
     ends = None if sizes is None else np.cumsum(sizes)
     start = 0

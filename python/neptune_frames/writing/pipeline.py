@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import replace
 from typing import TypeVar
 
 import pyarrow as pa
@@ -38,13 +39,15 @@ def write_batches(
     with ThreadPoolExecutor(1, thread_name_prefix="neptune-frames-writer") as writer:
         under_way: Future[Result] | None = None
 
-        def raise_failure() -> None:
+        def advance(runs: int, points: int) -> None:
             if under_way is not None and under_way.done():
                 under_way.result()
+            collector.advance(runs, points)
 
+        watching = replace(collector, advance=advance)
         while runs.num_rows:
             filling = batch()
-            taken = collector.fill(filling, runs, before, raise_failure)
+            taken = watching.fill(filling, runs, before)
             before = filling.outline()
             if under_way is not None:
                 yield under_way.result()

@@ -19,7 +19,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from neptune_frames.query.attributes import FLOAT_SERIES
-from neptune_frames.schemas import VALUE_TYPES
+from neptune_frames.schemas import OBJECT_MEMBERS, VALUE_TYPES
 from neptune_frames.slices import offsets_of, ranges, stretch_starts
 from neptune_frames.sources.archive.grouping import group_rows
 
@@ -35,7 +35,6 @@ MEMORY_BYTES = 128 * 1024 * 1024
 #: Bytes of a point of a float series: step, value, timestamp.
 _FLOAT_BYTES = 24
 _COLUMNS = ("step", "timestamp", "value")
-_MEMBERS = {"string_series": "string", "histogram_series": "histogram", "file_series": "file"}
 
 
 @dataclass(frozen=True)
@@ -96,11 +95,11 @@ class PointStore:
         if self.series_type == FLOAT_SERIES:
             columns = [points.field("step"), points.field("timestamp"), points.field("value")]
         else:
-            value = points.field(_MEMBERS[self.series_type])
+            value = points.field(OBJECT_MEMBERS[self.series_type])
             if value.null_count:
                 lengths = _counts(value.is_valid(), lengths)
                 points = points.filter(value.is_valid())
-                value = points.field(_MEMBERS[self.series_type])
+                value = points.field(OBJECT_MEMBERS[self.series_type])
             if rename is not None:
                 repeated = (np.repeat(runs, lengths), np.repeat(attributes, lengths))
                 value = rename(*repeated, points.field("step"), value)
