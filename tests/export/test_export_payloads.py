@@ -127,6 +127,18 @@ def test_a_stored_file_that_the_source_has_lost_stays(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("layout", LAYOUTS)
+def test_files_that_were_on_their_way_are_removed(layout: Layout, tmp_path: Path) -> None:
+    exporter, kept = write_project(tmp_path / "exporter", range(2)), tmp_path / "kept"
+    nf.export(kept, project=PROJECT, source=exporter, layout=layout)
+    (some,) = (path for path in kept.rglob("model*") if "run-001" in str(path))
+    incoming = some.parent.parent / ".incoming"
+    incoming.mkdir()
+    (incoming / "half").write_bytes(b"half")
+    assert nf.export(kept, project=PROJECT, source=exporter, layout=layout).runs == 0
+    assert not incoming.exists()
+
+
+@pytest.mark.parametrize("layout", LAYOUTS)
 def test_long_names_of_many_bytes(layout: Layout, tmp_path: Path) -> None:
     _write_run_with_file(tmp_path / "exporter", "r1", b"content", attribute="図" * 100)
     summary = nf.export(tmp_path / "kept", project=PROJECT, source=tmp_path / "exporter", layout=layout)

@@ -34,7 +34,7 @@ from neptune_frames.writing.collecting import Collector
 from neptune_frames.writing.durable import sync_directory
 from neptune_frames.writing.exporter_layout import Continued, decimals_of, export_rows, microsteps, write_run
 from neptune_frames.writing.payload_names import ExporterNaming
-from neptune_frames.writing.payloads import Payloads
+from neptune_frames.writing.payloads import Payloads, remove_incoming
 from neptune_frames.writing.pipeline import write_batches
 from neptune_frames.writing.point_store import Block, Codes, PointStore
 from neptune_frames.writing.selection import ExportPlan, ExportSelection, missing_parents
@@ -64,6 +64,7 @@ class ExporterProject:
     def remove_leftovers(self) -> None:
         """Parts of runs that were interrupted must not mix with new ones."""
         remove_scratch(self.directory)
+        remove_incoming(self._files)
         for name in list_parts(self.directory).interrupted:
             (self.directory / name).unlink()
 

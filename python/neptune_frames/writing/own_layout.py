@@ -32,7 +32,7 @@ from neptune_frames.writing.collecting import Collector
 from neptune_frames.writing.durable import write_durably, writing
 from neptune_frames.writing.held import HeldRuns, HeldSteps
 from neptune_frames.writing.payload_names import OwnNaming
-from neptune_frames.writing.payloads import Payloads
+from neptune_frames.writing.payloads import Payloads, remove_incoming
 from neptune_frames.writing.pipeline import write_batches
 from neptune_frames.writing.selection import ExportPlan, ExportSelection, missing_parents
 from neptune_frames.writing.summary import Written
@@ -70,6 +70,7 @@ class OwnProject:
 
     def remove_leftovers(self) -> None:
         remove_leftovers(self.directory)
+        remove_incoming(self.directory / FILES_DIRECTORY)
 
     def plan(self, found: pa.Table, selection: ExportSelection, *, update: bool) -> ExportPlan:
         """Raises `ArchiveError` where the archive holds other attributes."""

@@ -31,6 +31,11 @@ _INCOMING = ".incoming"
 _STORED: dict[str, pl.DataType] = {"path": pl.String(), "bytes": pl.Int64(), "sha256": pl.String()}
 
 
+def remove_incoming(directory: Path) -> None:
+    """Remove what an export that broke off left of payloads on their way. Only the project's writer may do so."""
+    shutil.rmtree(directory / _INCOMING, ignore_errors=True)
+
+
 class Payloads:
     """The payloads of one batch.
 
@@ -109,7 +114,7 @@ class Payloads:
             return pl.DataFrame(schema=_STORED)
         incoming = self._directory / _INCOMING
         with writing():
-            shutil.rmtree(incoming, ignore_errors=True)
+            remove_incoming(self._directory)
             incoming.mkdir(parents=True)
         requests = [
             FileRequest(self._project, source_path, size, incoming / digest_of(path))
