@@ -106,12 +106,12 @@ def test_reading_an_archive_for_the_first_time_draws_a_bar(
 ) -> None:
     monkeypatch.setenv("NEPTUNE_FRAMES_CACHE", "off")
     rows = [parameter_rows({"sys/name": "one"}), float_series_rows({"loss": ([1.0], [0.5])})]
-    write_run(tmp_path / "data", "ws/proj", "run-1", rows)
-    source = ArchiveSource(tmp_path)
+    write_run(tmp_path / "read" / "data", "ws/proj", "run-1", rows)
+    source = ArchiveSource(tmp_path / "read")
     for shown in (wanted, False):
         nf.fetch_metrics(project="ws/proj", experiments="", source=source, progress_bar=wanted)
         assert ("Reading the archive: 100%" in capsys.readouterr().err) is shown
-    copy = nf.export(tmp_path / "copy", project="ws/proj", source=ArchiveSource(tmp_path), progress_bar=wanted)
+    copy = nf.export(tmp_path / "copy", project="ws/proj", source=ArchiveSource(tmp_path / "read"), progress_bar=wanted)
     assert copy.runs == 1
     assert ("Reading the archive" in capsys.readouterr().err) is wanted
 

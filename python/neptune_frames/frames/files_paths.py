@@ -11,8 +11,8 @@ import mimetypes
 import os
 import unicodedata
 from collections import defaultdict
-from collections.abc import Callable, Hashable, Mapping, Sequence
-from functools import cache
+from collections.abc import Hashable, Mapping, Sequence
+from functools import lru_cache
 from hashlib import blake2b
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
@@ -27,6 +27,9 @@ _COMPONENT_BYTES = 255
 _RESERVED_ON_WINDOWS = frozenset(
     ["CON", "PRN", "AUX", "NUL", *(f"{port}{digit}" for port in ("COM", "LPT") for digit in "123456789¹²³")]
 )
+
+#: Parts of paths repeat from file to file; names of runs may be any number.
+_remembered = lru_cache(maxsize=4096)
 
 Parts = tuple[str, ...]
 Key = TypeVar("Key", bound=Hashable)
@@ -82,7 +85,7 @@ def _split(path: str) -> list[str]:
     return root + [part for part in path.split("/") if part not in ("", ".")]
 
 
-@cache
+@_remembered
 def _sanitised(part: str, windows: bool) -> str:
     clean = "".join(character if character.isalnum() or character in "_-" else "_" for character in part)
     return clean + "_" if windows and clean.upper() in _RESERVED_ON_WINDOWS else clean
@@ -124,5 +127,6 @@ def colliding(paths: Mapping[Key, Parts]) -> list[Key]:
     return [each for key, group in by_key.items() if len(group) > 1 or key in directories for each in group]
 
 
-#: What file systems may take for the same name is the same here.
-folded: Callable[[str], str] = cache(lambda part: unicodedata.normalize("NFC", part).casefold())
+@_remembered
+def folded(part: str) -> str:
+    return unicodedata.normalize("NFC", part).casefold()
