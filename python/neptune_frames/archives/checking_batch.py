@@ -123,7 +123,7 @@ class BatchCheck:
         if len(unlisted):
             more = f" (and {len(unlisted) - 1:,} more)" if len(unlisted) > 1 else ""
             self.wrong(PAYLOADS_FILE, f"it does not list {unlisted[0]!r}, which a value names{more}")
-        return table.with_columns(wanted=pl.lit(self.manifest.selection.get("files") != "no"))
+        return table.with_columns(wanted=pl.lit(self.manifest.files_wanted))
 
     def _points_of_type(self, kind: str, stretches: pl.DataFrame) -> None:
         """All files of points of one type against their stretches."""
