@@ -138,10 +138,10 @@ def forked(root: Path, own_layout: bool) -> ArchiveSource:
     for run_id, held in series.items():
         points = {name: (np.array(steps), np.arange(len(steps)) * 1.0) for name, steps in held.items()}
         own = {"sys/id": run_id, "sys/custom_run_id": run_id, **(system if run_id == "fork" else {})}
-        write_run(root / "data", "ws/proj", run_id, [parameter_rows(own), float_series_rows(points)])
+        write_run(root / "exported" / "data", "ws/proj", run_id, [parameter_rows(own), float_series_rows(points)])
     if own_layout:
-        convert(root, root / "own", progress_bar=False)
-    return ArchiveSource(root / "own" if own_layout else root)
+        convert(root / "exported", root / "own", progress_bar=False)
+    return ArchiveSource(root / ("own" if own_layout else "exported"))
 
 
 @pytest.mark.parametrize("own_layout", [False, True])
