@@ -22,7 +22,7 @@ from neptune_frames.errors import (
 )
 from neptune_frames.query.selection import ContainerKind, RunQuery
 from neptune_frames.sources.archive import ArchiveSource, project_uuid
-from neptune_frames.sources.archive.batch_layout import MANIFEST, VERSION, project_directory
+from neptune_frames.sources.archive.batch_layout import MANIFEST, RUNS_FILE, VERSION, project_directory, read_manifest
 from neptune_frames.sources.archive.batch_store import BatchStore
 from neptune_frames.sources.archive.exporter_store import ExporterStore
 from neptune_frames.sources.archive.layout import encoded_name
@@ -204,3 +204,11 @@ def test_a_batch_of_another_archive_in_the_same_place(tmp_path: Path) -> None:
     os.utime(batch)
     os.utime(batch.parent)
     assert source.projects()["project"].to_pylist() == ["ws/other"]
+
+
+def test_a_manifest_that_names_no_runs(tmp_path: Path) -> None:
+    archive = converted(tmp_path, BAD)
+    batch = project_directory(archive, BAD) / "batch=000000"
+    change_manifest(batch, files=[entry for entry in read_manifest(batch).files if entry.path != RUNS_FILE])
+    with pytest.raises(DamagedFileError, match=r"runs\.parquet.*the manifest of its batch does not name it"):
+        ArchiveSource(archive).catalogs()

@@ -137,7 +137,7 @@ class _Codes(NamedTuple):
 
 
 def _read(batch: Location, manifest: Manifest, files: ParquetFiles) -> _Tables:
-    (entry,) = _entries(manifest, RUNS_FILE)
+    entry = manifest.entry(batch, RUNS_FILE)
     runs: pl.DataFrame = pl.from_arrow(  # type: ignore[assignment]
         files.read(batch / RUNS_FILE, entry, ["run", *dict.fromkeys(_OF_RUNS.values())])
     )

@@ -160,6 +160,13 @@ class Manifest(msgspec.Struct, frozen=True, kw_only=True):
     selection: dict[str, str] = {}
     files: list[FileEntry]
 
+    def entry(self, batch: Location, path: str) -> FileEntry:
+        """The entry of one file of the batch in that place. Raises `DamagedFileError` where there is none."""
+        found = next((one for one in self.files if one.path == path), None)
+        if found is None:
+            raise DamagedFileError(str(batch / path), "the manifest of its batch does not name it")
+        return found
+
     @property
     def point_count(self) -> int:
         """Points of all series types."""

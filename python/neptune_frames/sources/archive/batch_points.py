@@ -78,9 +78,7 @@ def _read_file(
 ) -> tuple[pa.Table, Indices]:
     """Rows of stretches in one file, ascending, and how many of each stretch were read."""
     path = own_part_name(request.attribute_type, part)
-    entry = next((one for one in manifest.files if one.path == path), None)
-    if entry is None:
-        raise DamagedFileError(str(batch / path), "the manifest of its batch does not name it")
+    entry = manifest.entry(batch, path)
     footer = files.footer(batch / path, entry)
     row, count = (stretches[name].to_numpy().astype(np.int64) for name in ("row", "count"))
     if len(row) and int((row + count).max()) > int(footer.rows[-1]):
