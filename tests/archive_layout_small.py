@@ -99,4 +99,4 @@ def change_manifest(batch: Path, /, **facts: Any) -> Manifest:
 
 
 def entry_of(batch: Path, path: str) -> FileEntry:
-    return next(entry for entry in read_manifest(batch).files if entry.path == path)
+    return read_manifest(batch).entry(batch, path)

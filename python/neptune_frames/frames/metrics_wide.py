@@ -15,8 +15,7 @@ import polars as pl
 import pyarrow as pa
 
 from neptune_frames.frames.metrics_long import arrow_column
-from neptune_frames.frames.typed_columns import column_names
-from neptune_frames.query.attributes import FLOAT_SERIES
+from neptune_frames.frames.typed_columns import float_series_columns
 
 if TYPE_CHECKING:
     from neptune_frames.frames.wide_pivot import Pivot
@@ -43,8 +42,7 @@ def wide_frame(pivot: Pivot, label_name: str, point_columns: list[str]) -> pl.Da
         pl.Series(label_name, pivot.labels, dtype=pl.String).gather(pivot.label_codes),
         pl.Series("step", pivot.steps, dtype=pl.Float64),
     ]
-    series = [(name, FLOAT_SERIES) for name in pivot.names.to_pylist()]
-    names = column_names(series, type_suffix=None, taken=[column.name for column in row_columns])
+    names = float_series_columns(pivot.names.to_pylist(), taken=[column.name for column in row_columns])
     # All columns are slices of one, which is there as long as any of them is: nothing is copied for them.
     every = pl.Series(cells)
     height = len(pivot.rows)

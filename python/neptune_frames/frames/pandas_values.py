@@ -106,8 +106,10 @@ NO_TIMESTAMP = np.iinfo(np.int64).min
 _NANOSECONDS_REACH = np.iinfo(np.int64).max // 1_000_000
 
 
-def _fit_nanoseconds(milliseconds: npt.NDArray[np.int64]) -> npt.NDArray[np.bool_]:
-    """Which times, or the lack of one, are instants of ``datetime64[ns]``."""
+def _fit(milliseconds: npt.NDArray[np.int64]) -> npt.NDArray[np.bool_] | np.bool_:
+    """Which times, or the lack of one, the documented unit can tell; microseconds tell all, which takes no look."""
+    if timestamp_unit() != "ns":
+        return np.True_
     fits: npt.NDArray[np.bool_] = (np.abs(milliseconds) <= _NANOSECONDS_REACH) | (milliseconds == NO_TIMESTAMP)
     return fits
 
@@ -117,7 +119,7 @@ def timestamp_values(milliseconds: npt.NDArray[np.int64]) -> Any:
 
     Times that nanoseconds cannot tell are counted in microseconds by pandas 2 too.
     """
-    unit = timestamp_unit() if _fit_nanoseconds(milliseconds).all() else "us"
+    unit = timestamp_unit() if _fit(milliseconds).all() else "us"
     instants = milliseconds.view("datetime64[ms]").astype(f"datetime64[{unit}]")
     return import_pandas().DatetimeIndex(instants).tz_localize("UTC")
 
@@ -130,7 +132,7 @@ def timestamp_blocks(
     With pandas 2, a column with times that nanoseconds cannot tell is of objects, as it is in the official frame,
     and lacks a value where it has NaN.
     """
-    fits = _fit_nanoseconds(milliseconds).all(axis=1) | (timestamp_unit() != "ns")
+    fits = np.broadcast_to(_fit(milliseconds), milliseconds.shape).all(axis=1)
     for place in np.flatnonzero(~fits):
         times = timestamp_values(milliseconds[place]).to_pydatetime()
         yield np.where(milliseconds[place] == NO_TIMESTAMP, np.nan, times)[np.newaxis], positions[[place]]

@@ -31,10 +31,10 @@ from neptune_frames.frames.long_frame import (
 from neptune_frames.frames.metrics_points import PointBlock
 from neptune_frames.frames.scanned_names import scanned_attributes
 from neptune_frames.frames.table_grid import MISSING
-from neptune_frames.frames.typed_columns import column_names
+from neptune_frames.frames.typed_columns import float_series_columns
 from neptune_frames.frames.wide_pivot import Pivot
 from neptune_frames.query.arguments import resolve_attributes
-from neptune_frames.query.attributes import FLOAT_SERIES, FLOAT_SERIES_TYPES
+from neptune_frames.query.attributes import FLOAT_SERIES_TYPES
 from neptune_frames.query.selectors import match_names
 from neptune_frames.schemas import STEP
 from neptune_frames.slices import offsets_of, ranges, stretch_starts
@@ -120,9 +120,7 @@ def pivot(
         names = attribute_names(long, attributes)
     else:
         names = as_names(attributes, "attributes")
-    series = [(name, FLOAT_SERIES) for name in dict.fromkeys(names)]
-    columns = column_names(series, type_suffix=None, taken=(*keys, STEP.name))
-    shown = dict(zip(columns, (name for name, _ in series), strict=True))
+    shown = dict(zip(float_series_columns(names, taken=(*keys, STEP.name)), names, strict=True))
     one_project = index is None and PROJECT in long.schema
     wide = _Wide(long, tuple(keys), tuple(chosen), shown, attributes is not None, one_project)
     return scan_frames(wide.plan, schema=wide.schema, name="PIVOT", detail=counted(len(names), "attribute"))

@@ -3,9 +3,20 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Iterable, Sequence
 
 from neptune_frames.errors import ConflictingAttributeTypes
+from neptune_frames.query.attributes import FLOAT_SERIES
+
+
+def float_series_columns(names: Iterable[str], taken: Collection[str]) -> list[str]:
+    """`column_names` of a wide frame of float series: a suffix where the name would be another column's.
+
+    Example:
+        >>> float_series_columns(["loss", "step"], taken=["run", "step"])
+        ['loss', 'step:float_series']
+    """
+    return column_names([(name, FLOAT_SERIES) for name in names], type_suffix=None, taken=taken)
 
 
 def column_names(

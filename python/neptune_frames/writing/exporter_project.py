@@ -193,14 +193,14 @@ def _series_rows(store: PointStore, run_ids: pa.Array, names: pa.Array, ranks: C
             start, end = int(block.offsets[first]), int(block.offsets[stop])
             with _named_misfit(run_ids[run].as_py()):
                 micros = microsteps(block.points["step"].slice(start, end - start).to_numpy())
-                _check_apart(micros, block, first, stop, names, reached if continued else None)
+                _check_steps_apart(micros, block, first, stop, names, reached if continued else None)
             rows = _point_rows(store.series_type, block, first, stop, names, micros)
             yield _Piece(run, Continued(rows) if continued else rows, series - continued)
             reached = int(micros[-1])
         last = (int(block.runs[-1]), int(block.attributes[-1]))
 
 
-def _check_apart(
+def _check_steps_apart(
     micros: npt.NDArray[np.int64], block: Block, first: int, stop: int, names: pa.Array, before: int | None
 ) -> None:
     """Raise ValueError where two points of a series have one step in millionths: readers see only one of them.

@@ -17,6 +17,7 @@ import pyarrow as pa
 from neptune_frames.errors import ArchiveError
 from neptune_frames.frames.files_paths import digest_of
 from neptune_frames.schemas import FILE
+from neptune_frames.sources.archive.batch_layout import PAYLOADS
 from neptune_frames.sources.archive.object_path import sha256_of
 from neptune_frames.sources.base import FileRequest, Source
 from neptune_frames.writing.batch import BATCH_PAYLOADS
@@ -28,7 +29,7 @@ from neptune_frames.writing.point_store import Codes
 _INCOMING = ".incoming"
 
 #: Payloads that are there: their paths, sizes and digests.
-_STORED: dict[str, pl.DataType] = {"path": pl.String(), "bytes": pl.Int64(), "sha256": pl.String()}
+_STORED = pl.DataFrame(PAYLOADS.empty_table()).schema
 
 
 def remove_incoming(directory: Path) -> None:

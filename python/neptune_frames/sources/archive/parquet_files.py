@@ -7,7 +7,7 @@ from collections import OrderedDict
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
-from datetime import datetime, timedelta, timezone
+from datetime import datetime, timedelta
 from functools import cached_property
 from typing import Any
 
@@ -17,6 +17,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from neptune_frames.errors import DamagedFileError
+from neptune_frames.query.literals import EPOCH
 from neptune_frames.slices import offsets_of
 from neptune_frames.sources.archive.batch_layout import FileEntry
 from neptune_frames.sources.archive.object_path import Location, ObjectPath, RangedReader
@@ -74,11 +75,8 @@ class Footer:
         return found
 
 
-_EPOCH = datetime(1970, 1, 1, tzinfo=timezone.utc)
-
-
 def _milliseconds(time: datetime) -> int:
-    return (time - _EPOCH) // timedelta(milliseconds=1)
+    return (time - EPOCH) // timedelta(milliseconds=1)
 
 
 #: The earliest and the latest time, None where there is none.
